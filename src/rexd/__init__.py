@@ -1,0 +1,1 @@
+"""Random EXpert Distillation: demonstrations into a reward, and the reward into a policy."""

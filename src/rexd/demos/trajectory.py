@@ -1,0 +1,150 @@
+"""One demonstrated episode, validated once and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.errors import DemonstrationError
+
+Array = NDArray[Any]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The transitions of one episode, in time order, possibly with gaps (see ``Demonstrations.subsample``).
+
+    Each row carries its own next observation, so that a subsampled trajectory still holds true transitions.
+
+    Attributes:
+        observations: (T, D) floating point, the observation before each step.
+        actions: (T, A) floating point for a continuous action space, or (T,) integers for a discrete one.
+        next_observations: (T, D), the observation after each step. Where it was not recorded (the last row of
+            files that keep observations alone) it repeats the row's own observation.
+        terminated: (T,) bool, the environment reached a terminal state on this step.
+        truncated: (T,) bool, the recording or a time limit ended the episode on this step.
+        next_known: (T,) bool, false where ``next_observations`` was not recorded.
+        rewards: (T,) the environment's rewards if the file has them; for evaluation only, never for learning.
+    """
+
+    observations: Array
+    actions: Array
+    next_observations: Array
+    terminated: BoolArray
+    truncated: BoolArray
+    next_known: BoolArray
+    rewards: Array | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        """Check shapes, dtypes and finiteness, then make every array read-only."""
+        _check_shapes(self)
+        for name in ("observations", "actions", "next_observations", "rewards"):
+            _check_finite(name, getattr(self, name))
+        for item in fields(self):
+            array = getattr(self, item.name)
+            if array is not None:
+                view = np.ascontiguousarray(array).view()
+                view.flags.writeable = False
+                object.__setattr__(self, item.name, view)
+
+    @classmethod
+    def from_steps(
+        cls,
+        observations: Array,
+        actions: Array,
+        *,
+        terminated: bool = False,
+        rewards: Array | None = None,
+    ) -> Trajectory:
+        """Build an episode from observations in time order.
+
+        Args:
+            observations: (T + 1, D) with the final observation, or (T, D) without it; then the last row's
+                next observation is marked as not known.
+            actions: (T, A) continuous or (T,) integers.
+            terminated: Whether the last step reached a terminal state; otherwise it counts as truncated.
+            rewards: (T,) or None.
+
+        Raises:
+            DemonstrationError: The lengths do not fit, or a value is not finite.
+        """
+        steps = len(actions)
+        if len(observations) not in (steps, steps + 1):
+            raise DemonstrationError(
+                f"{len(observations)} observations do not fit {steps} actions; "
+                f"expected {steps}, or {steps + 1} with the final observation"
+            )
+        has_final = len(observations) == steps + 1
+        following = observations[1:] if has_final else np.concatenate([observations[1:], observations[-1:]])
+        ends, known = np.zeros(steps, bool), np.ones(steps, bool)
+        if steps:
+            ends[-1] = True
+            known[-1] = has_final
+        return cls(
+            observations=observations[:steps],
+            actions=actions,
+            next_observations=following,
+            terminated=ends if terminated else np.zeros(steps, bool),
+            truncated=np.zeros(steps, bool) if terminated else ends,
+            next_known=known,
+            rewards=rewards,
+        )
+
+    def __len__(self) -> int:
+        """Number of transitions."""
+        return len(self.actions)
+
+    def rows(self, index: slice | NDArray[np.intp]) -> Trajectory:
+        """The transitions at ``index``, each with its own next observation."""
+        picked: dict[str, Any] = {}
+        for item in fields(self):
+            array = getattr(self, item.name)
+            picked[item.name] = None if array is None else array[index]
+        return Trajectory(**picked)
+
+
+def _check_shapes(trajectory: Trajectory) -> None:
+    observations, actions = trajectory.observations, trajectory.actions
+    if observations.ndim != 2 or not np.issubdtype(observations.dtype, np.floating):
+        raise DemonstrationError(
+            f"observations have shape {observations.shape} and dtype {observations.dtype}; expected floating "
+            "point of shape (steps, columns). Images and dict observations are not supported yet"
+        )
+    discrete = actions.ndim == 1 and np.issubdtype(actions.dtype, np.integer)
+    continuous = actions.ndim == 2 and np.issubdtype(actions.dtype, np.floating)
+    if not (discrete or continuous):
+        raise DemonstrationError(
+            f"actions have shape {actions.shape} and dtype {actions.dtype}; expected floating point of shape "
+            "(steps, columns), or integers of shape (steps,) for a discrete action space"
+        )
+    if len(actions) == 0:
+        raise DemonstrationError("a trajectory has no steps; drop it from the demonstrations")
+    if trajectory.next_observations.shape != observations.shape:
+        raise DemonstrationError(
+            f"next observations have shape {trajectory.next_observations.shape}; "
+            f"expected {observations.shape} as the observations"
+        )
+    for name in ("actions", "terminated", "truncated", "next_known", "rewards"):
+        array = getattr(trajectory, name)
+        if array is not None and len(array) != len(observations):
+            raise DemonstrationError(f"{name} has {len(array)} rows; expected {len(observations)}")
+    for name in ("terminated", "truncated", "next_known"):
+        array = getattr(trajectory, name)
+        if array.dtype != np.bool_ or array.ndim != 1:
+            raise DemonstrationError(f"{name} has shape {array.shape} and dtype {array.dtype}; expected (steps,) bool")
+
+
+def _check_finite(name: str, array: Array | None) -> None:
+    if array is None or not np.issubdtype(array.dtype, np.floating):
+        return
+    bad = ~np.isfinite(array)
+    if bad.any():
+        step = int(np.flatnonzero(bad.reshape(len(array), -1).any(axis=1))[0])
+        raise DemonstrationError(
+            f"{name}: {int(bad.sum())} values are NaN or infinite, the first at step {step}; "
+            "drop that trajectory or repair the recording"
+        )

@@ -1,0 +1,51 @@
+"""The contract of every reward model; wrappers, training and relabelling know nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations
+
+Float32 = NDArray[np.float32]
+
+
+class RewardModel(ABC):
+    """A reward learnt from demonstrations alone, fixed once it is fitted.
+
+    Learned state has names that end in an underscore. ``predict`` before ``fit`` raises ``NotFittedError``.
+    """
+
+    @abstractmethod
+    def fit(self, demonstrations: Demonstrations) -> Self:
+        """Learn from the demonstrations; returns self."""
+
+    @abstractmethod
+    def novelty(
+        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+    ) -> Float32:
+        """How unlike the demonstrations each row is: 0 and more, without a unit.
+
+        Args:
+            obs: (batch, D) raw observations from before the step.
+            act: (batch, A) continuous actions, or (batch,) integers for a discrete space; None for models of
+                states alone.
+            next_obs: (batch, D) observations after the step; needed by models on (s, s') alone.
+
+        Returns:
+            (batch,) float32.
+        """
+
+    @abstractmethod
+    def predict(
+        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+    ) -> Float32:
+        """The reward of each row, in [0, 1]; arguments and shape as in ``novelty``."""
+
+    @abstractmethod
+    def save(self, path: str | Path) -> Path:
+        """Write one ``.safetensors`` file, atomically."""
