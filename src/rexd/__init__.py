@@ -1,1 +1,74 @@
-"""Random EXpert Distillation: demonstrations into a reward, and the reward into a policy."""
+"""Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.
+
+The names below are loaded when they are first used, so that ``import rexd`` is quick and asks for no extra.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rexd.demos import Demonstrations, Trajectory, Transitions
+    from rexd.demos.bundled import bundled_demonstrations
+    from rexd.demos.load import load_demonstrations
+    from rexd.demos.npz import save_demonstrations
+    from rexd.errors import RexdError
+    from rexd.reward.base import RewardModel
+    from rexd.reward.files import load_reward
+    from rexd.reward.red import RED, REDConfig
+    from rexd.rl.config import TrainConfig
+    from rexd.rl.policy import load_policy
+    from rexd.rl.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RED",
+    "Demonstrations",
+    "REDConfig",
+    "RewardModel",
+    "RexdError",
+    "TrainConfig",
+    "Trajectory",
+    "Transitions",
+    "__version__",
+    "bundled_demonstrations",
+    "load_demonstrations",
+    "load_policy",
+    "load_reward",
+    "save_demonstrations",
+    "train",
+]
+
+# Where each name lives; the same list as the imports above, which only type checkers read.
+_HOME = {
+    "RED": "rexd.reward.red",
+    "Demonstrations": "rexd.demos",
+    "REDConfig": "rexd.reward.red",
+    "RewardModel": "rexd.reward.base",
+    "RexdError": "rexd.errors",
+    "TrainConfig": "rexd.rl.config",
+    "Trajectory": "rexd.demos",
+    "Transitions": "rexd.demos",
+    "bundled_demonstrations": "rexd.demos.bundled",
+    "load_demonstrations": "rexd.demos.load",
+    "load_policy": "rexd.rl.policy",
+    "load_reward": "rexd.reward.files",
+    "save_demonstrations": "rexd.demos.npz",
+    "train": "rexd.rl.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'rexd' has no attribute '{name}'")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names too before they are loaded."""
+    return sorted({*globals(), *__all__})

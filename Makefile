@@ -1,0 +1,79 @@
+# Everything below works on a machine that has Python 3.11 or newer, make and a C compiler; `make` lists the targets.
+
+PYTHON ?= python3
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+PY := .venv/bin/python
+NUMPY1 := 1.26.4
+
+# One thread in each test process: the workers share the cores, and thread counts change the last bits of sums.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+# hatchling runs in an environment of pip's own, which these two reach (the second from pip 25.3 on).
+PIN := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+PIP := $(PY) -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup lint types pytest test-numpy1 test check demo bench clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: .venv/.installed ## create .venv and install everything, at exact versions
+
+# A .venv without this stamp may have been cut off at any point. One that cannot run pip is made anew; a package that
+# was cut off (pip writes INSTALLER near the end) is forgotten, so that pip installs it again. torch comes first, alone,
+# so that a wheel from pip's own configuration (CPU only, say) is settled before anything else asks for torch.
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "rexd needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
+	    "Name another: make setup PYTHON=python3.11" >&2; exit 1; }
+	@$(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@for info in .venv/lib/python3*/site-packages/*.dist-info; do \
+	  test -e "$$info/INSTALLER" || rm -rf "$$info"; done
+	$(PIP) install -c constraints.txt torch==2.13.0
+	$(PIN) $(PIP) install -c constraints.txt -e '.[dev]'
+	@$(PIP) check
+	@touch $@
+
+lint: setup ## ruff: rules and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: setup ## mypy --strict
+	$(PY) -m mypy
+
+pytest: setup
+	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+# The core promises numpy 1.26 too. It lies in a folder of its own, ahead of numpy 2 on the path; tests/test_import.py
+# asserts that it is the one in use. There are no wheels of it for Python 3.13 and newer.
+test-numpy1: setup ## the core's tests against numpy 1.26
+	@if $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then \
+	  echo "numpy $(NUMPY1) has no wheels for this Python: left out"; \
+	else \
+	  set -ex; \
+	  test -e .venv/numpy1/.installed-$(NUMPY1) || { \
+	    rm -rf .venv/numpy1; \
+	    $(PIP) install --target .venv/numpy1 --no-deps --only-binary :all: numpy==$(NUMPY1); \
+	    touch .venv/numpy1/.installed-$(NUMPY1); }; \
+	  $(ONE_THREAD) PYTHONPATH="$(CURDIR)/scripts/numpy1:$(CURDIR)/.venv/numpy1" \
+	    REXD_TEST_NUMPY=$(NUMPY1) $(PY) -m pytest -n $(WORKERS) tests/test_import.py $(wildcard tests/demos tests/reward); \
+	fi
+
+test: lint types pytest test-numpy1 ## everything that must pass: lint, types, tests, tests on numpy 1.26
+
+check: test ## the one gate: the same as test
+
+demo: setup ## bundled demonstrations into a reward and a policy
+	.venv/bin/rexd demo
+
+bench: setup ## what produces the README's numbers (hours)
+	$(PY) benchmarks/run.py
+
+clean: ## remove .venv, builds and caches; never runs/
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
