@@ -57,6 +57,7 @@ class Demonstrations:
         n_actions: Size of a discrete action space, None for a continuous one.
         notes: What was done to the data, one sentence each, for the user.
         env_id: The Gymnasium id that the file names, if any.
+        action_bounds: Lowest and highest actions of the environment, once they are known, each (A,).
     """
 
     trajectories: tuple[Trajectory, ...]
@@ -66,6 +67,7 @@ class Demonstrations:
     n_actions: int | None = None
     notes: tuple[str, ...] = ()
     env_id: str | None = None
+    action_bounds: tuple[Array, Array] | None = None
 
     def __post_init__(self) -> None:
         """Check that the trajectories agree with one another."""
@@ -258,7 +260,8 @@ class Demonstrations:
         def clip(t: Trajectory) -> Trajectory:
             return replace(t, actions=np.clip(t.actions, low, high).astype(t.actions.dtype))
 
-        return self._map(clip, note if outside else None)
+        bounds = (np.asarray(low, np.float32), np.asarray(high, np.float32))
+        return replace(self._map(clip, note if outside else None), action_bounds=bounds)
 
     def _map(self, change: Callable[[Trajectory], Trajectory], note: str | None) -> Demonstrations:
         return replace(

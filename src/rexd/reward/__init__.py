@@ -1,1 +1,1 @@
-"""TBD."""
+"""Reward models: the contract, RED, calibration, files."""

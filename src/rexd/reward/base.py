@@ -46,6 +46,14 @@ class RewardModel(ABC):
     ) -> Float32:
         """The reward of each row, in [0, 1]; arguments and shape as in ``novelty``."""
 
+    def predict_demonstrations(self, demonstrations: Demonstrations) -> Float32:
+        """The rewards of demonstrated rows, in the order of ``demonstrations.transitions()``: (N,) float32.
+
+        A model that can tell how it would score rows that it was not fitted to overrides this.
+        """
+        rows = demonstrations.transitions()
+        return self.predict(rows.obs, rows.act, rows.next_obs)
+
     @abstractmethod
     def save(self, path: str | Path) -> Path:
         """Write one ``.safetensors`` file, atomically."""

@@ -1,0 +1,98 @@
+"""What the raw error means: measured on expert rows that no model saw, and on actions that are not the expert's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations, Transitions
+
+Score = Callable[[Transitions], NDArray[np.float32]]
+QUANTILES = tuple(q / 20 for q in range(21))
+ANCHOR_FACTOR = 3.0
+ANCHOR_QUANTILE = 0.9
+ANCHOR_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Errors on known rows.
+
+    Attributes:
+        median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
+        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with actions of no relation.
+        quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
+        unused_median: Median error of expert rows that no model saw (those that a selection left out), if any.
+            Near ``median`` where the folds tell the truth.
+    """
+
+    median: float
+    anchor: float
+    quantiles: tuple[float, ...]
+    unused_median: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Calibration:
+        """The inverse of ``to_dict``."""
+        return cls(**{**values, "quantiles": tuple(values["quantiles"])})
+
+
+def calibrate(demonstrations: Demonstrations, held_out: NDArray[np.float32], novelty: Score, seed: int) -> Calibration:
+    """Measure ℓ, L₀ and the curve.
+
+    Args:
+        demonstrations: What the models were fitted to.
+        held_out: (N,) error of each row by the model that never saw it.
+        novelty: The ensemble's error of any rows.
+        seed: Seed of the unrelated actions.
+    """
+    unused = demonstrations.unused_transitions()
+    off_support = np.concatenate([novelty(rows) for rows in unrelated_actions(demonstrations, seed)])
+    median = float(np.median(held_out))
+    anchor = ANCHOR_FACTOR * float(np.quantile(off_support, ANCHOR_QUANTILE))
+    return Calibration(
+        median=median,
+        anchor=max(anchor, 2.0 * median),  # a reward must fall somewhere, even if unrelated actions look expert
+        quantiles=tuple(float(q) for q in np.quantile(held_out, QUANTILES)),
+        unused_median=None if unused is None else float(np.median(novelty(unused))),
+    )
+
+
+def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Transitions, Transitions]:
+    """Demonstrated states with uniformly random actions, and with the actions of other rows.
+
+    Uniform actions span the action space where it is known, else the range of the demonstrated ones.
+    For models on (s, s') the next observations are those of other rows in both.
+    """
+    rows = demonstrations.transitions()
+    rng = np.random.default_rng(seed)
+    pick = rng.integers(len(rows), size=ANCHOR_ROWS)
+    other = rng.integers(len(rows), size=ANCHOR_ROWS)
+    if demonstrations.n_actions is not None:
+        uniform = rng.integers(demonstrations.n_actions, size=ANCHOR_ROWS)
+    else:
+        low, high = demonstrations.action_bounds or (rows.act.min(axis=0), rows.act.max(axis=0))
+        uniform = rng.uniform(low, high, size=(ANCHOR_ROWS, rows.act.shape[1])).astype(np.float32)
+    return _with_actions(rows, pick, uniform, other), _with_actions(rows, pick, rows.act[other], other)
+
+
+def _with_actions(
+    rows: Transitions, pick: NDArray[np.int64], act: NDArray[Any], other: NDArray[np.int64]
+) -> Transitions:
+    return Transitions(
+        obs=rows.obs[pick],
+        act=act,
+        next_obs=rows.next_obs[other],
+        terminated=rows.terminated[pick],
+        truncated=rows.truncated[pick],
+        next_known=rows.next_known[pick],
+        trajectory=rows.trajectory[pick],
+    )

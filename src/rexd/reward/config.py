@@ -1,0 +1,81 @@
+"""The settings of a RED reward model: plain data, apart from the model that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+from rexd.errors import RexdError
+from rexd.reward.shapes import SHAPES, Shape
+
+Inputs = Literal["state-action", "state", "state-next-state"]
+INPUTS: tuple[Inputs, ...] = get_args(Inputs)
+
+
+@dataclass(frozen=True)
+class REDConfig:
+    """Settings of ``rexd.RED``; the defaults are those of ``rexd train``."""
+
+    type: Literal["red"] = "red"
+    """Tag of the model in configuration and reward files."""
+    inputs: Inputs = "state-action"
+    """What the support is estimated on: (s, a), s alone, or (s, s')."""
+    shape: Shape = "logarithmic"
+    """How the error becomes a reward; the formulas stand in ``rexd.reward.shapes``."""
+    median_reward: float = 0.5
+    """Reward at the held-out median error, for the exponential and the rational shape."""
+    sigma: float | None = None
+    """Bandwidth σ; None calibrates it on held-out rows."""
+    folds: int = 5
+    """At most this many models, each fitted without one part of the trajectories and calibrated on that part."""
+    target_layers: tuple[int, ...] = (128, 128, 128)
+    """Hidden widths of the random target networks."""
+    predictor_layers: tuple[int, ...] = (128, 128)
+    """Hidden widths of the predictors, shallower than the targets so that they cannot copy them everywhere."""
+    outputs: int = 128
+    """Output width of both; the error is averaged over it."""
+    updates: int = 1000
+    """Gradient steps. Few on purpose: rare rows, such as an episode's first, stay a little novel."""
+    batch_size: int = 128
+    """Rows of each model's batch."""
+    learning_rate: float = 1e-3
+    """Initial step size of Adam, decayed linearly to zero."""
+    seed: int = 0
+    """Seed of the networks and of the batches; the same seed gives the same reward, bit for bit."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        if self.type != "red":
+            raise RexdError(f"reward type is {self.type!r}; expected 'red'")
+        if self.inputs not in INPUTS:
+            raise RexdError(f"inputs is {self.inputs!r}; expected one of {', '.join(INPUTS)}")
+        if self.shape not in SHAPES:
+            raise RexdError(f"shape is {self.shape!r}; expected one of {', '.join(SHAPES)}")
+        if not 0.0 < self.median_reward < 1.0:
+            raise RexdError(f"median_reward is {self.median_reward}; expected between 0 and 1, such as 0.5")
+        if self.sigma is not None and not self.sigma > 0.0:
+            raise RexdError(f"sigma is {self.sigma}; expected a positive number, or None to calibrate it")
+        if self.folds < 2:
+            raise RexdError(f"folds is {self.folds}; calibration needs at least 2")
+        for name in ("target_layers", "predictor_layers"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("outputs", "updates", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of ``to_dict``.
+
+        Raises:
+            RexdError: A name is unknown, or a value is out of range.
+        """
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise RexdError(f"unknown reward settings: {', '.join(sorted(unknown))}")
+        return cls(**values)

@@ -1,0 +1,129 @@
+"""A reward is one ``.safetensors`` file: tensors, and JSON metadata; loading executes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rexd.errors import RewardFileError, RexdError
+from rexd.files import atomic_path
+from rexd.reward.calibration import Calibration
+from rexd.reward.checks import Check
+from rexd.reward.config import REDConfig
+from rexd.reward.fitting import make_networks
+from rexd.reward.red import RED
+from rexd.reward.standardise import Encoder
+
+FORMAT = "rexd-reward"
+VERSION = 1
+
+
+def save_reward(model: RED, path: str | Path) -> Path:
+    """Write a fitted RED; see ``RED.save``."""
+    encoder = model.encoder_
+    tensors: dict[str, Tensor] = {
+        "encoder.mean": encoder.mean,
+        "encoder.std": encoder.std,
+        "encoder.kept": encoder.kept,
+        "held_out_novelty": torch.from_numpy(model.held_out_novelty_.copy()),
+    }
+    for name, network in (("target", model.target_), ("predictor", model.predictor_)):
+        tensors |= {f"{name}.{key}": value.detach().contiguous() for key, value in network.state_dict().items()}
+    content = {
+        "version": VERSION,
+        "config": model.config.to_dict(),
+        "obs_dim": encoder.obs_dim,
+        "act_dim": encoder.act_dim,
+        "discrete": encoder.discrete,
+        "sigma": model.sigma_,
+        "calibration": model.calibration_.to_dict(),
+        "checks": [check.to_dict() for check in model.checks_],
+        "demonstrations_sha256": model.demonstrations_sha256_,
+    }
+    target = Path(path)
+    with atomic_path(target) as temporary:
+        save_file(tensors, temporary, metadata={"format": FORMAT, FORMAT: json.dumps(content)})
+    return target
+
+
+def load_reward(path: str | Path) -> RED:
+    """Read a reward that ``RED.save`` wrote.
+
+    Raises:
+        RewardFileError: The file is missing, cut short, of another kind, or a tensor has a wrong shape.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise RewardFileError(f"{source}: no such file; rexd fit writes a reward, a run keeps it as reward.safetensors")
+    try:
+        with safe_open(source, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RewardFileError(
+            f"{source}: not a readable safetensors file ({error}); it may have been cut short. Copy it again, or "
+            "fit the reward anew"
+        ) from error
+    if FORMAT not in metadata:
+        raise RewardFileError(f"{source}: a safetensors file, but not a rexd reward (no {FORMAT!r} in its metadata)")
+    try:
+        content = json.loads(metadata[FORMAT])
+        if content["version"] != VERSION:
+            raise RewardFileError(
+                f"{source}: reward file version {content['version']}; this rexd reads version {VERSION}"
+            )
+        return _rebuild(source, content, tensors)
+    except (KeyError, TypeError, ValueError, RexdError) as error:
+        if isinstance(error, RewardFileError):
+            raise
+        raise RewardFileError(f"{source}: damaged reward description ({error!r}); fit the reward anew") from error
+
+
+def _rebuild(source: Path, content: dict[str, Any], tensors: dict[str, Tensor]) -> RED:
+    """Fill a skeleton built from the configuration, checking every shape."""
+    model = RED(REDConfig.from_dict(content["config"]))
+    columns = len(_take(source, tensors, "encoder.mean", None))
+    model.encoder_ = Encoder(
+        inputs=model.config.inputs,
+        obs_dim=int(content["obs_dim"]),
+        act_dim=int(content["act_dim"]),
+        discrete=bool(content["discrete"]),
+        mean=_take(source, tensors, "encoder.mean", (columns,)),
+        std=_take(source, tensors, "encoder.std", (columns,)),
+        kept=_take(source, tensors, "encoder.kept", (columns,)),
+    )
+    if columns == 0 or int(model.encoder_.kept.max()) >= len(model.encoder_.column_names):
+        raise RewardFileError(f"{source}: encoder.kept names columns beyond the {len(model.encoder_.column_names)}")
+    n_models = len(_take(source, tensors, "target.weights.0", None))
+    networks = make_networks(model.config, columns, n_models)
+    for name, network in zip(("target", "predictor"), networks, strict=True):
+        state = {
+            key: _take(source, tensors, f"{name}.{key}", tuple(value.shape))
+            for key, value in network.state_dict().items()
+        }
+        network.load_state_dict(state)
+        network.requires_grad_(False)
+    model.target_, model.predictor_ = networks
+    model.held_out_novelty_ = _take(source, tensors, "held_out_novelty", None).numpy()
+    model.sigma_ = float(content["sigma"])
+    model.calibration_ = Calibration.from_dict(content["calibration"])
+    model.checks_ = tuple(Check(**check) for check in content["checks"])
+    model.demonstrations_sha256_ = str(content["demonstrations_sha256"])
+    return model
+
+
+def _take(source: Path, tensors: dict[str, Tensor], name: str, shape: tuple[int, ...] | None) -> Tensor:
+    if name not in tensors:
+        raise RewardFileError(f"{source}: tensor {name!r} is missing; the file is damaged. Fit the reward anew")
+    tensor = tensors[name]
+    if shape is not None and tuple(tensor.shape) != shape:
+        raise RewardFileError(f"{source}: tensor {name!r} has shape {tuple(tensor.shape)}; expected {shape}")
+    if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        raise RewardFileError(f"{source}: tensor {name!r} holds NaN or infinite values; fit the reward anew")
+    return tensor

@@ -1,0 +1,64 @@
+"""The distillation: all folds' predictors trained together on the demonstrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rexd.reward.config import REDConfig
+from rexd.reward.networks import EnsembleMLP
+
+Progress = Callable[[int, int], None]
+TARGET_BIAS_STD = 0.5
+REPORT_EVERY = 20
+
+
+def make_networks(config: REDConfig, columns: int, n_models: int) -> tuple[EnsembleMLP, EnsembleMLP]:
+    """The fixed random targets and the predictors, drawn from the seed."""
+    generator = torch.Generator().manual_seed(config.seed)
+    target = EnsembleMLP(
+        (columns, *config.target_layers, config.outputs), n_models, generator, bias_std=TARGET_BIAS_STD
+    )
+    predictor = EnsembleMLP((columns, *config.predictor_layers, config.outputs), n_models, generator)
+    return target.requires_grad_(False), predictor
+
+
+def distil(
+    target: EnsembleMLP,
+    predictor: EnsembleMLP,
+    x: Tensor,
+    fold: NDArray[np.int64],
+    config: REDConfig,
+    progress: Progress | None = None,
+) -> None:
+    """Fit each predictor to its target on the rows outside its own fold (Wang et al. 2019, eq. 8).
+
+    Args:
+        target: ``n_models`` fixed networks.
+        predictor: ``n_models`` networks, changed in place.
+        x: (N, C) standardised rows.
+        fold: (N,) part of each row; model k never sees the rows of part k.
+        config: Updates, batch size, learning rate and seed.
+        progress: Called now and then with the updates done and in all.
+    """
+    n_models = len(predictor.weights[0])
+    generator = torch.Generator().manual_seed(config.seed + 1)
+    with torch.no_grad():
+        wanted = target(x.expand(n_models, -1, -1))  # the targets never change: computed once
+    rows = [torch.from_numpy(np.flatnonzero(fold != k)) for k in range(n_models)]
+    model = torch.arange(n_models)[:, None]
+    optimiser = torch.optim.Adam(predictor.parameters(), lr=config.learning_rate, fused=True)
+    for update in range(config.updates):
+        optimiser.param_groups[0]["lr"] = config.learning_rate * (1.0 - update / config.updates)
+        batch = torch.stack([r[torch.randint(len(r), (config.batch_size,), generator=generator)] for r in rows])
+        loss = (predictor(x[batch]) - wanted[model, batch]).square().mean(dim=(1, 2)).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if progress is not None and ((update + 1) % REPORT_EVERY == 0 or update + 1 == config.updates):
+            progress(update + 1, config.updates)
+    predictor.requires_grad_(False)

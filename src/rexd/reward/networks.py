@@ -1,0 +1,50 @@
+"""Multi-layer perceptrons, several at once: the random targets and the predictors of RED."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+class EnsembleMLP(nn.Module):
+    """``n_models`` independent perceptrons of equal shape, evaluated together by batched matrix products.
+
+    Weights are He-normal (He et al. 2015, arXiv 1502.01852) and biases normal with standard deviation
+    ``bias_std``, drawn from ``generator``: a random target needs biases, or it is nearly linear far from zero.
+
+    Attributes:
+        weights: One parameter of shape (n_models, fan_in, fan_out) for each layer.
+        biases: One parameter of shape (n_models, 1, fan_out) for each layer.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], n_models: int, generator: torch.Generator, *, bias_std: float = 0.0
+    ) -> None:
+        """Draw the weights of networks with layer widths ``sizes``, input and output included."""
+        super().__init__()
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for fan_in, fan_out in pairwise(sizes):
+            weight = torch.randn(n_models, fan_in, fan_out, generator=generator) * math.sqrt(2.0 / fan_in)
+            bias = torch.randn(n_models, 1, fan_out, generator=generator) * bias_std
+            self.weights.append(nn.Parameter(weight))
+            self.biases.append(nn.Parameter(bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n_models, batch, inputs) to (n_models, batch, outputs); ReLU between the layers."""
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, x, weight)
+            if layer < last:
+                x = torch.relu(x)
+        return x
+
+
+def squared_error(target: EnsembleMLP, predictor: EnsembleMLP, x: Tensor) -> Tensor:
+    """L = mean_d (f(x) − f̂(x))² of each model (Wang et al. 2019, eq. 8): (models, batch, D) -> (models, batch)."""
+    error: Tensor = (target(x) - predictor(x)).square().mean(dim=-1)
+    return error

@@ -1,0 +1,49 @@
+"""From novelty to reward: three decreasing maps of the error L into [0, 1].
+
+With ℓ the held-out median of L on the expert's own rows and r₀ the reward wanted there:
+
+    exponential   r = exp(−σL)                                 σ = −ln(r₀) / ℓ
+    rational      r = 1 / (1 + σL)                             σ = (1/r₀ − 1) / ℓ
+    logarithmic   r = clip(1 − ln(1 + σL) / ln(1 + σL₀), 0, 1)   σ = 1 / ℓ
+
+The exponential is the paper's (Wang et al. 2019, eq. 9). It is flat beyond a few ℓ, where the policies of a
+high-dimensional task start. The rational one has a heavier tail. The logarithmic one falls at an even rate over
+all orders of magnitude between two measured anchors: the expert's own unseen rows (ℓ) and actions that have
+nothing to do with the state (L₀), so that there is something to climb everywhere in between.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Shape = Literal["logarithmic", "rational", "exponential"]
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+
+
+def sigma_at_median(shape: Shape, median: float, reward: float) -> float:
+    """The bandwidth σ that pays ``reward`` where the error equals ``median`` (1/ℓ for the logarithmic shape).
+
+    Args:
+        shape: One of ``SHAPES``.
+        median: ℓ, the held-out median error; positive.
+        reward: r₀ in (0, 1); the logarithmic shape follows its anchors and ignores it.
+    """
+    if shape == "exponential":
+        return -math.log(reward) / median
+    if shape == "rational":
+        return (1.0 / reward - 1.0) / median
+    return 1.0 / median
+
+
+def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float) -> Tensor:
+    """The reward of each error, by the formulas of this module; ``anchor`` is L₀ of the logarithmic shape."""
+    scaled = sigma * novelty
+    if shape == "exponential":
+        return torch.exp(-scaled)
+    if shape == "rational":
+        return 1.0 / (1.0 + scaled)
+    return (1.0 - torch.log1p(scaled) / math.log1p(sigma * anchor)).clamp(0.0, 1.0)

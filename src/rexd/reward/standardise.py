@@ -1,0 +1,114 @@
+"""Inputs of the networks: columns chosen, encoded and standardised by the demonstrations' statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rexd.errors import SpaceMismatchError
+from rexd.reward.config import Inputs
+
+CONSTANT = 1e-6  # a column whose spread is below this share of its size (or of 1) carries no information
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Maps raw observations and actions to standardised network inputs.
+
+    Attributes:
+        inputs: Which of s, a and s' enter.
+        obs_dim: D, observation columns.
+        act_dim: A, action columns, or the size of a discrete action space.
+        discrete: Whether actions are integers, to be encoded one-hot.
+        mean: (C,) float32 of the kept columns.
+        std: (C,) float32 of the kept columns, positive.
+        kept: (C,) int64, the raw columns that vary in the demonstrations.
+    """
+
+    inputs: Inputs
+    obs_dim: int
+    act_dim: int
+    discrete: bool
+    mean: Tensor
+    std: Tensor
+    kept: Tensor
+
+    @classmethod
+    def fit(cls, inputs: Inputs, rows: Tensor, obs_dim: int, act_dim: int, *, discrete: bool) -> Encoder:
+        """Take mean and standard deviation of raw ``rows`` (N, raw columns); drop the columns that never vary."""
+        wide = rows.double()
+        mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
+        kept = torch.nonzero(std > CONSTANT * mean.abs().clamp(min=1.0)).flatten()
+        return cls(inputs, obs_dim, act_dim, discrete, mean[kept].float(), std[kept].float(), kept)
+
+    @property
+    def dropped_columns(self) -> list[str]:
+        """Names of the constant columns, such as ``observation[27]``."""
+        kept = set(self.kept.tolist())
+        return [name for column, name in enumerate(self.column_names) if column not in kept]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the raw columns, in order."""
+        names = [f"observation[{i}]" for i in range(self.obs_dim)]
+        if self.inputs == "state-action":
+            names += [f"action[{i}]" for i in range(self.act_dim)]
+        elif self.inputs == "state-next-state":
+            names += [f"next_observation[{i}]" for i in range(self.obs_dim)]
+        return names
+
+    def standardise(self, raw: Tensor) -> Tensor:
+        """(batch, raw columns) -> (batch, C), zero mean and unit spread on the demonstrations."""
+        if len(self.kept) < raw.shape[1]:
+            raw = raw[:, self.kept]
+        return (raw - self.mean) / self.std
+
+    def check(self, obs: NDArray[Any], act: NDArray[Any] | None, next_obs: NDArray[Any] | None) -> None:
+        """Refuse arrays that do not fit, naming what was found and expected.
+
+        Raises:
+            SpaceMismatchError: A shape or length is wrong, or an array that is needed is missing.
+        """
+        if obs.ndim != 2 or obs.shape[1] != self.obs_dim:
+            raise SpaceMismatchError(
+                f"observations have shape {obs.shape}; the reward was fitted to (batch, {self.obs_dim})"
+            )
+        if self.inputs == "state-action":
+            expected = (len(obs),) if self.discrete else (len(obs), self.act_dim)
+            found = None if act is None else act.shape
+            if found != expected:
+                raise SpaceMismatchError(f"actions have shape {found}; the reward expects {expected}")
+        if self.inputs == "state-next-state":
+            found = None if next_obs is None else next_obs.shape
+            if found != obs.shape:
+                raise SpaceMismatchError(f"next observations have shape {found}; the reward expects {obs.shape}")
+
+
+def raw_rows(
+    inputs: Inputs,
+    obs: NDArray[Any],
+    act: NDArray[Any] | None,
+    next_obs: NDArray[Any] | None,
+    act_dim: int,
+) -> Tensor:
+    """Concatenate what ``inputs`` asks for: (batch, raw columns) float32; integer actions become one-hot."""
+    state = _tensor(obs)
+    if inputs == "state-action" and act is not None:
+        if act.ndim == 1:
+            hot = torch.nn.functional.one_hot(torch.from_numpy(act.astype(np.int64)), act_dim)
+            return torch.cat([state, hot.float()], dim=1)
+        return torch.cat([state, _tensor(act)], dim=1)
+    if inputs == "state-next-state" and next_obs is not None:
+        return torch.cat([state, _tensor(next_obs)], dim=1)
+    return state
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    contiguous = np.ascontiguousarray(array, dtype=np.float32)
+    # torch warns of read-only memory, which a validated trajectory is; nothing here writes to it
+    return torch.from_numpy(contiguous if contiguous.flags.writeable else contiguous.copy())
