@@ -1,0 +1,60 @@
+"""Policies that learn nothing: the floor that every result is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete, Space
+from numpy.typing import NDArray
+
+from rexd.errors import SpaceMismatchError
+from rexd.rl.spaces import clip_actions
+
+Array = NDArray[Any]
+
+
+class RandomPolicy:
+    """Actions drawn uniformly from the action space, one stream of numbers for all rows."""
+
+    def __init__(self, action_space: Space[Any], seed: int) -> None:
+        """Draw from ``action_space``, a bounded Box or a Discrete space.
+
+        Raises:
+            SpaceMismatchError: The space has no uniform distribution.
+        """
+        if not isinstance(action_space, Discrete) and not (
+            isinstance(action_space, Box) and action_space.is_bounded("both")
+        ):
+            raise SpaceMismatchError(f"random actions need a bounded Box or a Discrete space; found {action_space}")
+        self._space = action_space
+        self._random = np.random.default_rng(seed)
+
+    def predict(self, observation: Array, deterministic: bool = True) -> tuple[Array, None]:
+        """Actions (n, A) or (n,) for observations (n, D); ``deterministic`` is ignored."""
+        n = len(observation)
+        if isinstance(self._space, Discrete):
+            return self._random.integers(0, int(self._space.n), size=n), None
+        assert isinstance(self._space, Box)
+        drawn = self._random.uniform(self._space.low, self._space.high, size=(n, *self._space.shape))
+        return clip_actions(self._space, drawn), None
+
+
+class ConstantPolicy:
+    """The same action in every state."""
+
+    def __init__(self, action: Array | int) -> None:
+        """Always take ``action``: (A,) for a Box, an integer for a Discrete space."""
+        self._action = np.array(action)
+
+    def predict(self, observation: Array, deterministic: bool = True) -> tuple[Array, None]:
+        """``action`` once for each of the observations (n, D)."""
+        return np.repeat(self._action[None], len(observation), axis=0), None
+
+
+class ZeroPolicy(ConstantPolicy):
+    """Action zero (or the bound nearest to it, or the first discrete action) in every state."""
+
+    def __init__(self, action_space: Space[Any]) -> None:
+        """Take zero of ``action_space``, a Box or a Discrete space."""
+        super().__init__(clip_actions(action_space, np.zeros((1, *(action_space.shape or ()))))[0])

@@ -1,0 +1,176 @@
+"""Playing a policy in the environment, several episodes at a time, and keeping every transition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.trajectory import Trajectory
+from rexd.errors import SpaceMismatchError
+from rexd.rl.environment import environment_name
+from rexd.rl.spaces import check_spaces, clip_actions
+
+Array = NDArray[Any]
+Env = gymnasium.Env[Any, Any]
+
+
+class PolicyLike(Protocol):
+    """What can be played: the ``predict`` of Stable-Baselines3 policies and algorithms."""
+
+    def predict(self, observation: Array, deterministic: bool = True) -> tuple[Array, Any]:
+        """Actions (n, A), or (n,) integers, for observations (n, D), and a state that is ignored here."""
+        ...
+
+
+def rollout(
+    make_env: Callable[[], Env],
+    policy: PolicyLike,
+    episodes: int,
+    *,
+    seed: int,
+    deterministic: bool = True,
+    lockstep: int = 10,
+    on_episode: Callable[[int, Trajectory], None] | None = None,
+) -> list[Trajectory]:
+    """Play ``episodes`` episodes to their end and return them in order.
+
+    Up to ``lockstep`` environments step together with one batched ``predict`` for all. Episode ``i`` is reset with a
+    seed that comes from ``(seed, i)`` alone, so that ``lockstep`` changes the speed and not the episodes, for a
+    policy that treats every row alike (a policy that draws random numbers gives them out in another order, and
+    matrix products of another size may round in another way).
+
+    Args:
+        make_env: Makes one environment, whose reward is recorded as it is (so not a ``HiddenReward``). Episodes must
+            end by themselves or by a time limit.
+        policy: Maps observations (n, D) to actions (n, A) or (n,). It is always given the same number of rows, those
+            of finished episodes included, so that compiled policies compile once.
+        episodes: How many.
+        seed: Not negative.
+        deterministic: Passed to the policy.
+        lockstep: Most environments to hold at a time.
+        on_episode: Called with the number and the trajectory of each episode as it ends, in order of ending.
+
+    Returns:
+        One trajectory an episode: the actions as carried out (clipped to the action space), the true next
+        observations, and the environment's rewards.
+    """
+    if episodes < 1 or lockstep < 1:
+        raise ValueError(f"episodes is {episodes} and lockstep {lockstep}; expected 1 or more of each")
+    done: list[Trajectory | None] = [None] * episodes
+    envs: list[Env] = []
+    try:
+        # One by one, so that those already made are closed if a later one fails.
+        for _ in range(min(lockstep, episodes)):
+            envs.append(make_env())  # noqa: PERF401
+        check_spaces(envs[0], environment_name(envs[0]))
+        for number, trajectory in _play(envs, policy, episodes, seed, deterministic):
+            done[number] = trajectory
+            if on_episode is not None:
+                on_episode(number, trajectory)
+    finally:
+        for env in envs:
+            env.close()
+    return [t for t in done if t is not None]
+
+
+def episode_seed(seed: int, episode: int) -> int:
+    """The seed that an episode is reset with; it depends on nothing else."""
+    return int(np.random.SeedSequence([seed, episode]).generate_state(1)[0])
+
+
+def _play(
+    envs: list[Env], policy: PolicyLike, episodes: int, seed: int, deterministic: bool
+) -> Iterator[tuple[int, Trajectory]]:
+    """Yield (number, trajectory) as episodes end; slot k is one environment and the episode that it plays."""
+    slots = _Slots(envs, capacity=_first_capacity(envs[0]))
+    for k in range(len(envs)):
+        slots.start(k, k, episode_seed(seed, k))
+    upcoming = len(envs)
+    while slots.active.any():
+        actions, _ = policy.predict(slots.current.copy(), deterministic=deterministic)
+        for k in slots.step(actions):
+            yield int(slots.episode[k]), slots.trajectory(k)
+            if upcoming < episodes:
+                slots.start(k, upcoming, episode_seed(seed, upcoming))
+                upcoming += 1
+
+
+def _first_capacity(env: Env) -> int:
+    limit = env.spec.max_episode_steps if env.spec is not None else None
+    return min(limit or 1000, 1000)
+
+
+class _Slots:
+    """The environments that step together and preallocated records of the episodes in them."""
+
+    def __init__(self, envs: list[Env], capacity: int) -> None:
+        n, space = len(envs), envs[0].observation_space
+        dtype = space.dtype if np.issubdtype(space.dtype, np.floating) else np.dtype(np.float32)
+        self.envs, self.action_space = envs, envs[0].action_space
+        discrete = isinstance(self.action_space, gymnasium.spaces.Discrete)
+        self.action_shape = self.action_space.shape or ()
+        self.current = np.zeros((n, *(space.shape or ())), dtype)  # (n, D)
+        self.active = np.zeros(n, bool)
+        self.episode = np.zeros(n, np.int64)
+        self.length = np.zeros(n, np.int64)
+        self.ends = np.zeros((n, 2), bool)  # terminated, truncated
+        self.observations = np.zeros((n, capacity + 1, *self.current.shape[1:]), dtype)  # (n, capacity + 1, D)
+        self.actions = np.zeros(
+            (n, capacity, *self.action_shape), np.int64 if discrete else self.action_space.dtype
+        )  # (n, capacity, A)
+        self.rewards = np.zeros((n, capacity))
+
+    def start(self, k: int, episode: int, seed: int) -> None:
+        self.current[k], _ = self.envs[k].reset(seed=seed)
+        self.observations[k, 0] = self.current[k]
+        self.episode[k], self.length[k], self.active[k] = episode, 0, True
+
+    def step(self, actions: Array) -> list[int]:
+        """Step every active slot; returns the slots whose episode ended."""
+        expected = (len(self.envs), *self.action_shape)
+        if np.shape(actions) != expected:
+            raise SpaceMismatchError(
+                f"the policy returned actions of shape {np.shape(actions)} for {len(self.envs)} observations; "
+                f"expected {expected}"
+            )
+        taken = clip_actions(self.action_space, actions)
+        rows = np.flatnonzero(self.active)
+        if self.length[rows].max() == self.actions.shape[1]:
+            self._grow()
+        self.actions[rows, self.length[rows]] = taken[rows]  # before stepping: an environment may write to it
+        for k in rows:
+            self.current[k], self.rewards[k, self.length[k]], *ends, _ = self.envs[k].step(taken[k])
+            self.ends[k] = ends
+        self.length[rows] += 1
+        self.observations[rows, self.length[rows]] = self.current[rows]
+        finished = rows[self.ends[rows].any(axis=1)]
+        self.active[finished] = False
+        return [int(k) for k in finished]
+
+    def trajectory(self, k: int) -> Trajectory:
+        steps = int(self.length[k])
+        terminated, truncated = np.zeros((2, steps), bool)
+        terminated[-1], truncated[-1] = self.ends[k]
+        observations = self.observations[k, : steps + 1].copy()  # the slot is about to be used again
+        return Trajectory(
+            observations=observations[:-1],
+            actions=self.actions[k, :steps].copy(),
+            next_observations=observations[1:],
+            terminated=terminated,
+            truncated=truncated,
+            next_known=np.ones(steps, bool),
+            rewards=self.rewards[k, :steps].copy(),
+        )
+
+    def _grow(self) -> None:
+        extra = self.actions.shape[1]
+
+        def longer(array: Array) -> Array:
+            return np.concatenate([array, np.zeros((len(array), extra, *array.shape[2:]), array.dtype)], axis=1)
+
+        self.observations, self.actions = longer(self.observations), longer(self.actions)
+        self.rewards = longer(self.rewards)

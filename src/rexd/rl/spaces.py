@@ -1,0 +1,65 @@
+"""Which observation and action spaces are supported, and what an environment does to an action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Discrete, Space
+from numpy.typing import NDArray
+
+from rexd.errors import SpaceMismatchError
+
+
+def check_spaces(env: gymnasium.Env[Any, Any], name: str = "the environment") -> None:
+    """Check that observations are vectors and that actions are vectors or integers from 0.
+
+    Args:
+        env: The environment to check.
+        name: What to call it in messages.
+
+    Raises:
+        SpaceMismatchError: A space is not supported.
+    """
+    observation, action = env.observation_space, env.action_space
+    if not isinstance(observation, Box):
+        raise SpaceMismatchError(
+            f"{name} has observations of {observation}; expected a Box with one dimension. Dictionaries and tuples "
+            "can be flattened with gymnasium.wrappers.FlattenObservation"
+        )
+    if len(observation.shape) != 1:
+        raise SpaceMismatchError(
+            f"{name} has observations of shape {observation.shape}; expected one dimension. Images are not supported; "
+            "other arrays can be flattened with gymnasium.wrappers.FlattenObservation"
+        )
+    if isinstance(action, Box):
+        if len(action.shape) != 1 or not np.issubdtype(action.dtype, np.floating):
+            raise SpaceMismatchError(
+                f"{name} has actions of shape {action.shape} and dtype {action.dtype}; "
+                "expected floating point with one dimension"
+            )
+    elif isinstance(action, Discrete):
+        if action.start != 0:
+            raise SpaceMismatchError(f"{name} has discrete actions that start at {action.start}; expected 0")
+    else:
+        raise SpaceMismatchError(f"{name} has actions of {action}; expected a Box with one dimension or a Discrete")
+
+
+def clip_actions(space: Space[Any], actions: NDArray[Any]) -> NDArray[Any]:
+    """The actions as the environment carries them out: a new array within the bounds of a Box.
+
+    MuJoCo clips controls to their range without a word, so that actions beyond it are the action at the bound;
+    a reward that saw them as they were sent would score what never happened.
+
+    Args:
+        space: The action space of one environment.
+        actions: (n, A) for a Box, or (n,) integers for a Discrete space.
+
+    Returns:
+        (n, A) in the dtype of the space, or (n,) int64.
+    """
+    if isinstance(space, Box):
+        clipped: NDArray[Any] = np.clip(actions, space.low, space.high).astype(space.dtype)
+        return clipped
+    return np.array(actions, dtype=np.int64)
