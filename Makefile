@@ -76,4 +76,4 @@ bench: setup ## what produces the README's numbers (hours)
 
 clean: ## remove .venv, builds and caches; never runs/
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(wildcard src tests benchmarks scripts) -name __pycache__ -type d -prune -exec rm -rf {} +

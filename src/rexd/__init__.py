@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from rexd.demos.npz import save_demonstrations
     from rexd.errors import RexdError
     from rexd.reward.base import RewardModel
+    from rexd.reward.config import REDConfig
     from rexd.reward.files import load_reward
-    from rexd.reward.red import RED, REDConfig
+    from rexd.reward.red import RED
     from rexd.rl.config import TrainConfig
     from rexd.rl.policy import load_policy
     from rexd.rl.train import train
@@ -45,7 +46,7 @@ __all__ = [
 _HOME = {
     "RED": "rexd.reward.red",
     "Demonstrations": "rexd.demos",
-    "REDConfig": "rexd.reward.red",
+    "REDConfig": "rexd.reward.config",
     "RewardModel": "rexd.reward.base",
     "RexdError": "rexd.errors",
     "TrainConfig": "rexd.rl.config",
