@@ -6,13 +6,14 @@ from gymnasium.spaces import Box, Discrete
 
 
 class Counting(gymnasium.Env):
-    """Observation: (episode, step). Ends at step ``length``; writes every observation to the same buffer."""
+    """Observation: (episode, step). Ends at step ``length``; ``reuse`` writes every observation to one buffer."""
 
-    def __init__(self, length=3, truncates=False, discrete=False, reward=7.0):
+    def __init__(self, length=3, truncates=False, discrete=False, reward=7.0, reuse=True):
         self.observation_space = Box(-np.inf, np.inf, (2,), np.float64)
         self.action_space = Discrete(5) if discrete else Box(-1, 1, (1,))
         self.length, self.truncates, self.reward = length, truncates, reward
         self.buffer = np.zeros(2)
+        self.reuse = reuse
         self.episode = -1
         self.taken = []
 
@@ -20,14 +21,17 @@ class Counting(gymnasium.Env):
         super().reset(seed=seed)
         self.episode += 1
         self.buffer[:] = self.episode, 0
-        return self.buffer, {"secret": self.reward}
+        return self.observation(), {"secret": self.reward}
 
     def step(self, action):
         self.taken.append(np.array(action))
         self.buffer[1] += 1
         ended = self.buffer[1] >= self.length
         terminated, truncated = bool(ended and not self.truncates), bool(ended and self.truncates)
-        return self.buffer, self.reward, terminated, truncated, {"reward_run": self.reward}
+        return self.observation(), self.reward, terminated, truncated, {"reward_run": self.reward}
+
+    def observation(self):
+        return self.buffer if self.reuse else self.buffer.copy()
 
 
 class Spy:

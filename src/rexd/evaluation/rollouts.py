@@ -66,7 +66,7 @@ def rollout(
         # One by one, so that those already made are closed if a later one fails.
         for _ in range(min(lockstep, episodes)):
             envs.append(make_env())  # noqa: PERF401
-        check_spaces(envs[0], environment_name(envs[0]))
+        check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]))
         for number, trajectory in _play(envs, policy, episodes, seed, deterministic):
             done[number] = trajectory
             if on_episode is not None:

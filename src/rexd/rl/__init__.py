@@ -1,1 +1,44 @@
-"""TBD."""
+"""Environments with a learnt reward, and policies trained on it.
+
+The names below are loaded when they are first used, so that ``import rexd.rl`` asks for no extra.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rexd.errors import import_extra
+
+if TYPE_CHECKING:
+    from rexd.rl.wrappers.absorbing import AbsorbingStates, add_absorbing
+    from rexd.rl.wrappers.single import RewardWrapper
+    from rexd.rl.wrappers.vec_env import RewardVecEnv
+    from rexd.rl.wrappers.vector import RewardVectorWrapper
+
+__all__ = ["AbsorbingStates", "RewardVecEnv", "RewardVectorWrapper", "RewardWrapper", "add_absorbing"]
+
+# Where each name lives, and the package that it needs.
+_HOME = {
+    "AbsorbingStates": ("rexd.rl.wrappers.absorbing", "gymnasium"),
+    "RewardVecEnv": ("rexd.rl.wrappers.vec_env", "stable_baselines3"),
+    "RewardVectorWrapper": ("rexd.rl.wrappers.vector", "gymnasium"),
+    "RewardWrapper": ("rexd.rl.wrappers.single", "gymnasium"),
+    "add_absorbing": ("rexd.rl.wrappers.absorbing", "gymnasium"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'rexd.rl' has no attribute '{name}'")
+    module, needs = _HOME[name]
+    import_extra(needs, "train")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names too before they are loaded."""
+    return sorted({*globals(), *__all__})

@@ -49,7 +49,7 @@ def make_environment(
     if not isinstance(made, gymnasium.Env):
         raise TaskError(f"{name} returned {type(made).__name__}; expected a gymnasium.Env")
     try:
-        check_spaces(made, name)
+        check_spaces(made.observation_space, made.action_space, name)
     except Exception:
         made.close()
         raise

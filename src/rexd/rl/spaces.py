@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 from numpy.typing import NDArray
@@ -12,17 +11,17 @@ from numpy.typing import NDArray
 from rexd.errors import SpaceMismatchError
 
 
-def check_spaces(env: gymnasium.Env[Any, Any], name: str = "the environment") -> None:
+def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the environment") -> None:
     """Check that observations are vectors and that actions are vectors or integers from 0.
 
     Args:
-        env: The environment to check.
+        observation: The observation space of one environment.
+        action: Its action space.
         name: What to call it in messages.
 
     Raises:
         SpaceMismatchError: A space is not supported.
     """
-    observation, action = env.observation_space, env.action_space
     if not isinstance(observation, Box):
         raise SpaceMismatchError(
             f"{name} has observations of {observation}; expected a Box with one dimension. Dictionaries and tuples "
