@@ -1,6 +1,7 @@
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Box, Discrete
 
 from rexd.errors import SpaceMismatchError
@@ -37,6 +38,17 @@ class Wander(gymnasium.Env):
         self.closed = True
 
 
+class Network:
+    """A policy whose matrix products might round by the number of rows."""
+
+    def __init__(self):
+        self.layers = [torch.nn.Linear(3, 256), torch.nn.Tanh(), torch.nn.Linear(256, 2)]
+
+    @torch.no_grad()
+    def predict(self, observation, deterministic=True):
+        return torch.nn.Sequential(*self.layers)(torch.as_tensor(observation, dtype=torch.float32)).numpy(), None
+
+
 class Linear:
     def __init__(self):
         self.batches = []
@@ -55,9 +67,17 @@ def test_lockstep_does_not_change_the_episodes(lockstep):
     alone = rollout(Wander, Linear(), 9, seed=3, lockstep=1)
     together = rollout(Wander, Linear(), 9, seed=3, lockstep=lockstep)
     assert len({len(t) for t in alone}) > 3
+    assert len({t.terminated[-1] for t in alone}) == 2
     for a, b in zip(alone, together, strict=True):
         for x, y in zip(fields(a), fields(b), strict=True):
             np.testing.assert_array_equal(x, y)
+
+
+def test_the_number_of_episodes_does_not_change_the_first():
+    policy = Network()
+    (alone,) = rollout(Wander, policy, 1, seed=3)
+    first, *_ = rollout(Wander, policy, 12, seed=3)
+    np.testing.assert_array_equal(alone.actions, first.actions)
 
 
 def test_a_trajectory_is_what_happened():
@@ -121,7 +141,7 @@ def test_discrete_actions():
 
 
 def test_wrong_action_shapes_are_named():
-    with pytest.raises(SpaceMismatchError, match=r"\(1, 3\).*\(1, 2\)"):
+    with pytest.raises(SpaceMismatchError, match=r"\(10, 3\).*\(10, 2\)"):
         rollout(Wander, ConstantPolicy(np.zeros(3)), 1, seed=0)
 
 

@@ -40,14 +40,14 @@ def rollout(
 
     Up to ``lockstep`` environments step together with one batched ``predict`` for all. Episode ``i`` is reset with a
     seed that comes from ``(seed, i)`` alone, so that ``lockstep`` changes the speed and not the episodes, for a
-    policy that treats every row alike (a policy that draws random numbers gives them out in another order, and
-    matrix products of another size may round in another way).
+    policy that treats every row alike (one that draws random numbers gives them out in another order, and matrix
+    products of another size may round in another way).
 
     Args:
         make_env: Makes one environment, whose reward is recorded as it is (so not a ``HiddenReward``). Episodes must
             end by themselves or by a time limit.
-        policy: Maps observations (n, D) to actions (n, A) or (n,). It is always given the same number of rows, those
-            of finished episodes included, so that compiled policies compile once.
+        policy: Maps observations (n, D) to actions (n, A) or (n,). It is always given ``max(lockstep, 2)`` rows,
+            idle ones included: compiled policies compile once, and rounding does not depend on ``episodes``.
         episodes: How many.
         seed: Not negative.
         deterministic: Passed to the policy.
@@ -67,7 +67,7 @@ def rollout(
         for _ in range(min(lockstep, episodes)):
             envs.append(make_env())  # noqa: PERF401
         check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]))
-        for number, trajectory in _play(envs, policy, episodes, seed, deterministic):
+        for number, trajectory in _play(envs, policy, max(lockstep, 2), episodes, seed, deterministic):
             done[number] = trajectory
             if on_episode is not None:
                 on_episode(number, trajectory)
@@ -83,10 +83,11 @@ def episode_seed(seed: int, episode: int) -> int:
 
 
 def _play(
-    envs: list[Env], policy: PolicyLike, episodes: int, seed: int, deterministic: bool
+    envs: list[Env], policy: PolicyLike, batch: int, episodes: int, seed: int, deterministic: bool
 ) -> Iterator[tuple[int, Trajectory]]:
     """Yield (number, trajectory) as episodes end; slot k is one environment and the episode that it plays."""
-    slots = _Slots(envs, capacity=_first_capacity(envs[0]))
+    # Two rows at least: BLAS multiplies a single one by another routine, which rounds in another way.
+    slots = _Slots(envs, batch, capacity=_first_capacity(envs[0]))
     for k in range(len(envs)):
         slots.start(k, k, episode_seed(seed, k))
     upcoming = len(envs)
@@ -105,16 +106,19 @@ def _first_capacity(env: Env) -> int:
 
 
 class _Slots:
-    """The environments that step together and preallocated records of the episodes in them."""
+    """The environments that step together and preallocated records of the episodes in them.
 
-    def __init__(self, envs: list[Env], capacity: int) -> None:
+    ``batch`` rows go to the policy; those beyond the n environments are idle from the start.
+    """
+
+    def __init__(self, envs: list[Env], batch: int, capacity: int) -> None:
         n, space = len(envs), envs[0].observation_space
         dtype = space.dtype if np.issubdtype(space.dtype, np.floating) else np.dtype(np.float32)
         self.envs, self.action_space = envs, envs[0].action_space
         discrete = isinstance(self.action_space, gymnasium.spaces.Discrete)
         self.action_shape = self.action_space.shape or ()
-        self.current = np.zeros((n, *(space.shape or ())), dtype)  # (n, D)
-        self.active = np.zeros(n, bool)
+        self.current = np.zeros((batch, *(space.shape or ())), dtype)  # (batch, D)
+        self.active = np.zeros(batch, bool)
         self.episode = np.zeros(n, np.int64)
         self.length = np.zeros(n, np.int64)
         self.ends = np.zeros((n, 2), bool)  # terminated, truncated
@@ -131,10 +135,10 @@ class _Slots:
 
     def step(self, actions: Array) -> list[int]:
         """Step every active slot; returns the slots whose episode ended."""
-        expected = (len(self.envs), *self.action_shape)
+        expected = (len(self.current), *self.action_shape)
         if np.shape(actions) != expected:
             raise SpaceMismatchError(
-                f"the policy returned actions of shape {np.shape(actions)} for {len(self.envs)} observations; "
+                f"the policy returned actions of shape {np.shape(actions)} for {len(self.current)} observations; "
                 f"expected {expected}"
             )
         taken = clip_actions(self.action_space, actions)

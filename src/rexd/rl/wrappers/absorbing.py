@@ -2,7 +2,7 @@
 
 Without them an episode's end is worth 0 to the learner whatever the reward model says, so that a reward that is
 always positive favours staying alive, and one that is always negative favours ending (Kostrikov et al. 2019,
-"Discriminator-Actor-Critic", arXiv 1809.02925, section 4.1). With them, the step into a terminal state leads to a
+"Discriminator-Actor-Critic", arXiv 1809.02925). With them, the step into a terminal state leads to a
 state of zeros with an indicator of 1, which leads to itself whatever the action until the time limit; the indicator
 is 0 in all other states. Environment and demonstrations have to be changed together.
 """
@@ -91,7 +91,7 @@ def add_absorbing(demos: Demonstrations) -> Demonstrations:
     """Append the indicator to demonstrations, and an absorbing step to those that reach a terminal state.
 
     The row that reached a terminal state leads to the absorbing state instead, and one row from the absorbing state
-    to itself with action 0 is appended (Kostrikov et al. 2019, section 4.1). No row is terminated any more; the
+    to itself with action 0 is appended (Kostrikov et al. 2019). No row is terminated any more; the
     appended one is truncated. Add absorbing states before ``subsample``, which may drop the terminal row.
 
     Args:
