@@ -1,6 +1,16 @@
 """Demonstrations: the types, the file formats, the checks."""
 
 from rexd.demos.demonstrations import Demonstrations, Transitions
+from rexd.demos.load import load_demonstrations
+from rexd.demos.npz import save_demonstrations
+from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.trajectory import Trajectory
 
-__all__ = ["Demonstrations", "Trajectory", "Transitions"]
+__all__ = [
+    "Demonstrations",
+    "Trajectory",
+    "Transitions",
+    "fit_to_spaces",
+    "load_demonstrations",
+    "save_demonstrations",
+]

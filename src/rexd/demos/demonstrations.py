@@ -74,7 +74,7 @@ class Demonstrations:
         if not self.trajectories:
             raise DemonstrationError(f"{self.source}: no trajectories; expected at least one")
         first = self.trajectories[0]
-        for number, trajectory in enumerate(self.trajectories):
+        for number, trajectory in enumerate((*self.trajectories, *self.unused)):
             if trajectory.observations.shape[1] != first.observations.shape[1]:
                 raise DemonstrationError(
                     f"{self.source}: trajectory {number} has {trajectory.observations.shape[1]} observation "
@@ -87,10 +87,16 @@ class Demonstrations:
                 )
         if first.actions.ndim == 1:
             self._check_discrete()
+        elif self.n_actions is not None:
+            raise DemonstrationError(
+                f"{self.source}: n_actions is {self.n_actions}, but actions are continuous of shape "
+                f"{first.actions.shape}; expected None, or integers of shape (steps,)"
+            )
 
     def _check_discrete(self) -> None:
-        low = min(int(t.actions.min()) for t in self.trajectories)
-        high = max(int(t.actions.max()) for t in self.trajectories)
+        rows = (*self.trajectories, *self.unused)
+        low = min(int(t.actions.min()) for t in rows)
+        high = max(int(t.actions.max()) for t in rows)
         count = self.n_actions if self.n_actions is not None else high + 1
         if low < 0 or high >= count:
             raise DemonstrationError(
@@ -163,7 +169,12 @@ class Demonstrations:
         """
         if not 1 <= n <= len(self):
             raise DemonstrationError(f"{self.source}: asked for {n} trajectories, but the file has {len(self)}")
-        return replace(self, trajectories=self.trajectories[:n], unused=self.unused + self.trajectories[n:])
+        return replace(
+            self,
+            trajectories=self.trajectories[:n],
+            unused=self.unused + self.trajectories[n:],
+            offsets=self.offsets[:n],
+        )
 
     def split(self, n: int) -> tuple[Demonstrations, Demonstrations]:
         """Split by trajectory: the first ``n`` and the rest."""
@@ -173,7 +184,10 @@ class Demonstrations:
                 f"expected 1 to {len(self) - 1}"
             )
         head, tail = self.trajectories[:n], self.trajectories[n:]
-        return replace(self, trajectories=head), replace(self, trajectories=tail)
+        return (
+            replace(self, trajectories=head, offsets=self.offsets[:n]),
+            replace(self, trajectories=tail, offsets=self.offsets[n:]),
+        )
 
     def subsample(
         self, k: int, *, offset: int | Sequence[int] | Literal["random"] = "random", seed: int = 0
@@ -220,7 +234,9 @@ class Demonstrations:
             return [int(o) for o in np.random.default_rng(seed).integers(0, k, size=len(self))]
         if isinstance(offset, str):
             raise DemonstrationError(f"offset is {offset!r}; expected 'random', an integer or one per trajectory")
-        offsets = [int(offset)] * len(self) if isinstance(offset, int) else [int(o) for o in offset]
+        if isinstance(offset, int | np.integer):
+            offset = [int(offset)] * len(self)
+        offsets = [int(o) for o in offset]
         if len(offsets) != len(self) or not all(0 <= o < k for o in offsets):
             raise DemonstrationError(
                 f"offsets {offsets} do not fit {len(self)} trajectories at every {k}-th transition; "
@@ -235,7 +251,9 @@ class Demonstrations:
             DemonstrationError: A column does not exist, or none is left.
         """
         index = np.arange(self.obs_dim)[columns] if isinstance(columns, slice) else np.asarray(columns, dtype=np.intp)
-        if index.size == 0 or index.min() < 0 or index.max() >= self.obs_dim:
+        # Python shortens a slice that is too long; here it means that the file is not the expected one.
+        beyond = isinstance(columns, slice) and columns.stop is not None and columns.stop > self.obs_dim
+        if beyond or index.size == 0 or index.min() < 0 or index.max() >= self.obs_dim:
             raise DemonstrationError(
                 f"{self.source}: columns {columns} do not fit observations of {self.obs_dim} columns; "
                 f"expected numbers from 0 to {self.obs_dim - 1}"
@@ -253,6 +271,15 @@ class Demonstrations:
         """
         if self.n_actions is not None:
             return self
+        low, high = np.asarray(low), np.asarray(high)
+        for bound in (low, high):
+            if bound.shape not in ((), (1,), (self.act_dim,)) or np.isnan(bound).any():
+                raise DemonstrationError(
+                    f"{self.source}: action bounds {low} and {high} do not fit actions of {self.act_dim} columns; "
+                    f"expected numbers, or {self.act_dim} of them"
+                )
+        if (low > high).any():
+            raise DemonstrationError(f"{self.source}: the lowest action {low} is above the highest {high}; swap them")
         actions = np.concatenate([t.actions for t in self.trajectories])
         outside = int(((actions < low) | (actions > high)).sum())
         note = f"clipped {outside} of {actions.size} action entries ({outside / actions.size:.1%}) to the action space"

@@ -14,6 +14,9 @@ Array = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 
 
+_LARGEST = np.finfo(np.float32).max
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """The transitions of one episode, in time order, possibly with gaps (see ``Demonstrations.subsample``).
@@ -123,28 +126,40 @@ def _check_shapes(trajectory: Trajectory) -> None:
         )
     if len(actions) == 0:
         raise DemonstrationError("a trajectory has no steps; drop it from the demonstrations")
+    if not np.issubdtype(trajectory.next_observations.dtype, np.floating):
+        raise DemonstrationError(
+            f"next observations have dtype {trajectory.next_observations.dtype}; expected floating point"
+        )
     if trajectory.next_observations.shape != observations.shape:
         raise DemonstrationError(
             f"next observations have shape {trajectory.next_observations.shape}; "
             f"expected {observations.shape} as the observations"
         )
-    for name in ("actions", "terminated", "truncated", "next_known", "rewards"):
-        array = getattr(trajectory, name)
-        if array is not None and len(array) != len(observations):
-            raise DemonstrationError(f"{name} has {len(array)} rows; expected {len(observations)}")
+    if observations.shape[1] == 0 or (continuous and actions.shape[1] == 0):
+        raise DemonstrationError("observations or actions have no columns; expected at least one of each")
     for name in ("terminated", "truncated", "next_known"):
         array = getattr(trajectory, name)
         if array.dtype != np.bool_ or array.ndim != 1:
             raise DemonstrationError(f"{name} has shape {array.shape} and dtype {array.dtype}; expected (steps,) bool")
+    rewards = trajectory.rewards
+    if rewards is not None and (rewards.ndim != 1 or rewards.dtype.kind not in "biuf"):
+        raise DemonstrationError(
+            f"rewards have shape {rewards.shape} and dtype {rewards.dtype}; expected numbers of shape (steps,)"
+        )
+    for name in ("actions", "terminated", "truncated", "next_known", "rewards"):
+        array = getattr(trajectory, name)
+        if array is not None and len(array) != len(observations):
+            raise DemonstrationError(f"{name} has {len(array)} rows; expected {len(observations)}")
 
 
 def _check_finite(name: str, array: Array | None) -> None:
     if array is None or not np.issubdtype(array.dtype, np.floating):
         return
-    bad = ~np.isfinite(array)
+    # Learning is in float32: a larger value would become infinite there, later and without a word.
+    bad = ~np.isfinite(array) | (np.abs(array) > _LARGEST)
     if bad.any():
         step = int(np.flatnonzero(bad.reshape(len(array), -1).any(axis=1))[0])
         raise DemonstrationError(
-            f"{name}: {int(bad.sum())} values are NaN or infinite, the first at step {step}; "
+            f"{name}: {int(bad.sum())} values are NaN, infinite or beyond float32, the first at step {step}; "
             "drop that trajectory or repair the recording"
         )

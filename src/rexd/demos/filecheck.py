@@ -1,0 +1,54 @@
+"""What a file is, told from its first bytes, before any format reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rexd.errors import DemonstrationError
+
+MAX_FILE_BYTES = 4 * 1024**3
+"""Larger files are refused: a demonstration file holds thousands of steps, not a dataset of frames."""
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def read_head(path: Path, count: int = 512) -> bytes:
+    """The first bytes of a file, or an error that names it."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(count)
+    except OSError as error:
+        raise DemonstrationError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
+    """Refuse what no format can hold: nothing, a pointer to a file, a web page, or far too much.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        DemonstrationError: The file is missing, empty, too large or plainly not data.
+    """
+    if not path.is_file():
+        found = "is not a regular file" if path.exists() else "does not exist"
+        raise DemonstrationError(f"{path}: {found}; expected a demonstration file, check the path")
+    head = read_head(path)
+    size = path.stat().st_size
+    if not head:
+        raise DemonstrationError(f"{path}: is empty (0 bytes); expected demonstrations, download or record it again")
+    if head.startswith(_LFS_POINTER):
+        raise DemonstrationError(
+            f"{path}: is a Git LFS pointer of {size} bytes, not the data; run 'git lfs pull' where it comes from"
+        )
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise DemonstrationError(
+            f"{path}: is a web page, not data; a download probably stored the page that shows the file. "
+            "Use the link to the raw file"
+        )
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        raise DemonstrationError(f"{path}: is compressed (gzip, bzip2, xz or zstd); decompress it first")
+    if size > max_bytes:
+        raise DemonstrationError(f"{path}: has {size} bytes; expected at most {max_bytes}, store fewer trajectories")
+    return size
