@@ -1,0 +1,128 @@
+"""What a policy earns: the environment's return, and the learned one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rexd.demos.trajectory import Trajectory
+from rexd.evaluation.rollouts import Env, PolicyLike, rollout
+from rexd.evaluation.statistics import Summary, summarise
+from rexd.reward.base import RewardModel
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode in three numbers.
+
+    Attributes:
+        true_return: Sum of the environment's rewards; for evaluation only.
+        learned_return: Sum of the reward model's, None without one.
+        length: Steps.
+    """
+
+    true_return: float
+    learned_return: float | None
+    length: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {"return": self.true_return, "learned_return": self.learned_return, "length": self.length}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Episodes of one policy, and what they come to.
+
+    The intervals are over episodes: they say how well this policy is known, and nothing of the spread between
+    training runs.
+
+    Attributes:
+        episodes: In the order of their numbers.
+        true: Of the environment's returns.
+        learned: Of the learned returns, None without a reward model.
+    """
+
+    episodes: tuple[Episode, ...]
+    true: Summary
+    learned: Summary | None
+
+    @property
+    def length(self) -> float:
+        """Mean steps of an episode."""
+        return sum(episode.length for episode in self.episodes) / len(self.episodes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: the content of a run's ``evaluation.json``."""
+        return {
+            "episodes": [episode.to_dict() for episode in self.episodes],
+            "true": asdict(self.true),
+            "learned": None if self.learned is None else asdict(self.learned),
+        }
+
+
+def evaluate(
+    make_env: Callable[[], Env],
+    policy: PolicyLike,
+    reward: RewardModel | None,
+    *,
+    episodes: int,
+    seed: int,
+    deterministic: bool = True,
+    lockstep: int = 10,
+    on_episode: Callable[[int, Trajectory], None] | None = None,
+) -> Evaluation:
+    """Play a policy and sum up what it earned.
+
+    Args:
+        make_env: Makes one environment with its own reward (not a ``HiddenReward``).
+        policy: What to play.
+        reward: Scores every transition beside the environment, or None.
+        episodes: How many; 1 or more.
+        seed: Of the episodes; the same seed gives the same ones.
+        deterministic: Passed to the policy.
+        lockstep: Most environments to hold at a time; it changes the speed alone.
+        on_episode: Called with the number and the trajectory of each episode as it ends.
+
+    Raises:
+        SpaceMismatchError: Policy, reward and environment do not fit.
+    """
+    played = rollout(
+        make_env,
+        policy,
+        episodes,
+        seed=seed,
+        deterministic=deterministic,
+        lockstep=lockstep,
+        on_episode=on_episode,
+    )
+    return evaluation_of(played, reward)
+
+
+def evaluation_of(played: list[Trajectory], reward: RewardModel | None) -> Evaluation:
+    """Sum up episodes that record the environment's rewards.
+
+    Raises:
+        SpaceMismatchError: The reward model does not fit the trajectories.
+    """
+    episodes = tuple(
+        Episode(
+            true_return=0.0 if trajectory.rewards is None else float(trajectory.rewards.sum()),
+            learned_return=None if reward is None else learned_return(trajectory, reward),
+            length=len(trajectory),
+        )
+        for trajectory in played
+    )
+    learned = [episode.learned_return for episode in episodes if episode.learned_return is not None]
+    return Evaluation(
+        episodes=episodes,
+        true=summarise([episode.true_return for episode in episodes]),
+        learned=summarise(learned) if learned else None,
+    )
+
+
+def learned_return(trajectory: Trajectory, reward: RewardModel) -> float:
+    """Sum of the learned rewards of one episode."""
+    rewards = reward.predict(trajectory.observations, trajectory.actions, trajectory.next_observations)
+    return float(rewards.sum(dtype=float))
