@@ -165,6 +165,13 @@ def test_claimed_shape_must_match_the_content() -> None:
             loads_pickle(honest.replace(b"K\xc8\x85", shape), "memory")
 
 
+def test_an_array_is_given_its_content_once() -> None:
+    written = pickle.dumps(np.arange(3.0), 2)
+    twice = written[:-1] + written[written.rindex(b"(K\x01") : -1] + b"."
+    with pytest.raises(DemonstrationError, match="memory: the pickle is damaged: an array is given a second"):
+        loads_pickle(twice, "memory")
+
+
 def test_arrays_nested_in_arrays_are_bounded() -> None:
     array = np.empty(1, dtype=object)
     for _ in range(60):

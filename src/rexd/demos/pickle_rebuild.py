@@ -108,7 +108,7 @@ class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
         """Take shape and content once, if they agree."""
         budget = self.budget
         if budget is None or not isinstance(state, tuple) or len(state) != 5:
-            raise (budget or Budget("pickle", 0)).error("an array is given an impossible state")
+            raise DemonstrationError("the pickle is damaged: an array is given a second or an impossible state")
         self.budget = None
         _, shape, spec, fortran, raw = state
         dtype, count = _layout(budget, spec, shape)

@@ -100,10 +100,10 @@ def _read_one(
     stream.seek(start)
     try:
         return _AllowListUnpickler(stream, source, table, persistent).load()
-    except UnsafeFileError as error:
-        raise error if str(error).startswith(source) else UnsafeFileError(f"{source}: {error}") from error
-    except RexdError:
-        raise
+    except RexdError as error:
+        if str(error).startswith(source):
+            raise
+        raise type(error)(f"{source}: {error}") from error  # an object of the file does not know the file's name
     except Exception as error:  # a damaged pickle can raise anything, MemoryError and RecursionError included
         raise DemonstrationError(
             f"{source}: the pickle is damaged ({type(error).__name__}: {str(error)[:200]}); download or record it again"
