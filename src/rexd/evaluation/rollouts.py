@@ -21,7 +21,7 @@ Env = gymnasium.Env[Any, Any]
 class PolicyLike(Protocol):
     """What can be played: the ``predict`` of Stable-Baselines3 policies and algorithms."""
 
-    def predict(self, observation: Array, deterministic: bool = True) -> tuple[Array, Any]:
+    def predict(self, observation: Array, *, deterministic: bool = True) -> tuple[Array, Any]:
         """Actions (n, A), or (n,) integers, for observations (n, D), and a state that is ignored here."""
         ...
 

@@ -49,7 +49,7 @@ class RewardModel(ABC):
     def predict_demonstrations(self, demonstrations: Demonstrations) -> Float32:
         """The rewards of demonstrated rows, in the order of ``demonstrations.transitions()``: (N,) float32.
 
-        A model that can tell how it would score rows that it was not fitted to overrides this.
+        Replay pays demonstrations by the same reward as the agent. A control such as SQIL overrides this.
         """
         rows = demonstrations.transitions()
         return self.predict(rows.obs, rows.act, rows.next_obs)

@@ -153,17 +153,6 @@ class RED(RewardModel):
         """The reward of each row, in [0, 1]: (batch,) float32."""
         return self.reward_of_novelty(self.novelty(obs, act, next_obs))
 
-    def predict_demonstrations(self, demonstrations: Demonstrations) -> Float32:
-        """The rewards of demonstrated rows; those fitted to are scored by the models that never saw them.
-
-        A row that a model was fitted to has a smaller error than anything a policy can reach; paying it in full
-        would tell the critic of returns that do not exist.
-        """
-        self._encoder()
-        if demonstrations.sha256 == self.demonstrations_sha256_:
-            return self.reward_of_novelty(self.held_out_novelty_)
-        return super().predict_demonstrations(demonstrations)
-
     def reward_of_novelty(self, novelty: Float32) -> Float32:
         """The calibrated shape applied to errors."""
         reward = reward_of(torch.from_numpy(novelty), self.config.shape, self.sigma_, self.calibration_.anchor)

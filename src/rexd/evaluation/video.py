@@ -1,0 +1,115 @@
+"""Filming an episode, or saying what is missing for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexd.errors import RexdError, TaskError, import_extra
+from rexd.evaluation.rollouts import Env, PolicyLike, episode_seed
+from rexd.files import atomic_path
+from rexd.rl.spaces import clip_actions
+
+SUFFIXES = (".mp4", ".gif")
+FRAMES_PER_SECOND = 30
+MAX_STEPS = 10_000
+HINT = (
+    "Rendering needs a display or an off-screen library: set MUJOCO_GL=egl (with a graphics driver) or "
+    "MUJOCO_GL=osmesa (software; Debian and Ubuntu: apt install libosmesa6), and give the command again"
+)
+
+
+def check_video(path: str | Path) -> None:
+    """Check what can be checked before an episode is played.
+
+    Raises:
+        RexdError: The name ends in something else than .mp4 or .gif.
+        MissingExtraError: imageio is not installed.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise RexdError(f"{path}: cannot be told to be a kind of video; expected a name that ends in .mp4 or .gif")
+    import_extra("imageio", "video")
+    if Path(path).suffix.lower() == ".mp4":
+        import_extra("imageio_ffmpeg", "video")
+
+
+def record_video(
+    make_env: Callable[[], Env], policy: PolicyLike, path: str | Path, *, seed: int, max_steps: int = MAX_STEPS
+) -> int:
+    """Play one episode and film it.
+
+    Args:
+        make_env: Makes an environment with ``render_mode="rgb_array"``.
+        policy: What to play, deterministically.
+        path: Ends in .mp4 or .gif; replaced if it exists.
+        seed: The episode is that of number 0 of a rollout with this seed.
+        max_steps: Where to stop an episode that does not end.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        RexdError: The environment does not render here, or the frames cannot be written.
+    """
+    check_video(path)
+    frames, per_second = _play(make_env, policy, seed, max_steps)
+    if not frames:
+        raise TaskError("the environment gave no frames; expected render_mode='rgb_array' to be supported")
+    imageio = import_extra("imageio.v2", "video")
+    options: dict[str, Any] = {"fps": per_second}
+    if Path(path).suffix.lower() == ".gif":
+        options = {"duration": 1000 / per_second, "loop": 0}
+    else:
+        options["macro_block_size"] = 2  # the codec wants even sizes; the default of 16 would rescale most frames
+    try:
+        with atomic_path(path) as temporary:
+            imageio.mimsave(temporary, frames, **options)
+    except Exception as error:  # the encoders raise many kinds
+        raise RexdError(
+            f"{path}: the video could not be written ({type(error).__name__}: {error}); try the other of .mp4 and .gif"
+        ) from error
+    return len(frames)
+
+
+def _play(
+    make_env: Callable[[], Env], policy: PolicyLike, seed: int, max_steps: int
+) -> tuple[list[np.ndarray[Any, Any]], float]:
+    env = make_env()
+    try:
+        per_second = float(env.metadata.get("render_fps") or FRAMES_PER_SECOND)
+        # a gif or a film at 125 frames a second plays slowly or not at all; leave frames out instead
+        every = max(1, round(per_second / FRAMES_PER_SECOND))
+        frames: list[np.ndarray[Any, Any]] = []
+        observation, _ = env.reset(seed=episode_seed(seed, 0))
+        for step in range(max_steps):
+            if step % every == 0:
+                _render(env, frames)
+            # two rows, as a rollout gives at least: compiled policies and BLAS then do the same as there
+            actions, _ = policy.predict(np.stack([observation, observation]), deterministic=True)
+            observation, _, terminated, truncated, _ = env.step(clip_actions(env.action_space, actions)[0])
+            if terminated or truncated:
+                _render(env, frames)
+                break
+        return frames, per_second / every
+    finally:
+        _close(env)
+
+
+def _render(env: Env, frames: list[np.ndarray[Any, Any]]) -> None:
+    try:
+        frame: Any = env.render()
+    except Exception as error:  # drivers and simulators raise anything
+        raise TaskError(f"the environment cannot be rendered here ({type(error).__name__}: {error}). {HINT}") from error
+    if frame is None:
+        raise TaskError("the environment renders nothing; expected render_mode='rgb_array' to be supported")
+    frames.append(np.asarray(frame))
+
+
+def _close(env: Env) -> None:
+    try:
+        env.close()
+    except Exception:  # a renderer that never came up may fail again on the way out; the first error says more
+        return

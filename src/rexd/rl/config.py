@@ -1,0 +1,99 @@
+"""The settings of a training run: plain data, kept in the run folder as ``config.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Self, get_args
+
+from rexd.errors import RexdError
+from rexd.reward.config import REDConfig
+
+Algorithm = Literal["sbx-sac", "sb3-sac", "sb3-ppo"]
+RewardSource = Literal["learned", "constant", "env"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of ``rexd train``; one default for all tasks."""
+
+    algorithm: Algorithm = "sbx-sac"
+    """Who learns: SAC of sbx (JAX, the fastest), SAC or PPO of Stable-Baselines3."""
+    reward_source: RewardSource = "learned"
+    """learned: the reward model's. constant: 1 for demonstrations and 0 for the agent (SQIL, the control). env: the
+    environment's own, for experts and ceilings; the one exception to the rule that it never reaches the learner."""
+    steps: int = 100_000
+    """Environment steps of the learner."""
+    seed: int = 0
+    """Seed of everything."""
+    reward: REDConfig = field(default_factory=REDConfig)
+    """Settings of the reward model, where it is fitted and not loaded."""
+    demonstration_share: float = 0.5
+    """Share of each off-policy batch that is drawn from the demonstrations."""
+    cloning_weight: float = 1.0
+    """Weight c of the cloning term c · (1 + 0.1 mean|Q|) · |mode π(s) − a|² in the actor's loss."""
+    warm_start: int = 0
+    """Gradient steps of behavioural cloning on the policy before the first environment step."""
+    absorbing: bool = False
+    """Continue after a terminal state in an absorbing one until the time limit (Kostrikov et al. 2019)."""
+    learning_rate: float = 3e-4
+    """Step size of actor, critic and entropy coefficient."""
+    batch_size: int = 256
+    """Rows of an update."""
+    discount: float = 0.99
+    """Discount γ."""
+    learning_starts: int = 256
+    """Uniformly random environment steps before the first update (off-policy)."""
+    updates_every: int = 8
+    """Environment steps between two blocks of as many updates (off-policy)."""
+    entropy_coefficient: float = 0.02
+    """Where the learnt entropy coefficient starts. A reward of a few hundredths drowns in the usual 1."""
+    evaluate_every: int = 2_000
+    """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
+    evaluation_episodes: int = 5
+    """Deterministic episodes of an evaluation, in an environment of their own; not counted in steps."""
+    final_episodes: int = 20
+    """Episodes of the final evaluation of the selected policy."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        if self.algorithm not in get_args(Algorithm):
+            raise RexdError(f"algorithm is {self.algorithm!r}; expected one of {', '.join(get_args(Algorithm))}")
+        if self.reward_source not in get_args(RewardSource):
+            raise RexdError(
+                f"reward_source is {self.reward_source!r}; expected one of {', '.join(get_args(RewardSource))}"
+            )
+        for name in (
+            "steps",
+            "batch_size",
+            "learning_rate",
+            "updates_every",
+            "entropy_coefficient",
+            "evaluate_every",
+            "evaluation_episodes",
+            "final_episodes",
+        ):
+            if not getattr(self, name) > 0:
+                raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
+        for name in ("demonstration_share", "discount"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise RexdError(f"{name} is {getattr(self, name)}; expected from 0 to below 1")
+        for name in ("seed", "warm_start", "learning_starts", "cloning_weight"):
+            if getattr(self, name) < 0:
+                raise RexdError(f"{name} is {getattr(self, name)}; expected 0 or more")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of ``to_dict``.
+
+        Raises:
+            RexdError: A name is unknown, or a value is out of range.
+        """
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise RexdError(f"unknown training settings: {', '.join(sorted(unknown))}")
+        return cls(**{**values, "reward": REDConfig.from_dict(values.get("reward", {}))})

@@ -1,0 +1,53 @@
+"""What training asks of an algorithm, whichever library it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from rexd.rl.policy import Policy
+
+State = dict[str, NDArray[Any]]
+
+
+class Learner(Protocol):
+    """An algorithm with its environment, seen from the training loop.
+
+    Inside, observations are standardised (``ObservationScale``); what comes out, ``policy`` and ``save_zip``, takes
+    raw ones.
+    """
+
+    @property
+    def steps(self) -> int:
+        """Environment steps taken so far."""
+        ...
+
+    def learn(self, steps: int, callback: Any) -> None:
+        """Take this many more environment steps, updating on the way; ``callback`` is of Stable-Baselines3."""
+        ...
+
+    def losses(self) -> dict[str, float]:
+        """The latest losses and statistics, by name."""
+        ...
+
+    def policy(self) -> Policy:
+        """A copy of the present policy."""
+        ...
+
+    def state(self) -> State:
+        """Everything that training needs to go on, as arrays; nothing in it needs unpickling."""
+        ...
+
+    def load_state(self, state: State) -> None:
+        """Take back what ``state`` gave."""
+        ...
+
+    def warm_start(self, policy: Policy) -> None:
+        """Start from these weights (behavioural cloning)."""
+        ...
+
+    def save_zip(self, path: Path) -> None:
+        """Write the zip that users of the library expect, loadable by its own ``load``, for raw observations."""
+        ...

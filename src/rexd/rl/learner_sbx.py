@@ -1,0 +1,180 @@
+"""The sbx (JAX) learner: SAC with LayerNorm critics and demonstrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from flax.core import unfreeze
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from rexd.errors import RunError
+from rexd.files import atomic_path
+from rexd.rl.config import TrainConfig
+from rexd.rl.learner import State
+from rexd.rl.policy import Policy, PolicySpec
+from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.sac_jax import DemonstrationSAC
+from rexd.rl.scaling import ObservationScale
+
+
+class SbxLearner:
+    """``Learner`` on ``DemonstrationSAC``."""
+
+    def __init__(
+        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
+    ) -> None:
+        """Build the networks.
+
+        Args:
+            config: Settings.
+            env: Gives standardised observations and the learned reward.
+            scale: How it standardises them.
+            replay: Standardised demonstrations, or None to learn without.
+        """
+        assert isinstance(env.action_space, Box)
+        self.scale, self.space = scale, env.action_space
+        self.model = DemonstrationSAC(
+            "MlpPolicy",
+            env,
+            seed=config.seed,
+            learning_rate=config.learning_rate,
+            gamma=config.discount,
+            batch_size=config.batch_size,
+            buffer_size=config.steps + config.updates_every,  # keeps everything: forgetting begins past the end
+            learning_starts=config.learning_starts,
+            train_freq=(config.updates_every, "step"),
+            gradient_steps=config.updates_every,
+            ent_coef=f"auto_{config.entropy_coefficient}",
+            policy_kwargs={"layer_norm": True},
+        )
+        if replay is not None:
+            self.model.learn_from(replay, share=config.demonstration_share, cloning_weight=config.cloning_weight)
+
+    @property
+    def steps(self) -> int:
+        """Environment steps taken so far."""
+        return int(self.model.num_timesteps)
+
+    def learn(self, steps: int, callback: Any) -> None:
+        """Take this many more environment steps."""
+        self.model.learn(steps, callback=callback, reset_num_timesteps=False, log_interval=None)
+
+    def losses(self) -> dict[str, float]:
+        """The latest losses and statistics."""
+        latest = self.model.losses
+        return {} if latest is None else {name: float(value) for name, value in latest._asdict().items()}
+
+    def policy(self) -> Policy:
+        """The averaged actor, for raw observations."""
+        hidden, mean, log_std = self._actor_layers()
+        layers = [_to_torch(layer) for layer in [*hidden, mean]]
+        layers[0] = self.scale.fold(*layers[0])
+        spec = PolicySpec("squashed-gaussian", "relu", _bounds(self.space.low), _bounds(self.space.high))
+        return Policy(spec, layers, _to_torch(log_std))
+
+    def warm_start(self, policy: Policy) -> None:
+        """Copy the weights of hidden layers and means; σ keeps its initial weights."""
+        layers = list(policy.layers)
+        layers[0] = self.scale.unfold(*layers[0])
+        params = unfreeze(self.model.policy.actor_state.params)
+        for number, (weight, bias) in enumerate(layers):
+            params["params"][f"Dense_{number}"] = {"kernel": jnp.array(weight.T), "bias": jnp.array(bias)}
+        self.model.policy.actor_state = self.model.policy.actor_state.replace(params=params)
+        self.model.average_actor = jax.tree.map(jnp.array, params)
+
+    def state(self) -> State:
+        """Networks, optimisers, random keys and the replay buffer."""
+        leaves = {f"jax{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in self._leaves()}
+        return {
+            **leaves,
+            **save_buffer(self.model.replay_buffer),
+            "steps": np.array(self.model.num_timesteps),
+            "updates": np.array(self.model._n_updates),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Fill the skeleton that the constructor built."""
+        leaves = []
+        for path, leaf in self._leaves():
+            name = f"jax{jax.tree_util.keystr(path)}"
+            if name not in state or state[name].shape != np.shape(leaf):
+                found = state[name].shape if name in state else "nothing"
+                raise RunError(f"checkpoint: {name} is {found}; expected {np.shape(leaf)}")
+            leaves.append(jnp.asarray(state[name]))
+        tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
+        policy = self.model.policy
+        policy.actor_state, policy.qf_state, self.model.ent_coef_state, self.model.average_actor, self.model.key = tree
+        load_buffer(self.model.replay_buffer, state)
+        self.model.num_timesteps, self.model._n_updates = int(state["steps"]), int(state["updates"])
+        # the batches of a resumed run need not repeat those of the run that was killed
+        self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
+
+    def save_zip(self, path: Path) -> None:
+        """Write a zip for ``sbx.SAC.load``, its first layers folded to take raw observations."""
+        policy = self.model.policy
+        actor, critic = policy.actor_state, policy.qf_state
+        try:
+            policy.actor_state = actor.replace(params=self._folded(self.model.average_actor))
+            policy.qf_state = critic.replace(
+                params=self._folded(critic.params), target_params=self._folded(critic.target_params)
+            )
+            with atomic_path(path) as temporary:
+                self.model.save(temporary)
+        finally:
+            policy.actor_state, policy.qf_state = actor, critic
+
+    def _tree(self) -> tuple[Any, ...]:
+        return (
+            self.model.policy.actor_state,
+            self.model.policy.qf_state,
+            self.model.ent_coef_state,
+            self.model.average_actor,
+            self.model.key,
+        )
+
+    def _leaves(self) -> list[tuple[Any, Any]]:
+        return list(jax.tree_util.tree_flatten_with_path(self._tree())[0])
+
+    def _actor_layers(self) -> tuple[list[Any], Any, Any]:
+        layers = self.model.average_actor["params"]
+        ordered = [layers[f"Dense_{number}"] for number in range(len(layers))]
+        return ordered[:-2], ordered[-2], ordered[-1]
+
+    def _folded(self, params: Any) -> Any:
+        """The same networks for raw observations: the first layer's rows for observations absorb the scale."""
+        std, mean = jnp.asarray(self.scale.std)[:, None], jnp.asarray(self.scale.mean)
+        columns = len(self.scale.mean)
+
+        def fold(path: Any, leaf: Any) -> Any:
+            names = [entry.key for entry in path]
+            if names[-2] != "Dense_0":
+                return leaf
+            kernel = _at(params, names[:-1])["kernel"]
+            scaled = kernel[..., :columns, :] / std
+            if names[-1] == "kernel":
+                return leaf.at[..., :columns, :].set(scaled)
+            return leaf - jnp.einsum("d,...dh->...h", mean, scaled)
+
+        return jax.tree_util.tree_map_with_path(fold, params)
+
+
+def _at(tree: Any, names: list[str]) -> Any:
+    for name in names:
+        tree = tree[name]
+    return tree
+
+
+def _to_torch(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    kernel, bias = np.array(layer["kernel"]), np.array(layer["bias"])
+    return torch.from_numpy(np.ascontiguousarray(kernel.T)), torch.from_numpy(bias)
+
+
+def _bounds(values: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)

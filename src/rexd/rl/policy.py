@@ -1,0 +1,177 @@
+"""A trained policy as plain numbers: perceptron weights that torch alone can play, on raw observations."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rexd.errors import RunError, SpaceMismatchError
+from rexd.files import atomic_path
+
+FORMAT = "rexd-policy"
+VERSION = 1
+POLICY_FILE = "policy.safetensors"
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """What the weights mean.
+
+    Attributes:
+        distribution: ``squashed-gaussian``: a = tanh(μ + σε), scaled to the bounds (SAC); ``gaussian``: μ + σε,
+            clipped to the bounds (PPO); ``categorical``: logits of a discrete action.
+        activation: Between the layers.
+        low: Lowest action of each column; empty for discrete actions.
+        high: Highest action of each column; empty for discrete actions.
+    """
+
+    distribution: Literal["squashed-gaussian", "gaussian", "categorical"]
+    activation: Literal["relu", "tanh"]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+class Policy:
+    """Maps raw observations to actions, with the ``predict`` of Stable-Baselines3.
+
+    Attributes:
+        spec: What the weights mean.
+        layers: (weight (out, in), bias (out,)) of each hidden layer and of the head, whose outputs are the means
+            (or logits).
+        log_std: (weight, bias) of the head for ln σ; a weight of shape (A, 0) makes σ the same for all states;
+            None for discrete actions.
+    """
+
+    def __init__(
+        self, spec: PolicySpec, layers: list[tuple[Tensor, Tensor]], log_std: tuple[Tensor, Tensor] | None
+    ) -> None:
+        """Take the weights as they are; float32."""
+        self.spec, self.layers, self.log_std = spec, layers, log_std
+        self._low, self._high = torch.tensor(spec.low), torch.tensor(spec.high)
+        self._generator = torch.Generator().manual_seed(0)
+
+    @property
+    def obs_dim(self) -> int:
+        """Observation columns."""
+        return int(self.layers[0][0].shape[1])
+
+    def seed(self, seed: int) -> None:
+        """Seed the noise of actions that are not deterministic."""
+        self._generator.manual_seed(seed)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        observation: Array,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[Array, Any]:
+        """The action for one observation (D,) or for a batch (n, D).
+
+        Args:
+            observation: Raw environment observations, (D,) or (n, D).
+            state: Passed through, for the signature of Stable-Baselines3.
+            episode_start: Ignored, likewise.
+            deterministic: The mode of the policy, or a sample of it.
+
+        Returns:
+            float32 actions (A,) or (n, A) within the bounds, or int64 for a discrete space; and ``state``.
+
+        Raises:
+            SpaceMismatchError: The observation has another number of columns.
+        """
+        observation = np.asarray(observation)
+        batch = observation[None] if observation.ndim == 1 else observation
+        if batch.ndim != 2 or batch.shape[1] != self.obs_dim:
+            raise SpaceMismatchError(
+                f"observation has shape {observation.shape}; the policy was trained on {self.obs_dim} columns"
+            )
+        x = torch.from_numpy(np.array(batch, dtype=np.float32))
+        actions = self._act(x, deterministic).numpy()
+        return (actions[0] if observation.ndim == 1 else actions), state
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Last hidden features and the head's outputs: (n, D) -> (n, H), (n, A)."""
+        activation = torch.relu if self.spec.activation == "relu" else torch.tanh
+        for weight, bias in self.layers[:-1]:
+            x = activation(torch.nn.functional.linear(x, weight, bias))
+        return x, torch.nn.functional.linear(x, *self.layers[-1])
+
+    def _act(self, x: Tensor, deterministic: bool) -> Tensor:
+        features, mean = self.forward(x)
+        if self.spec.distribution == "categorical":
+            if deterministic:
+                return mean.argmax(dim=1)
+            return torch.multinomial(mean.softmax(dim=1), 1, generator=self._generator)[:, 0]
+        if not deterministic and self.log_std is not None:
+            weight, bias = self.log_std
+            log_std = torch.nn.functional.linear(features[:, : weight.shape[1]], weight, bias)
+            noise = torch.randn(mean.shape, generator=self._generator)
+            mean = mean + log_std.clamp(-20.0, 2.0).exp() * noise
+        if self.spec.distribution == "gaussian":
+            return mean.clamp(self._low, self._high)
+        return self._low + (torch.tanh(mean) + 1.0) * 0.5 * (self._high - self._low)
+
+    def save(self, path: str | Path) -> Path:
+        """Write weights and specification to one ``.safetensors`` file, atomically."""
+        tensors: dict[str, Tensor] = {}
+        for number, (weight, bias) in enumerate(self.layers):
+            tensors |= {f"layers.{number}.weight": weight.contiguous(), f"layers.{number}.bias": bias.contiguous()}
+        if self.log_std is not None:
+            tensors |= {"log_std.weight": self.log_std[0].contiguous(), "log_std.bias": self.log_std[1].contiguous()}
+        content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={"format": FORMAT, FORMAT: json.dumps(content)})
+        return Path(path)
+
+
+def load_policy(path: str | Path) -> Policy:
+    """Load a policy from a run folder or a ``policy.safetensors`` file; needs torch only and executes nothing.
+
+    Raises:
+        RunError: There is no policy, or the file is cut short, damaged or of another kind.
+    """
+    source = Path(path)
+    if source.is_dir():
+        source = source / POLICY_FILE
+    if not source.is_file():
+        raise RunError(f"{source}: no such file; expected the folder of a run by rexd train, or its {POLICY_FILE}")
+    try:
+        with safe_open(source, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(
+            f"{source}: not a readable safetensors file ({error}). A zip of Stable-Baselines3 or sbx executes code "
+            "when it is loaded; rexd collect and rexd evaluate take one with --trust"
+        ) from error
+    if FORMAT not in metadata:
+        raise RunError(f"{source}: a safetensors file, but not a rexd policy (no {FORMAT!r} in its metadata)")
+    try:
+        content = json.loads(metadata[FORMAT])
+        spec = PolicySpec(
+            distribution=content["distribution"],
+            activation=content["activation"],
+            low=tuple(content["low"]),
+            high=tuple(content["high"]),
+        )
+        layers = [(tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(content["layers"])]
+        log_std = None
+        if "log_std.weight" in tensors:
+            log_std = (tensors["log_std.weight"], tensors["log_std.bias"])
+        policy = Policy(spec, layers, log_std)
+        policy.predict(np.zeros(policy.obs_dim))  # shapes that do not chain fail here, not in the first episode
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise RunError(f"{source}: damaged policy file ({error!r}); copy it again or train anew") from error
+    return policy

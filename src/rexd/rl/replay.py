@@ -1,0 +1,77 @@
+"""Demonstrations as rows of an off-policy learner's batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RunError
+from rexd.rl.scaling import ObservationScale
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+Float32 = NDArray[np.float32]
+BUFFER_ARRAYS = ("observations", "actions", "next_observations", "rewards", "dones", "timeouts")
+
+
+@dataclass(frozen=True, eq=False)
+class DemonstrationReplay:
+    """Demonstrated transitions with their learned reward, in the learner's units.
+
+    Attributes:
+        obs: (N, D) float32.
+        act: (N, A) float32, scaled to [-1, 1] as the learner keeps actions.
+        next_obs: (N, D) float32.
+        reward: (N,) float32 in [0, 1].
+        done: (N,) float32, 1 where the step was terminal.
+        critic_rows: (M,) rows whose next observation is known: those that a critic may learn from.
+    """
+
+    obs: Float32
+    act: Float32
+    next_obs: Float32
+    reward: Float32
+    done: Float32
+    critic_rows: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, demonstrations: Demonstrations, reward: Float32, scale: ObservationScale, low: Float32, high: Float32
+    ) -> DemonstrationReplay:
+        """Take the rows of ``demonstrations`` with their rewards; ``low`` and ``high`` bound the action space."""
+        rows = demonstrations.transitions()
+        return cls(
+            obs=scale.apply(rows.obs),
+            act=(2.0 * (rows.act - low) / (high - low) - 1.0).astype(np.float32),
+            next_obs=scale.apply(rows.next_obs),
+            reward=np.asarray(reward, np.float32),
+            done=rows.terminated.astype(np.float32),
+            critic_rows=np.flatnonzero(rows.next_known),
+        )
+
+
+def save_buffer(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
+    """The filled part of a Stable-Baselines3 replay buffer, as arrays."""
+    rows = buffer.size()
+    saved = {f"buffer.{name}": getattr(buffer, name)[:rows] for name in BUFFER_ARRAYS}
+    return {**saved, "buffer.position": np.array([buffer.pos, buffer.full], np.int64)}
+
+
+def load_buffer(buffer: ReplayBuffer, saved: dict[str, NDArray[Any]]) -> None:
+    """Put back what ``save_buffer`` gave.
+
+    Raises:
+        RunError: An array is missing or does not fit.
+    """
+    for name in BUFFER_ARRAYS:
+        into, rows = getattr(buffer, name), saved.get(f"buffer.{name}")
+        if rows is None or rows.shape[1:] != into.shape[1:] or len(rows) > len(into):
+            found = None if rows is None else rows.shape
+            raise RunError(f"checkpoint: buffer.{name} is {found}; expected up to {into.shape}")
+        into[: len(rows)] = rows
+    buffer.pos, buffer.full = int(saved["buffer.position"][0]), bool(saved["buffer.position"][1])

@@ -1,0 +1,180 @@
+"""sbx SAC with demonstrations: symmetric replay and a cloning term in the actor's loss.
+
+Half of every batch is drawn from the demonstrations, rewarded by the same reward model (symmetric sampling, Ball et
+al. 2023, arXiv 2302.02948). The actor's loss is SAC's plus w · |mode π(s) − a|² on the demonstrated half, where the
+weight w = c · (1 + 0.1 · mean|Q|) keeps step with the critic's scale. Without the replay, Hopper stands still; the
+published failure of RED is the same (DESIGN.md, points 5 and 6).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.training.train_state import TrainState
+from sbx import SAC
+from sbx.common.type_aliases import RLTrainState
+
+from rexd.rl.replay import DemonstrationReplay
+
+AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
+
+
+class Batches(NamedTuple):
+    """Rows of all gradient steps of one call: leading axes (steps, batch)."""
+
+    obs: Any
+    act: Any
+    next_obs: Any
+    reward: Any
+    done: Any
+    clone_obs: Any
+    clone_act: Any
+
+
+class Learner(NamedTuple):
+    """Everything that an update changes."""
+
+    actor: TrainState
+    critic: RLTrainState
+    entropy: TrainState
+    average: Any
+    key: Any
+
+
+class Losses(NamedTuple):
+    """What an update reports."""
+
+    critic: Any
+    actor: Any
+    cloning: Any
+    entropy_coefficient: Any
+    q_mean: Any
+
+
+class DemonstrationSAC(SAC):  # type: ignore[misc]
+    """SAC of sbx whose updates also see demonstrations; without them it is sbx's SAC with its own update."""
+
+    demonstrations: DemonstrationReplay | None = None
+    demonstration_share: float = 0.5
+    cloning_weight: float = 1.0
+    losses: Losses | None = None
+    ent_coef_state: TrainState
+    average_actor: Any
+    key: Any
+    batch_rng: np.random.Generator
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.batch_rng = np.random.default_rng(self.seed)
+        # a copy: updates donate their arguments, and one buffer cannot be given away twice
+        self.average_actor = jax.tree.map(jnp.array, self.policy.actor_state.params)
+
+    def learn_from(self, replay: DemonstrationReplay, *, share: float, cloning_weight: float) -> None:
+        """Take the demonstrations to replay and to clone from the next update on."""
+        self.demonstrations = replay
+        self.demonstration_share = share
+        self.cloning_weight = cloning_weight
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "demonstrations", "losses", "batch_rng", "average_actor"]
+
+    def train(self, gradient_steps: int, batch_size: int) -> None:
+        """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
+        policy = self.policy
+        learner = Learner(policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key)
+        learner, losses = _updates(
+            learner,
+            self._batches(gradient_steps, batch_size),
+            self.gamma,
+            self.tau,
+            self.target_entropy,
+            self.cloning_weight if self.demonstrations is not None else 0.0,
+        )
+        policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key = learner
+        self._n_updates += gradient_steps
+        self.losses = losses  # read by the training callback when it logs, so that no update waits for the device
+
+    def _batches(self, steps: int, batch_size: int) -> Batches:
+        demos, buffer, rng = self.demonstrations, self.replay_buffer, self.batch_rng
+        share = self.demonstration_share if demos is not None and len(demos.critic_rows) else 0.0
+        n_demo = round(share * batch_size)
+        at, env = np.divmod(
+            rng.integers(buffer.size() * buffer.n_envs, size=(steps, batch_size - n_demo)), buffer.n_envs
+        )
+        rows = [
+            buffer.observations[at, env],
+            buffer.actions[at, env],
+            buffer.next_observations[at, env],
+            buffer.rewards[at, env],
+            buffer.dones[at, env] * (1.0 - buffer.timeouts[at, env]),  # a time limit is no end of the task
+        ]
+        if demos is None:
+            return Batches._make([*rows, rows[0][:, :1], rows[1][:, :1]])  # weighted by zero
+        if n_demo:
+            pick = demos.critic_rows[rng.integers(len(demos.critic_rows), size=(steps, n_demo))]
+            shown = (demos.obs, demos.act, demos.next_obs, demos.reward, demos.done)
+            rows = [np.concatenate([own, demo[pick]], axis=1) for own, demo in zip(rows, shown, strict=True)]
+        clone = rng.integers(len(demos.obs), size=(steps, batch_size // 2))
+        return Batches._make([*rows, demos.obs[clone], demos.act[clone]])
+
+
+@partial(jax.jit, donate_argnums=0)
+def _updates(
+    learner: Learner, batches: Batches, gamma: float, tau: float, target_entropy: float, cloning_weight: float
+) -> tuple[Learner, Losses]:
+    """Run one update for each leading row of ``batches``."""
+
+    def step(learner: Learner, batch: Batches) -> tuple[Learner, Losses]:
+        return _update(learner, batch, gamma, tau, target_entropy, cloning_weight)
+
+    learner, losses = jax.lax.scan(step, learner, batches)
+    return learner, jax.tree.map(lambda loss: loss[-1], losses)
+
+
+def _update(
+    learner: Learner, batch: Batches, gamma: float, tau: float, target_entropy: float, cloning_weight: float
+) -> tuple[Learner, Losses]:
+    """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
+    actor, critic, entropy = learner.actor, learner.critic, learner.entropy
+    key, next_key, now_key = jax.random.split(learner.key, 3)
+    alpha = entropy.apply_fn({"params": entropy.params})
+
+    ahead = actor.apply_fn(actor.params, batch.next_obs)
+    next_act = ahead.sample(seed=next_key)
+    next_q = critic.apply_fn(critic.target_params, batch.next_obs, next_act).min(axis=0)[:, 0]
+    next_value = next_q - alpha * ahead.log_prob(next_act)
+    target = batch.reward + (1.0 - batch.done) * gamma * next_value
+
+    def critic_loss(params: Any) -> tuple[Any, Any]:
+        q = critic.apply_fn(params, batch.obs, batch.act)[..., 0]
+        return 0.5 * ((q - target) ** 2).mean(axis=1).sum(), q.mean()
+
+    (critic_value, q_mean), gradient = jax.value_and_grad(critic_loss, has_aux=True)(critic.params)
+    critic = critic.apply_gradients(grads=gradient)
+    critic = critic.replace(target_params=optax.incremental_update(critic.params, critic.target_params, tau))
+
+    def actor_loss(params: Any) -> tuple[Any, tuple[Any, Any]]:
+        now = actor.apply_fn(params, batch.obs)
+        act = now.sample(seed=now_key)
+        log_prob = now.log_prob(act)
+        q = critic.apply_fn(critic.params, batch.obs, act).min(axis=0)[:, 0]
+        mode = actor.apply_fn(params, batch.clone_obs).mode()
+        cloning = ((mode - batch.clone_act) ** 2).mean()
+        weight = cloning_weight * (1.0 + 0.1 * jax.lax.stop_gradient(jnp.abs(q)).mean())
+        return (alpha * log_prob - q).mean() + weight * cloning, (log_prob.mean(), cloning)
+
+    (actor_value, (log_prob, cloning)), gradient = jax.value_and_grad(actor_loss, has_aux=True)(actor.params)
+    actor = actor.apply_gradients(grads=gradient)
+
+    def entropy_loss(params: Any) -> Any:
+        # sbx optimises the coefficient through its logarithm, as does the authors' code
+        return jnp.log(entropy.apply_fn({"params": params})) * (-log_prob - target_entropy)
+
+    entropy = entropy.apply_gradients(grads=jax.grad(entropy_loss)(entropy.params))
+    average = optax.incremental_update(actor.params, learner.average, AVERAGING)
+    return Learner(actor, critic, entropy, average, key), Losses(critic_value, actor_value, cloning, alpha, q_mean)

@@ -1,0 +1,201 @@
+"""From demonstrations to a policy: fit or take a reward, train with it, keep the best by learned return."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+from gymnasium.spaces import Box
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.spaces import fit_to_spaces
+from rexd.errors import RexdError, import_extra
+from rexd.reward.base import RewardModel
+from rexd.reward.checks import warnings_of
+from rexd.reward.red import RED
+from rexd.rl.config import TrainConfig
+from rexd.rl.environment import EnvSource, environment_name
+from rexd.rl.learner import Learner
+from rexd.rl.observer import Observer, Silent
+from rexd.rl.replay import DemonstrationReplay
+from rexd.rl.run import CHECKPOINT_FILE, REWARD_FILE, Run, load_run, prepare_folder
+from rexd.rl.scaling import ObservationScale
+from rexd.rl.simple_rewards import AbsorbingReward, ConstantReward
+from rexd.rl.training_loop import TrainingLoop
+
+Env = gymnasium.Env[Any, Any]
+
+
+def train(
+    demonstrations: Demonstrations | None,
+    *,
+    env: EnvSource,
+    out: str | Path,
+    env_kwargs: Mapping[str, Any] | None = None,
+    config: TrainConfig | None = None,
+    reward: RewardModel | None = None,
+    resume: bool = False,
+    observer: Observer | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a policy on a reward learnt from demonstrations.
+
+    Args:
+        demonstrations: What the expert did. None only with ``reward_source="env"``.
+        env: A Gymnasium id, ``module:Id``, or a callable that makes an environment. Its own reward never reaches the
+            learner, but with ``reward_source="env"``.
+        out: Folder of the run; it must not hold anything, unless ``resume``.
+        env_kwargs: Arguments of the environment.
+        config: Settings; ``settings`` override its fields by name, such as ``steps=20_000, seed=1``.
+        reward: A fitted reward model; None fits ``RED`` with ``config.reward``.
+        resume: Continue the run in ``out`` where it was killed; start it if there is none.
+        observer: Told of everything; None for silence.
+        **settings: Fields of ``TrainConfig``.
+
+    Returns:
+        The run, with its final evaluation.
+
+    Raises:
+        RexdError: Something does not fit; the message names the mend.
+    """
+    settings_of_run = replace(config or TrainConfig(), **settings)
+    watch, folder = observer or Silent(), Path(out)
+    make_env = _environment_maker(env, env_kwargs or {})
+    demonstrations = _fitting(demonstrations, settings_of_run, make_env, watch)
+    description = {
+        "env": environment_name(env) if not isinstance(env, str) else env,
+        "env_kwargs": dict(env_kwargs or {}),
+        "train": settings_of_run.to_dict(),
+        "demonstrations_sha256": None if demonstrations is None else demonstrations.sha256,
+        "demonstrations_source": None if demonstrations is None else demonstrations.source,
+        "demonstrations_offsets": None if demonstrations is None else list(demonstrations.offsets),
+    }
+    prepare_folder(folder, description, resume=resume)
+    started = time.monotonic()
+    model = _reward(demonstrations, settings_of_run, reward, folder, make_env, watch)
+    learner, scored_by = _learner(settings_of_run, demonstrations, model, make_env, watch, folder)
+    loop = TrainingLoop(folder, settings_of_run, learner, scored_by, make_env, watch, started)
+    loop.run()
+    return load_run(folder)
+
+
+def _environment_maker(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callable[[], Env]:
+    import_extra("stable_baselines3", "train")
+    from rexd.rl.task import environment_factory
+
+    return environment_factory(env, env_kwargs)
+
+
+def _fitting(
+    demonstrations: Demonstrations | None, config: TrainConfig, make_env: Callable[[], Env], watch: Observer
+) -> Demonstrations | None:
+    """The demonstrations, checked against the environment's spaces and clipped to its action space."""
+    if demonstrations is None:
+        if config.reward_source != "env":
+            raise RexdError(
+                f"reward_source is {config.reward_source!r}, which needs demonstrations; only 'env' does without"
+            )
+        return None
+    env = make_env()
+    try:
+        fitted = fit_to_spaces(demonstrations, env.observation_space, env.action_space)
+    finally:
+        env.close()
+    for note in fitted.notes:
+        watch.message(note)
+    return fitted
+
+
+def _reward(
+    demonstrations: Demonstrations | None,
+    config: TrainConfig,
+    given: RewardModel | None,
+    folder: Path,
+    make_env: Callable[[], Env],
+    watch: Observer,
+) -> RewardModel | None:
+    """The reward to learn from: given, kept from before a resume, or fitted now; None for the environment's own."""
+    if config.reward_source == "env" or demonstrations is None:
+        return None
+    if config.reward_source == "constant":
+        return ConstantReward()
+    path = folder / REWARD_FILE
+    if given is None and path.is_file():
+        from rexd.reward.files import load_reward
+
+        return load_reward(path)
+    if given is None:
+        from rexd.rl.environment_checks import environment_checks
+        from rexd.rl.velocities import velocity_columns
+
+        env = make_env()
+        try:
+            columns = velocity_columns(env)
+        finally:
+            env.close()
+        given = RED(replace(config.reward, seed=config.seed)).fit(
+            demonstrations, progress=watch.fit, velocity_columns=columns
+        )
+        given.checks_ += environment_checks(given, make_env, config.seed)
+        watch.checks(given.checks_, warnings_of(given.checks_))
+    given.save(path)
+    return given
+
+
+def _learner(
+    config: TrainConfig,
+    demonstrations: Demonstrations | None,
+    model: RewardModel | None,
+    make_env: Callable[[], Env],
+    watch: Observer,
+    folder: Path,
+) -> tuple[Learner, RewardModel | None]:
+    """The algorithm on its environment, and the reward model that scores raw observations in evaluations."""
+    from rexd.rl.task import training_environment
+    from rexd.rl.wrappers.absorbing import add_absorbing
+
+    shown, paying = demonstrations, model
+    if config.absorbing and demonstrations is not None and model is not None:
+        shown, paying = add_absorbing(demonstrations), AbsorbingReward(model, demonstrations)
+    if shown is not None:
+        scale = ObservationScale.of(shown)
+    else:
+        probe = make_env()
+        columns = (probe.observation_space.shape or (0,))[0] + int(config.absorbing)
+        probe.close()
+        scale = ObservationScale.identity(columns)
+    venv = training_environment(make_env, paying, scale, absorbing=config.absorbing)
+    replay = None
+    if shown is not None and paying is not None and config.algorithm != "sb3-ppo":
+        if not isinstance(venv.action_space, Box):
+            raise RexdError(
+                f"{config.algorithm} needs continuous actions; this environment has {venv.action_space}. "
+                "Use algorithm='sb3-ppo'"
+            )
+        rewards = paying.predict_demonstrations(shown)
+        replay = DemonstrationReplay.of(shown, rewards, scale, venv.action_space.low, venv.action_space.high)
+    learner = _learner_class(config)(config, venv, scale, replay)
+    if config.warm_start and shown is not None and not (folder / CHECKPOINT_FILE).is_file():
+        from rexd.rl.bc import clone
+
+        watch.message(f"cloning the demonstrations for {config.warm_start} updates before training")
+        learner.warm_start(clone(shown, action_space=venv.action_space, seed=config.seed, updates=config.warm_start))
+    return learner, model
+
+
+def _learner_class(config: TrainConfig) -> Callable[..., Learner]:
+    if config.algorithm == "sbx-sac":
+        import_extra("sbx", "train")
+        from rexd.rl.learner_sbx import SbxLearner
+
+        return SbxLearner
+    from rexd.rl import learner_sb3
+
+    chosen: Callable[..., Learner] = (
+        learner_sb3.Sb3SacLearner if config.algorithm == "sb3-sac" else learner_sb3.Sb3PpoLearner
+    )
+    return chosen

@@ -1,0 +1,163 @@
+"""Learn, evaluate, keep the best, write a checkpoint; again until the steps are done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from rexd.evaluation.evaluate import Evaluation, evaluate
+from rexd.files import write_json
+from rexd.reward.base import RewardModel
+from rexd.rl import run as files
+from rexd.rl.config import TrainConfig
+from rexd.rl.learner import Learner
+from rexd.rl.observer import Observer
+from rexd.rl.policy import Policy, load_policy
+
+SELECTION_SEED = 1_000_003  # evaluation episodes during training start elsewhere than those of the final evaluation
+OBSERVE_EVERY = 50
+
+
+class TrainingLoop:
+    """One run from its last checkpoint, or its start, to its final evaluation."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: TrainConfig,
+        learner: Learner,
+        reward: RewardModel | None,
+        make_env: Callable[[], gymnasium.Env[Any, Any]],
+        observer: Observer,
+        started: float,
+    ) -> None:
+        """Take the parts, and the checkpoint if there is one.
+
+        Args:
+            folder: Of the run.
+            config: Its settings.
+            learner: Built, without experience.
+            reward: Scores evaluation episodes; selects the best policy. None selects by the environment's reward,
+                which then is what the learner is trained on.
+            make_env: Makes environments for evaluation.
+            observer: Told of progress.
+            started: ``time.monotonic()`` when the run began.
+        """
+        self.folder, self.config, self.learner, self.reward = folder, config, learner, reward
+        self.make_env, self.observer, self.started = make_env, observer, started
+        self.best, self.selection_steps, self.seconds_before = -np.inf, 0, 0.0
+        self.records: list[dict[str, Any]] = []
+        checkpoint = files.load_checkpoint(folder)
+        if checkpoint is not None:
+            state, progress = checkpoint
+            learner.load_state(state)
+            self.best, self.selection_steps = progress["best"], progress["selection_steps"]
+            self.seconds_before = progress["seconds"]
+            self.records = [r for r in files.read_metrics(folder) if r["steps"] <= learner.steps]
+            observer.message(f"resuming at {learner.steps:,} of {config.steps:,} steps")
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock of the run so far, what came before a resume included."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def run(self) -> None:
+        """Train to the end, then evaluate the selected policy."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.folder / files.TENSORBOARD_FOLDER)) as board:
+            watch = _Watch(self.observer, self.config.steps)
+            while self.learner.steps < self.config.steps:
+                target = (self.learner.steps // self.config.evaluate_every + 1) * self.config.evaluate_every
+                self.learner.learn(min(target, self.config.steps) - self.learner.steps, watch)
+                record = self._evaluate(watch)
+                for name, value in record.items():
+                    if isinstance(value, float):
+                        board.add_scalar(name, value, record["steps"])
+        self._finish()
+
+    def _evaluate(self, watch: _Watch) -> dict[str, Any]:
+        policy = self.learner.policy()
+        result = self._play(policy, self.config.evaluation_episodes, SELECTION_SEED + self.config.seed)
+        self.selection_steps += sum(episode.length for episode in result.episodes)
+        score = result.true.mean if result.learned is None else result.learned.mean
+        selected = score >= self.best
+        if selected:
+            self.best = score
+            policy.save(self.folder / files.POLICY_FILE)
+            self.learner.save_zip(self.folder / files.ZIP_FILE)
+        policy.save(self.folder / files.LAST_POLICY_FILE)
+        self.learner.save_zip(self.folder / files.LAST_ZIP_FILE)
+        record = {
+            "steps": self.learner.steps,
+            "seconds": round(self.seconds, 3),
+            "learned_return": None if result.learned is None else result.learned.mean,
+            "true_return": result.true.mean,
+            "true_return_std": result.true.std,
+            "length": float(np.mean([episode.length for episode in result.episodes])),
+            "selected": selected,
+            **watch.recent(),
+            **{f"loss/{name}": value for name, value in self.learner.losses().items()},
+        }
+        self.records.append(record)
+        files.write_metrics(self.folder, self.records)
+        progress = {"best": self.best, "selection_steps": self.selection_steps, "seconds": self.seconds}
+        files.save_checkpoint(self.folder, self.learner.state(), progress)
+        self.observer.evaluated(record)
+        return record
+
+    def _finish(self) -> None:
+        """Evaluate the selected policy in fresh episodes; this is the run's result."""
+        policy = load_policy(self.folder)
+        result = self._play(policy, self.config.final_episodes, self.config.seed)
+        chosen = [record["steps"] for record in self.records if record["selected"]]
+        write_json(
+            self.folder / files.EVALUATION_FILE,
+            {
+                **json.loads(json.dumps(result.to_dict())),
+                "steps": self.learner.steps,
+                "selected_at": chosen[-1] if chosen else None,
+                "selection_steps": self.selection_steps,
+                "seconds": round(self.seconds, 1),
+            },
+        )
+
+    def _play(self, policy: Policy, episodes: int, seed: int) -> Evaluation:
+        return evaluate(self.make_env, policy, self.reward, episodes=episodes, seed=seed)
+
+
+class _Watch(BaseCallback):
+    """Sums learned rewards over training episodes, and tells the observer."""
+
+    def __init__(self, observer: Observer, total: int) -> None:
+        super().__init__()
+        self.observer, self.total = observer, total
+        self.learned, self.finished, self.true = 0.0, [0.0][:0], [0.0][:0]
+
+    def _on_step(self) -> bool:
+        self.learned += float(self.locals["rewards"][0])
+        if self.locals["dones"][0]:
+            self.finished.append(self.learned)
+            self.learned = 0.0
+            true = self.locals["infos"][0].get("true_episode")
+            if true is not None:
+                self.true.append(true["r"])
+        if self.num_timesteps % OBSERVE_EVERY == 0:
+            self.observer.step(self.num_timesteps, self.total, self.finished[-1] if self.finished else None)
+        return True
+
+    def recent(self) -> dict[str, float | None]:
+        """Mean returns of the training episodes since the last call."""
+        means = {
+            "training_learned_return": float(np.mean(self.finished)) if self.finished else None,
+            "training_true_return": float(np.mean(self.true)) if self.true else None,
+        }
+        self.finished, self.true = self.finished[-1:], []
+        return means

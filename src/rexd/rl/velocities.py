@@ -1,0 +1,29 @@
+"""Which observation columns are velocities, asked of the simulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+
+def velocity_columns(env: gymnasium.Env[Any, Any]) -> list[int] | None:
+    """Columns that change when a MuJoCo task's velocities do and its positions do not; None for other tasks.
+
+    The environment is reset.
+    """
+    task = env.unwrapped
+    if not all(hasattr(task, name) for name in ("set_state", "data", "_get_obs")):
+        return None
+    env.reset(seed=0)
+    data: Any = task.data  # type: ignore[attr-defined]
+    positions, velocities = data.qpos.copy(), data.qvel.copy()
+    before = _observe(task, positions, velocities)
+    after = _observe(task, positions, velocities + 0.1 * (1.0 + np.abs(velocities)))
+    return [int(column) for column in np.flatnonzero(np.abs(after - before) > 1e-9)]
+
+
+def _observe(task: Any, positions: Any, velocities: Any) -> Any:
+    task.set_state(positions, velocities)
+    return np.array(task._get_obs())
