@@ -185,8 +185,8 @@ def behavioural_cloning(demonstrations: Any, task: Task, seed: int) -> dict[str,
     from rexd.rl.environment import make_environment
 
     started = time.monotonic()
-    env = make_environment(task.env)
-    policy = clone(demonstrations, action_space=env.action_space, seed=seed)
+    space = make_environment(task.env).action_space
+    policy = clone(demonstrations, action_space=(space.low, space.high), seed=seed)
     seconds = time.monotonic() - started
     result = evaluate(lambda: make_environment(task.env), policy, None, episodes=20, seed=seed).to_dict()
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -34,10 +34,9 @@ class ObservationScale:
         mean, std = obs.mean(axis=0), obs.std(axis=0)
         return cls(mean.astype(np.float32), np.where(std < SMALLEST_STD, 1.0, std).astype(np.float32))
 
-    @classmethod
-    def identity(cls, columns: int) -> Self:
-        """Leave observations as they are."""
-        return cls(np.zeros(columns, np.float32), np.ones(columns, np.float32))
+    def with_indicator(self) -> Self:
+        """Also for a last column that marks absorbing states, left as it is."""
+        return replace(self, mean=np.append(self.mean, np.float32(0)), std=np.append(self.std, np.float32(1)))
 
     def apply(self, obs: NDArray[np.floating]) -> Float32:
         """(..., D) raw -> (..., D) float32 standardised."""

@@ -14,6 +14,8 @@ from gymnasium.spaces import Box
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.errors import RexdError, import_extra
+from rexd.evaluation.policies import RandomPolicy
+from rexd.evaluation.rollouts import rollout
 from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
 from rexd.reward.red import RED
@@ -28,6 +30,7 @@ from rexd.rl.simple_rewards import AbsorbingReward, ConstantReward
 from rexd.rl.training_loop import TrainingLoop
 
 Env = gymnasium.Env[Any, Any]
+SCALE_EPISODES = 5
 
 
 def train(
@@ -161,13 +164,7 @@ def _learner(
     shown, paying = demonstrations, model
     if config.absorbing and demonstrations is not None and model is not None:
         shown, paying = add_absorbing(demonstrations), AbsorbingReward(model, demonstrations)
-    if shown is not None:
-        scale = ObservationScale.of(shown)
-    else:
-        probe = make_env()
-        columns = (probe.observation_space.shape or (0,))[0] + int(config.absorbing)
-        probe.close()
-        scale = ObservationScale.identity(columns)
+    scale = _random_scale(make_env, config) if shown is None else ObservationScale.of(shown)
     venv = training_environment(make_env, paying, scale, absorbing=config.absorbing)
     replay = None
     if shown is not None and paying is not None and config.algorithm != "sb3-ppo":
@@ -183,8 +180,20 @@ def _learner(
         from rexd.rl.bc import clone
 
         watch.message(f"cloning the demonstrations for {config.warm_start} updates before training")
-        learner.warm_start(clone(shown, action_space=venv.action_space, seed=config.seed, updates=config.warm_start))
+        space, squashed = venv.action_space, config.algorithm != "sb3-ppo"
+        bounds = (space.low, space.high) if isinstance(space, Box) else shown.act_dim
+        cloned = clone(shown, action_space=bounds, seed=config.seed, updates=config.warm_start, squashed=squashed)
+        learner.warm_start(cloned)
     return learner, model
+
+
+def _random_scale(make_env: Callable[[], Env], config: TrainConfig) -> ObservationScale:
+    """Without demonstrations, observations are standardised by what a random policy sees."""
+    env = make_env()
+    policy = RandomPolicy(env.action_space, config.seed)
+    env.close()
+    scale = ObservationScale.of(Demonstrations(tuple(rollout(make_env, policy, SCALE_EPISODES, seed=config.seed))))
+    return scale.with_indicator() if config.absorbing else scale
 
 
 def _learner_class(config: TrainConfig) -> Callable[..., Learner]:

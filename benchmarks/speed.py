@@ -1,0 +1,164 @@
+"""Three ratios that say whether rexd is quick, each measured in turn with its yardstick in one run.
+
+    python benchmarks/speed.py            # all three, a few minutes
+    python benchmarks/speed.py fit score  # some of them
+
+Machines are noisy and differ; ratios in one run do not. Each pair is run in turns, and the ratio of the medians
+counts. Writes `benchmarks/results/speed.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import rexd
+from rexd.files import write_json
+from rexd.reward.config import REDConfig
+from rexd.reward.networks import EnsembleMLP, squared_error
+from rexd.reward.red import RED
+
+RESULT = Path(__file__).parent / "results" / "speed.json"
+TURNS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", nargs="*", choices=[*MEASURES, []], help="default: all")
+    chosen = parser.parse_args().which or list(MEASURES)
+    results = {}
+    for name in chosen:
+        results[name] = result = MEASURES[name]()
+        verdict = "met" if result["met"] else "MISSED"
+        print(f"{name}: {result['ratio']:.2f} ({result['aim']}: {verdict})  {result['what']}", flush=True)
+    if set(chosen) == set(MEASURES):
+        write_json(RESULT, results)
+
+
+def in_turns(ours: Callable[[], float], yardstick: Callable[[], float]) -> tuple[float, float]:
+    """Medians of what each returns, measured A B A B."""
+    pairs = [(ours(), yardstick()) for _ in range(TURNS)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def fit() -> dict[str, Any]:
+    """Fitting and calibrating RED on 4000 transitions, against the plain loop."""
+    demonstrations = rexd.bundled_demonstrations()
+    rows = demonstrations.transitions()
+    x = torch.from_numpy(np.concatenate([rows.obs, rows.act], axis=1))
+    x = (x - x.mean(dim=0)) / x.std(dim=0)
+    config = REDConfig()
+
+    def plain_loop() -> None:
+        generator = torch.Generator().manual_seed(0)
+        target = EnsembleMLP((x.shape[1], *config.target_layers, config.outputs), 1, generator).requires_grad_(False)
+        predictor = EnsembleMLP((x.shape[1], *config.predictor_layers, config.outputs), 1, generator)
+        optimiser = torch.optim.Adam(predictor.parameters(), lr=config.learning_rate)
+        for _ in range(200):
+            for batch in torch.randperm(len(x), generator=generator).split(32):
+                loss = squared_error(target, predictor, x[batch][None]).mean()
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+
+    ours, plain = in_turns(lambda: seconds(lambda: RED().fit(demonstrations)), lambda: seconds(plain_loop))
+    return {
+        "ratio": ours / plain,
+        "aim": "at most 0.5",
+        "met": ours / plain <= 0.5,
+        "what": f"seconds to fit {len(x)} transitions, {ours:.1f}, to those of the plain loop, {plain:.1f}",
+    }
+
+
+def score() -> dict[str, Any]:
+    """Scoring a million Hopper-shaped transitions, against the same networks on one prepared tensor."""
+    rng = np.random.default_rng(0)
+    demonstrations = rexd.Demonstrations(
+        tuple(
+            rexd.Trajectory.from_steps(rng.normal(size=(251, 11)), rng.uniform(-1, 1, size=(250, 3))) for _ in range(4)
+        )
+    )
+    model = RED(updates=10).fit(demonstrations)
+    n = 1_000_000
+    obs = rng.normal(size=(n, 11)).astype(np.float32)
+    act = rng.uniform(-1, 1, size=(n, 3)).astype(np.float32)
+    prepared = torch.from_numpy(np.concatenate([obs, act], axis=1))
+
+    def networks(block: int) -> float:
+        with torch.no_grad():
+            return seconds(lambda: [model.novelty_of_inputs(part) for part in prepared.split(block)])
+
+    best = min((256, 512, 1024, 2048, 4096, 16384), key=networks)
+    ours, bare = in_turns(lambda: seconds(lambda: model.predict(obs, act)), lambda: networks(best))
+    return {
+        "ratio": bare / ours,
+        "aim": "at least 0.6",
+        "met": bare / ours >= 0.6,
+        "what": f"rate of predict, {n / ours:,.0f} rows/s, to that of the networks in blocks of {best}, "
+        f"{n / bare:,.0f} rows/s",
+    }
+
+
+def train() -> dict[str, Any]:
+    """Environment steps a second with learned reward and demonstration replay, against plain sbx SAC."""
+    from sbx import SAC
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from rexd.rl.config import TrainConfig
+    from rexd.rl.environment import make_environment
+    from rexd.rl.learner_sbx import SbxLearner
+    from rexd.rl.replay import DemonstrationReplay
+    from rexd.rl.scaling import ObservationScale
+    from rexd.rl.task import training_environment
+
+    demonstrations, config = rexd.bundled_demonstrations().subsample(20), TrainConfig()
+    model, scale = RED().fit(demonstrations), ObservationScale.of(demonstrations)
+    warm_up, steps = config.learning_starts + 400, 1500
+    env = training_environment(lambda: make_environment("HalfCheetah-v5"), model, scale, absorbing=False)
+    bounds = (np.full(6, -1, np.float32), np.full(6, 1, np.float32))
+    replay = DemonstrationReplay.of(demonstrations, model.predict_demonstrations(demonstrations), scale, *bounds)
+    learner = SbxLearner(config, env, scale, replay)
+    plain = SAC(
+        "MlpPolicy",
+        DummyVecEnv([lambda: make_environment("HalfCheetah-v5")]),
+        seed=0,
+        learning_starts=config.learning_starts,
+        train_freq=(config.updates_every, "step"),
+        gradient_steps=config.updates_every,
+        ent_coef=f"auto_{config.entropy_coefficient}",
+        policy_kwargs={"layer_norm": True},
+    )
+
+    def learn_plain(count: int) -> None:
+        plain.learn(count, reset_num_timesteps=False, log_interval=None)
+
+    learner.learn(warm_up, None)
+    learn_plain(warm_up)
+    ours, theirs = in_turns(
+        lambda: steps / seconds(lambda: learner.learn(steps, None)), lambda: steps / seconds(lambda: learn_plain(steps))
+    )
+    return {
+        "ratio": ours / theirs,
+        "aim": "at least 0.9",
+        "met": ours / theirs >= 0.9,
+        "what": f"steps/s with learned reward and replay, {ours:.0f}, to those of plain sbx SAC, {theirs:.0f}",
+    }
+
+
+MEASURES: dict[str, Callable[[], dict[str, Any]]] = {"fit": fit, "score": score, "train": train}
+
+if __name__ == "__main__":
+    main()
