@@ -1,0 +1,5 @@
+"""``python -m rexd``: the same as the command ``rexd``."""
+
+from rexd.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,102 @@
+"""``rexd collect``: demonstrations from a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rexd.cli import options as opt
+from rexd.cli.evaluate import check_counts, environment_of
+from rexd.cli.output import print_facts, print_json
+from rexd.cli.policies import open_policy
+from rexd.cli.progress import Progress
+from rexd.cli.text import number
+from rexd.errors import import_extra
+
+
+@dataclass(frozen=True)
+class Command:
+    """Record episodes of a policy as demonstrations, with the environment's rewards for later comparison.
+
+    Examples:
+        rexd collect --env Hopper-v5 --policy runs/expert --episodes 4 -o demos.npz
+        rexd collect --policy runs/expert --stochastic --seed 1
+        rexd collect --env Hopper-v5 --policy expert.zip --trust
+    """
+
+    policy: Annotated[Path, tyro.conf.arg(metavar="RUN")]
+    """Folder of a run, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
+    env: opt.EnvId = None
+    """Gymnasium id, or module:Id. None: the environment of the run."""
+    env_kwargs: opt.Pairs = ()
+    """Arguments of the environment, as k=v pairs or as one JSON object; with --env they replace those of the run."""
+    episodes: int = 4
+    """How many."""
+    seed: int = 0
+    """Of the episodes, and of the policy's noise."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("demos.npz")
+    """Where to write them; replaced if it exists."""
+    stochastic: bool = False
+    """Sample the policy's actions instead of taking its mode."""
+    trust: bool = False
+    """Load a zip even though that executes code in it."""
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> None:
+        """Play, save, print the returns."""
+        import_extra("gymnasium", "train")
+        from gymnasium.spaces import Discrete
+
+        from rexd.demos.demonstrations import Demonstrations
+        from rexd.demos.npz import save_demonstrations
+        from rexd.evaluation.rollouts import rollout
+        from rexd.rl.environment import environment_name
+
+        opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
+        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
+        check_counts(self.episodes, self.seed)
+        probe = opt.open_environment(env, env_kwargs)
+        space, env_id = probe.action_space, environment_name(probe)
+        probe.close()
+        with Progress() as progress:
+            ended = [0]
+
+            def on_episode(episode: int, trajectory: object) -> None:
+                ended[0] += 1
+                progress.episodes(ended[0], self.episodes)
+
+            played = rollout(
+                lambda: opt.open_environment(env, env_kwargs),
+                opened.policy,
+                self.episodes,
+                seed=self.seed,
+                deterministic=not self.stochastic,
+                on_episode=on_episode,
+            )
+        kind = "sampled" if self.stochastic else "deterministic"
+        arguments = f" with {env_kwargs}" if env_kwargs else ""
+        demos = Demonstrations(
+            tuple(played),
+            source=str(self.policy.name),
+            n_actions=int(space.n) if isinstance(space, Discrete) else None,
+            notes=(f"recorded by rexd collect in {env}{arguments}, {kind} actions, seed {self.seed}",),
+            env_id=env_id,
+        )
+        saved, returns = save_demonstrations(demos, self.output), demos.returns or ()
+        lengths = [len(t) for t in played]
+        if self.json:
+            content = {"output": str(saved), "env": env, "env_kwargs": env_kwargs, "seed": self.seed}
+            print_json({**content, "returns": list(returns), "lengths": lengths})
+            return
+        print_facts(
+            {
+                "environment": env,
+                "trajectories": f"{len(played)}, {sum(lengths):,} transitions",
+                "returns": ", ".join(number(r) for r in returns[:20]) + (" ..." if len(returns) > 20 else ""),
+                "file": saved,
+            }
+        )

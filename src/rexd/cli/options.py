@@ -1,0 +1,175 @@
+"""Options that several verbs share, and what they mean."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RexdError, import_extra
+
+BUNDLED = "bundled"
+
+EnvId = Annotated[str | None, tyro.conf.arg(metavar="ID")]
+Pairs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="K=V")]
+Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
+File = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How to read a demonstration file."""
+
+    env: EnvId = None
+    """Gymnasium id, or module:Id. Columns are checked against it, and actions clipped to its bounds."""
+    env_kwargs: Pairs = ()
+    """Arguments of the environment, as k=v pairs or as one JSON object."""
+    episode_length: Count = None
+    """Steps of each trajectory, for files that do not say where one begins and where it cannot be inferred."""
+    columns: Columns = None
+    """Observation columns to keep, such as 0:27 or 0,1,5:9."""
+
+
+@dataclass(frozen=True)
+class SelectionOptions(DataOptions):
+    """How to read a demonstration file, and how much of it to use."""
+
+    trajectories: Count = None
+    """Use the first N trajectories. None: all."""
+    subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
+    """Keep every K-th transition of each trajectory, from a random offset."""
+
+
+def load(file: str, options: DataOptions) -> Demonstrations:
+    """Read demonstrations, or take the shipped ones, and fit them to the environment that the options name.
+
+    Raises:
+        RexdError: The file, the environment or an option cannot be used.
+    """
+    env = None if options.env is None else open_environment(options.env, environment_arguments(options.env_kwargs))
+    columns = None if options.columns is None else parse_columns(options.columns)
+    try:
+        if file == BUNDLED:
+            return _load_bundled(options, env, columns)
+        from rexd.demos.load import load_demonstrations
+
+        return load_demonstrations(file, episode_length=options.episode_length, env=env, columns=columns)
+    finally:
+        if env is not None:
+            env.close()
+
+
+def _load_bundled(options: DataOptions, env: Any, columns: slice | list[int] | None) -> Demonstrations:
+    from rexd.demos.bundled import DEFAULT_TASK, bundled_demonstrations
+    from rexd.demos.spaces import fit_to_spaces
+
+    if options.episode_length is not None:
+        raise RexdError("the bundled demonstrations record where trajectories begin; leave --episode-length out")
+    demos = bundled_demonstrations((options.env or DEFAULT_TASK).rpartition(":")[2])
+    if columns is not None:
+        demos = demos.select_columns(columns)
+    return demos if env is None else fit_to_spaces(demos, env.observation_space, env.action_space)
+
+
+def select(demos: Demonstrations, options: SelectionOptions, seed: int) -> Demonstrations:
+    """Use a part of the demonstrations; the rest only checks the calibration."""
+    if options.trajectories is not None:
+        demos = demos.first(options.trajectories)
+    return demos if options.subsample == 1 else demos.subsample(options.subsample, seed=seed)
+
+
+def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str | None = None) -> Any:
+    """Make an environment, or say in one line why it cannot be made.
+
+    Raises:
+        RexdError: Gymnasium is missing, or the environment cannot be made.
+    """
+    import_extra("gymnasium", "train")
+    from rexd.rl.environment import make_environment
+
+    return make_environment(env, env_kwargs, render_mode=render_mode)
+
+
+def chosen_environment(named: str | None, demos: Demonstrations | None) -> str:
+    """The environment that the user names, else the one that the demonstrations record.
+
+    Raises:
+        RexdError: Neither names one that may be used.
+    """
+    if named is not None:
+        return named
+    recorded = None if demos is None else demos.env_id
+    if recorded is None:
+        raise RexdError("no environment is named; give its Gymnasium id, such as --env Hopper-v5")
+    if ":" in recorded:  # such an id imports a module, which a data file has no business to choose
+        raise RexdError(f"the demonstrations name the environment {recorded!r}; if you trust that, give it with --env")
+    return recorded
+
+
+def environment_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments of an environment from ``k=v`` words, or from JSON objects.
+
+    Raises:
+        RexdError: A word is neither.
+    """
+    found: dict[str, Any] = {}
+    for word in pairs:
+        if word.lstrip().startswith("{"):
+            try:
+                found |= json.loads(word)
+            except ValueError as error:
+                raise RexdError(
+                    f"--env-kwargs {word!r} is not valid JSON ({error}); write '{{\"name\": 1}}' or name=1"
+                ) from error
+            continue
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise RexdError(f"--env-kwargs has {word!r}; expected name=value pairs after it, or a JSON object")
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def parse_columns(text: str) -> slice | list[int]:
+    """``0:27`` as a slice, ``0,1,5:9`` as a list of columns.
+
+    Raises:
+        RexdError: It is neither.
+    """
+    parts = [re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", part.strip()) for part in text.split(",")]
+    ranges = [(int(p[1]), int(p[2]) if p[2] is not None else int(p[1]) + 1) for p in parts if p is not None]
+    if len(ranges) < len(parts) or any(start >= stop for start, stop in ranges):
+        raise RexdError(f"columns {text!r} are not understood; write 0:27 for columns 0 to 26, or 0,1,5:9")
+    if len(ranges) == 1:
+        return slice(*ranges[0])
+    # as a list each number exists in memory; a slip of the finger must not fill it
+    if sum(stop - start for start, stop in ranges) > 1_000_000:
+        raise RexdError(f"columns {text!r} are more than a million; observations have far fewer")
+    return [column for start, stop in ranges for column in range(start, stop)]
+
+
+def column_numbers(text: str, count: int) -> list[int]:
+    """The columns of ``parse_columns`` one by one, checked against how many there are.
+
+    Raises:
+        RexdError: One of them does not exist.
+    """
+    columns = parse_columns(text)
+    wanted = range(columns.start, columns.stop) if isinstance(columns, slice) else columns
+    if max(wanted) >= count:
+        raise RexdError(f"columns {text!r} do not exist; the observations have columns 0 to {count - 1}")
+    return list(wanted)

@@ -1,0 +1,115 @@
+"""What ``--policy`` and RUN may name: a run folder, a policy file, or a zip that needs trust."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from rexd.errors import RunError, SpaceMismatchError, UnsafeFileError, import_extra
+
+if TYPE_CHECKING:
+    from rexd.evaluation.rollouts import PolicyLike
+    from rexd.reward.base import RewardModel
+
+LIBRARIES = ("stable_baselines3", "sbx", "sb3_contrib")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A policy and what its run folder says of it, if it lies in one."""
+
+    policy: PolicyLike
+    env: str | None = None
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    reward: RewardModel | None = None
+
+
+def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
+    """Load a policy and what lies beside it.
+
+    Args:
+        path: A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx.
+        trust: Whether code in a zip may be executed.
+        seed: Of the policy's noise.
+
+    Raises:
+        UnsafeFileError: It is a zip, and not trusted.
+        RexdError: It cannot be read.
+    """
+    from rexd.rl.policy import load_policy
+    from rexd.rl.run import CONFIG_FILE, REWARD_FILE, load_run
+
+    policy: PolicyLike
+    if path.is_file() and zipfile.is_zipfile(path):
+        policy = _open_zip(path, trust=trust, seed=seed)
+    else:
+        loaded = load_policy(path)
+        loaded.seed(seed)
+        policy = loaded
+    folder = path if path.is_dir() else path.parent
+    if not (folder / CONFIG_FILE).is_file():
+        return Opened(policy)
+    run = load_run(folder)
+    return Opened(policy, run.env, run.env_kwargs, run.reward() if (folder / REWARD_FILE).is_file() else None)
+
+
+def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:
+    if not trust:
+        raise UnsafeFileError(
+            f"{path}: is a zip of Stable-Baselines3 or sbx, and loading one executes code that is in it; nothing was "
+            "loaded. If you trust where it comes from, give --trust. The policy.safetensors that rexd train writes "
+            "beside it needs no trust"
+        )
+    library, name = _algorithm(path)
+    module = import_extra(library, "train")
+    algorithm = getattr(module, name, None)
+    if algorithm is None:
+        raise RunError(f"{path}: is of the algorithm {name}, which {library} does not have; expected one that it has")
+    try:
+        model = algorithm.load(path, device="cpu")
+    except Exception as error:  # unpickling foreign code may raise anything
+        raise RunError(
+            f"{path}: {library} cannot load it ({type(error).__name__}: {error}); expected a zip that {name}.save "
+            "wrote, with versions of the libraries near those installed"
+        ) from error
+    model.set_random_seed(seed)
+    return _Checked(model, path)
+
+
+def _algorithm(path: Path) -> tuple[str, str]:
+    """Library and class, from the module of the policy that the zip names; this much executes nothing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = json.loads(archive.read("data"))
+        library, family, *_ = str(data["policy_class"]["__module__"]).split(".")
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise RunError(
+            f"{path}: a zip, but not one of Stable-Baselines3 or sbx ({error!r}); expected what model.save wrote"
+        ) from error
+    if library not in LIBRARIES:
+        raise RunError(f"{path}: its policy is of {library!r}; expected one of {', '.join(LIBRARIES)}")
+    if family == "common":  # the policies that PPO and A2C share
+        return library, "PPO" if "clip_range" in data else "A2C"
+    return library, {"crossq": "CrossQ"}.get(family, family.upper())
+
+
+class _Checked:
+    """A model of Stable-Baselines3 whose complaint about a shape is a message and not a traceback."""
+
+    def __init__(self, model: Any, path: Path) -> None:
+        self._model, self._path = model, path
+
+    def predict(self, observation: NDArray[Any], *, deterministic: bool = True) -> tuple[NDArray[Any], Any]:
+        try:
+            actions, state = self._model.predict(observation, deterministic=deterministic)
+        except ValueError as error:
+            raise SpaceMismatchError(
+                f"{self._path}: the policy does not take observations of {observation.shape[1]} columns ({error}); "
+                "give the environment that it was trained in with --env"
+            ) from error
+        return actions, state

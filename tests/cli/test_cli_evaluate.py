@@ -1,0 +1,132 @@
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from line_task import ENV, STEPS, make_demonstrations, make_policy
+
+from rexd import RED, load_demonstrations
+
+
+def test_run_folder(rexd, run_folder):
+    RED(updates=5).fit(make_demonstrations()).save(run_folder / "reward.safetensors")
+    found = rexd("evaluate", run_folder, "--episodes", 3, "--seed", 1, "--json").json
+    assert [e["length"] for e in found["episodes"]] == [STEPS] * 3
+    assert found["true"]["n"] == found["learned"]["n"] == 3
+    assert (found["env"], found["seed"], found["video"]) == (ENV, 1, None)
+    assert found["episodes"] == rexd("evaluate", run_folder, "--episodes", 3, "--seed", 1, "--json").json["episodes"]
+    result = rexd("evaluate", run_folder, "--episodes", 2)
+    for text in ("true", "learned", "IQM", ENV, "12.0 steps"):
+        assert text in result.out
+
+
+def test_policy_file(rexd, fails, tmp_path):
+    file = make_policy().save(tmp_path / "policy.safetensors")
+    found = rexd("evaluate", file, "--env", ENV, "--env-kwargs", "columns=3", "--episodes", 2, "--json").json
+    assert found["learned"] is None
+    assert found["env_kwargs"] == {"columns": 3}
+    assert "--env Hopper-v5" in fails("evaluate", file)
+    assert "trained on 3 columns" in fails("evaluate", file, "--env", ENV, "--env-kwargs", "columns=4")
+
+
+def test_mistakes(fails, run_folder, tmp_path):
+    assert "no such file" in fails("evaluate", tmp_path / "nothing")
+    assert "expected 1 or more" in fails("evaluate", run_folder, "--episodes", 0)
+    assert "expected 0 or more" in fails("evaluate", run_folder, "--seed", -1)
+    (run_folder / "policy.safetensors").write_bytes(b"short")
+    assert "not a readable safetensors file" in fails("evaluate", run_folder)
+
+
+def sb3_zip(path, env=ENV):
+    stable_baselines3 = pytest.importorskip("stable_baselines3")
+    stable_baselines3.SAC("MlpPolicy", env, policy_kwargs={"net_arch": [4]}, buffer_size=10, seed=0).save(path)
+    return path
+
+
+def test_zip_needs_trust(rexd, fails, tmp_path):
+    file = sb3_zip(tmp_path / "policy.zip")
+    message = fails("evaluate", file, "--env", ENV)
+    assert "executes code" in message
+    assert "--trust" in message
+    assert rexd("evaluate", file, "--env", ENV, "--trust", "--episodes", 2, "--json").json["true"]["n"] == 2
+    assert "does not take observations of 5" in fails(
+        "evaluate", file, "--env", ENV, "--env-kwargs", "columns=5", "--trust"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "mend"),
+    [
+        (None, "not one of Stable-Baselines3"),
+        ("[]", "not one of Stable-Baselines3"),
+        ({"policy_class": {"__module__": "os.path"}}, "its policy is of 'os'"),
+        ({"policy_class": {"__module__": "sbx.nothing.policies"}}, "algorithm NOTHING"),
+        ({"policy_class": {"__module__": "stable_baselines3.sac.policies"}}, "cannot load it"),
+    ],
+)
+def test_a_zip_of_something_else(fails, tmp_path, data, mend):
+    pytest.importorskip("sbx")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme" if data is None else "data", data if isinstance(data, str) else json.dumps(data))
+    (tmp_path / "x.zip").write_bytes(buffer.getvalue())
+    assert mend in fails("evaluate", tmp_path / "x.zip", "--env", ENV, "--trust")
+
+
+def test_video_gif(rexd, run_folder, tmp_path):
+    imageio = pytest.importorskip("imageio.v2")
+    film = tmp_path / "film.gif"
+    result = rexd("evaluate", run_folder, "--episodes", 1, "--video", film, "--json")
+    assert result.json["video"] == str(film), result.err
+    assert imageio.mimread(film)[0].shape[:2] == (32, 48)
+
+
+def test_video_mp4(rexd, run_folder, tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    film = tmp_path / "film.mp4"
+    result = rexd("evaluate", run_folder, "--episodes", 1, "--video", film)
+    assert str(film) in result.err
+    assert film.read_bytes()[4:8] == b"ftyp"
+
+
+def test_video_that_cannot_be_made(rexd, fails, run_folder, tmp_path, monkeypatch):
+    pytest.importorskip("imageio")
+    assert "ends in .mp4 or .gif" in fails("evaluate", run_folder, "--video", "film.avi")
+    options = ("--env", ENV, "--env-kwargs", "fails=true", "--episodes", 1, "--video", tmp_path / "film.gif", "--json")
+    result = rexd("evaluate", run_folder, *options)
+    assert result.status == 2
+    assert "MUJOCO_GL=egl" in result.err
+    assert "no OpenGL library" in result.err
+    assert result.json["video"] is None
+    assert result.json["true"]["n"] == 1
+    monkeypatch.setitem(__import__("sys").modules, "imageio", None)
+    assert "pip install 'rexd[video]'" in fails("evaluate", run_folder, "--video", "film.gif")
+
+
+def test_collect(rexd, run_folder, tmp_path):
+    file = tmp_path / "d.npz"
+    result = rexd("collect", "--policy", run_folder, "--episodes", 3, "--seed", 5, "-o", file)
+    assert result.status == 0, result.err
+    assert "3, 36 transitions" in result.out
+    demos = load_demonstrations(file, env=ENV)
+    assert (len(demos), demos.env_id, demos.n_transitions) == (3, ENV, 36)
+    assert demos.returns == pytest.approx([float(t.actions[:, 0].sum()) for t in demos], abs=1e-5)
+    np.testing.assert_allclose(demos.trajectories[0].actions, np.tanh(demos.trajectories[0].observations[:, :2]), 1e-5)
+    assert "deterministic actions, seed 5" in demos.notes[0]
+
+
+def test_collect_samples_reproducibly(rexd, run_folder, tmp_path):
+    def actions(name, *options):
+        words = ("collect", "--policy", run_folder, "--env", ENV, "--episodes", 1, "-o", tmp_path / name, "--json")
+        assert len(rexd(*words, *options).json["returns"]) == 1
+        return load_demonstrations(tmp_path / name).trajectories[0].actions
+
+    first = actions("a.npz", "--stochastic")
+    np.testing.assert_array_equal(first, actions("b.npz", "--stochastic"))
+    assert not np.allclose(first, actions("c.npz"))
+
+
+def test_collect_without_an_environment(fails, tmp_path):
+    file = make_policy().save(tmp_path / "p.safetensors")
+    assert "--env" in fails("collect", "--policy", file)

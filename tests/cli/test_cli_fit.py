@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from line_task import ENV, make_demonstrations
+
+from rexd import load_reward
+from rexd.demos import save_demonstrations
+from rexd.reward.checks import STANDSTILL
+
+
+@pytest.fixture
+def reward_file(rexd, demos_file, tmp_path):
+    path = tmp_path / "reward.safetensors"
+    assert rexd("fit", demos_file, "-o", path, "--updates", 20, "--json").status == 0
+    return path
+
+
+def test_fit_saves_and_prints_the_checks(rexd, demos_file, tmp_path):
+    path = tmp_path / "r.safetensors"
+    result = rexd(
+        "fit", demos_file, "-o", path, "--updates", 20, "--shape", "rational", "--seed", 3, "--trajectories", 3,
+        "--subsample", 2, "--env", ENV, "--velocity-columns", "0:2", "--predictor-layers", 8, 8,
+    )  # fmt: skip
+    assert result.status == 0, result.err
+    model = load_reward(path)
+    assert (model.config.shape, model.config.seed, model.config.predictor_layers) == ("rational", 3, (8, 8))
+    for text in ("expert rows, held out", "expert rows, unused", STANDSTILL, "60 transitions of 3", "1 columns"):
+        assert text in result.out
+    assert "WARNING" in result.err + result.out
+
+
+def test_fit_json(rexd, demos_file, tmp_path):
+    result = rexd("fit", demos_file, "-o", tmp_path / "r.safetensors", "--updates", 20, "--json")
+    assert result.json["dropped_columns"] == ["observation[2]"]
+    assert result.json["checks"][0]["name"] == "expert rows, held out"
+    assert len(result.json["warnings"]) == result.err.count("WARNING")
+
+
+@pytest.mark.parametrize(
+    ("options", "mend"),
+    [
+        (("--updates", "0"), "expected a positive number"),
+        (("--trajectories", "9"), "the file has 4"),
+        (("--subsample", "0"), "expected 1 or more"),
+        (("--velocity-columns", "1:9"), "columns 0 to 2"),
+    ],
+)
+def test_fit_with_settings_that_cannot_work(fails, demos_file, options, mend):
+    assert mend in fails("fit", demos_file, *options)
+
+
+def test_an_unknown_shape_lists_the_known(rexd, demos_file):
+    result = rexd("fit", demos_file, "--shape", "linear")
+    assert result.status == 2
+    assert "rational" in result.err
+
+
+def test_score(rexd, reward_file, demos_file, tmp_path):
+    other = save_demonstrations(make_demonstrations(count=2, steps=7), tmp_path / "other.npz")
+    found = rexd("score", reward_file, other, "-o", tmp_path / "rewards.npz", "--json").json
+    assert found["held_out"] is False
+    with np.load(tmp_path / "rewards.npz") as written:
+        rewards, trajectory = written["rewards"], written["trajectory"]
+    assert [t["length"] for t in found["trajectories"]] == [7, 7]
+    np.testing.assert_allclose(found["trajectories"][1]["mean"], rewards[trajectory == 1].mean(), rtol=1e-5)
+    assert found["trajectories"][0]["max"] == rewards[:7].max()
+    result = rexd("score", reward_file, demos_file)
+    assert "trajectory 3" in result.out
+    assert "never saw" in result.err
+
+
+def test_score_of_another_task(fails, reward_file, tmp_path):
+    other = save_demonstrations(make_demonstrations(columns=5), tmp_path / "other.npz")
+    assert "fitted to (batch, 3)" in fails("score", reward_file, other)
+
+
+def test_truncated_reward(fails, reward_file, demos_file):
+    reward_file.write_bytes(reward_file.read_bytes()[:-100])
+    assert "fit the reward anew" in fails("score", reward_file, demos_file)
+    assert "rexd fit writes a reward" in fails("score", "no-such.safetensors", demos_file)

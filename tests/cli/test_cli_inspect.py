@@ -1,0 +1,128 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+from line_task import ENV, make_demonstrations
+
+from rexd.demos import save_demonstrations
+
+
+def pickled(path, columns=3, count=4, steps=60, scale=1.0):
+    """The RED paper's format: trajectories end to end, each from the same start."""
+    random = np.random.default_rng(1)
+    walks = [5 * np.eye(1, columns)[0] + np.cumsum(random.normal(size=(steps, columns)), axis=0) for _ in range(count)]
+    actions = scale * random.uniform(-1, 1, size=(count * steps, 1, 2))
+    path.write_bytes(pickle.dumps({"observations": np.concatenate(walks), "actions": actions}))
+    return path
+
+
+def test_everything_about_a_file(rexd, demos_file):
+    found = rexd("inspect", demos_file, "--json").json
+    assert found["format"] == "rexd npz"
+    assert found["env_id"] == ENV
+    assert found["lengths"] == [40] * 4
+    assert found["transitions"] == 160
+    assert found["observations"] == {"columns": 3, "dtype": "float32"}
+    assert found["actions"]["columns"] == 2
+    assert -1 < found["actions"]["low"] < found["actions"]["high"] < 1
+    assert found["constant_columns"] == [2]
+    assert len(found["returns"]) == 4
+    assert found["outside_action_space"] is None
+
+
+def test_for_people(rexd, demos_file):
+    result = rexd("inspect", demos_file)
+    assert result.status == 0
+    for text in ("4, of 40 steps: 160 transitions", "2 columns, float32", "1 of 3: 2", "4 truncated", "on average"):
+        assert text in result.out
+    assert f"--env {ENV}" in result.err
+
+
+def test_actions_beyond_the_bounds_are_counted_before_they_are_clipped(rexd, tmp_path):
+    file = save_demonstrations(make_demonstrations(scale=2.0, rewards=False), tmp_path / "wide.npz")
+    found = rexd("inspect", file, "--env", ENV, "--json").json
+    outside = found["outside_action_space"]
+    assert 0.1 < outside["share"] < 0.9
+    assert outside["entries"] == round(outside["share"] * 320)
+    assert found["actions"]["high"] > 1
+    assert found["returns"] is None
+    assert f"clipped {outside['entries']} of 320" in found["notes"][0]
+    assert "lie beyond the action space" in rexd("inspect", file, "--env", ENV).out
+
+
+def test_boundaries_by_hand_and_columns(rexd, tmp_path):
+    file = pickled(tmp_path / "red.pkl")
+    found = rexd("inspect", file, "--episode-length", 60, "--columns", "0:2", "--json").json
+    assert found["format"].startswith("pickled dict")
+    assert (found["trajectories"], found["lengths"][0], found["observations"]["columns"]) == (4, 60, 2)
+    assert found["next_observations_missing"] == 4
+    result = rexd("inspect", file, "--episode-length", 60, "--env", ENV)
+    assert "not recorded for 4 transitions" in result.out
+    assert "0 action entries" in result.out
+
+
+def test_discrete_actions(rexd, tmp_path):
+    from rexd.demos import Demonstrations, Trajectory
+
+    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    demos = Demonstrations((Trajectory.from_steps(rows, np.arange(20) % 2),))
+    file = save_demonstrations(demos, tmp_path / "discrete.npz")
+    assert "one of 2" in rexd("inspect", file).out
+    assert rexd("inspect", file, "--env", "CartPole-v1", "--json").json["actions"]["count"] == 2
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.system, ("touch /tmp/rexd-was-here",)
+
+
+def test_hostile_pickle(fails, tmp_path):
+    file = tmp_path / "evil.pkl"
+    file.write_bytes(pickle.dumps({"observations": Hostile()}))
+    assert "system" in fails("inspect", file)
+
+
+def test_no_demonstrations(fails, tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("not demonstrations")
+    assert "expected one of: rexd npz" in fails("inspect", file)
+    assert "check the path" in fails("inspect", tmp_path / "missing.npz")
+
+
+def test_values_that_are_not_finite(fails, tmp_path):
+    file = pickled(tmp_path / "nan.pkl")
+    content = pickle.loads(file.read_bytes())
+    content["observations"][70, 1] = np.nan
+    file.write_bytes(pickle.dumps(content))
+    assert "drop that trajectory" in fails("inspect", file, "--episode-length", 60)
+
+
+@pytest.mark.parametrize(
+    ("options", "mend"),
+    [
+        (("--env", "CartPole-v1"), "3 observation columns, the environment has 4"),
+        (("--env", "CartPoll-v1"), "CartPole-v1"),
+        (("--columns", "0:9"), "expected numbers from 0 to 2"),
+        (("--columns", "x"), "write 0:27"),
+        (("--episode-length", "7"), "leave it out"),
+        (("--env", ENV, "--env-kwargs", "colour=1"), "Correct env_kwargs"),
+    ],
+)
+def test_options_that_do_not_fit(fails, demos_file, options, mend):
+    assert mend in fails("inspect", demos_file, *options)
+
+
+def test_missing_extra(fails, demos_file, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "gymnasium", None)
+    assert "pip install 'rexd[train]'" in fails("inspect", demos_file, "--env", ENV)
+
+
+def test_bundled(rexd):
+    from rexd.demos.bundled import bundled_tasks
+
+    if not bundled_tasks():
+        pytest.skip("no demonstrations are shipped yet")
+    found = rexd("inspect", "bundled", "--json").json
+    assert found["format"] == "bundled with rexd"
+    assert found["env_id"] == "HalfCheetah-v5"

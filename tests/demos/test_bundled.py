@@ -1,0 +1,19 @@
+import pytest
+
+from rexd.demos.bundled import DEFAULT_TASK, bundled_demonstrations, bundled_tasks
+from rexd.errors import DemonstrationError
+
+
+def test_unknown_task_lists_what_is_shipped():
+    with pytest.raises(DemonstrationError, match=f"there are {', '.join(bundled_tasks()) or 'none'}"):
+        bundled_demonstrations("NoSuchTask-v0")
+
+
+@pytest.mark.skipif(DEFAULT_TASK.lower() not in bundled_tasks(), reason="the demonstrations are not recorded yet")
+def test_half_cheetah():
+    demos = bundled_demonstrations()
+    assert demos.env_id == DEFAULT_TASK
+    assert (demos.obs_dim, demos.act_dim) == (17, 6)
+    assert len(demos) >= 4
+    assert demos.returns is not None
+    assert min(demos.returns) > 3000
