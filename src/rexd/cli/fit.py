@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -12,6 +12,10 @@ from rexd.cli import options as opt
 from rexd.cli.output import note, print_checks, print_facts, print_json, warn
 from rexd.cli.progress import Progress
 from rexd.reward.config import REDConfig
+
+if TYPE_CHECKING:
+    from rexd.demos.demonstrations import Demonstrations
+    from rexd.reward.red import RED
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Command:
     """Fit a RED reward to demonstrations, check what it pays, and save it as one file.
 
     The checks tell whether the reward can teach: it should pay much more for expert rows that no model saw than for
-    random actions in the same states, and a standstill should not pay. --env adds the action bounds and, for MuJoCo
-    tasks, the standstill.
+    random actions in the same states, and a standstill should not pay. --env adds the action bounds, what a random
+    policy and zero actions earn, and, for MuJoCo tasks, the standstill.
 
     Examples:
         rexd fit demos.npz -o reward.safetensors
@@ -50,14 +54,12 @@ class Command:
     def run(self) -> None:
         """Fit, save and print the checks."""
         from rexd.reward.checks import warnings_of
-        from rexd.reward.red import RED
 
         demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
         for text in demos.notes:
             note(text)
-        columns = self._velocity_columns(demos.obs_dim)
         with Progress() as progress:
-            model = RED(REDConfig(**asdict(self.settings))).fit(demos, progress.fit, velocity_columns=columns)
+            model = self._fit(demos, progress)
         saved = model.save(self.output)
         warnings = warnings_of(model.checks_)
         if self.json:
@@ -86,15 +88,16 @@ class Command:
             }
         )
 
-    def _velocity_columns(self, count: int) -> list[int] | None:
-        if self.velocity_columns is not None:
-            return opt.column_numbers(self.velocity_columns, count)
-        if self.data.env is None:
-            return None
-        env = opt.open_environment(self.data.env, opt.environment_arguments(self.data.env_kwargs))
-        from rexd.rl.velocities import velocity_columns
+    def _fit(self, demos: Demonstrations, progress: Progress) -> RED:
+        """With an environment at hand more can be checked."""
+        from rexd.reward.red import RED
 
-        try:
-            return velocity_columns(env)
-        finally:
-            env.close()
+        config, columns = REDConfig(**asdict(self.settings)), None
+        if self.velocity_columns is not None:
+            columns = opt.column_numbers(self.velocity_columns, demos.obs_dim)
+        if self.data.env is None:
+            return RED(config).fit(demos, progress.fit, velocity_columns=columns)
+        from rexd.rl.environment_checks import fit_in_environment
+
+        env, arguments = self.data.env, opt.environment_arguments(self.data.env_kwargs)
+        return fit_in_environment(config, demos, lambda: opt.open_environment(env, arguments), progress.fit, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
@@ -54,15 +55,19 @@ class REDConfig:
             raise RexdError(f"shape is {self.shape!r}; expected one of {', '.join(SHAPES)}")
         if not 0.0 < self.median_reward < 1.0:
             raise RexdError(f"median_reward is {self.median_reward}; expected between 0 and 1, such as 0.5")
-        if self.sigma is not None and not self.sigma > 0.0:
+        if self.sigma is not None and not 0.0 < self.sigma < math.inf:
             raise RexdError(f"sigma is {self.sigma}; expected a positive number, or None to calibrate it")
         if self.folds < 2:
             raise RexdError(f"folds is {self.folds}; calibration needs at least 2")
         for name in ("target_layers", "predictor_layers"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+            if not all(width > 0 for width in getattr(self, name)):
+                raise RexdError(f"{name} is {getattr(self, name)}; expected positive widths")
         for name in ("outputs", "updates", "batch_size", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
+        if self.seed < 0:
+            raise RexdError(f"seed is {self.seed}; expected 0 or more")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

@@ -14,6 +14,7 @@ from rexd.errors import SpaceMismatchError
 from rexd.reward.config import Inputs
 
 CONSTANT = 1e-6  # a column whose spread is below this share of its size (or of 1) carries no information
+FAR = 1e6  # standard deviations; beyond them all is equally alien, and squares would overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +64,10 @@ class Encoder:
         return names
 
     def standardise(self, raw: Tensor) -> Tensor:
-        """(batch, raw columns) -> (batch, C), zero mean and unit spread on the demonstrations."""
+        """(batch, raw columns) -> (batch, C), zero mean and unit spread on the demonstrations, within ``FAR``."""
         if len(self.kept) < raw.shape[1]:
             raw = raw[:, self.kept]
-        return (raw - self.mean) / self.std
+        return ((raw - self.mean) / self.std).clamp(-FAR, FAR)
 
     def check(self, obs: NDArray[Any], act: NDArray[Any] | None, next_obs: NDArray[Any] | None) -> None:
         """Refuse arrays that do not fit, naming what was found and expected.
@@ -83,6 +84,10 @@ class Encoder:
             found = None if act is None else act.shape
             if found != expected:
                 raise SpaceMismatchError(f"actions have shape {found}; the reward expects {expected}")
+            if self.discrete and act is not None and act.size and (act.min() < 0 or act.max() >= self.act_dim):
+                raise SpaceMismatchError(
+                    f"actions run from {act.min()} to {act.max()}; the reward expects 0 to {self.act_dim - 1}"
+                )
         if self.inputs == "state-next-state":
             found = None if next_obs is None else next_obs.shape
             if found != obs.shape:

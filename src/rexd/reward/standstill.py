@@ -48,15 +48,16 @@ def standstill_novelty(
     fixed = torch.tensor([_is_fixed(encoder.column_names[c], velocity_columns, encoder.discrete) for c in encoder.kept])
     start = x.detach().clone()
     optimiser = torch.optim.Adam([x], lr=STEP_SIZE)
-    for _ in range(STEPS):
+    best = torch.full((STARTS,), torch.inf)
+    for _ in range(STEPS + 1):
+        errors = model.novelty_of_inputs(x)
+        best = torch.minimum(best, errors.detach())  # the descent may overshoot
         optimiser.zero_grad()
-        model.novelty_of_inputs(x).sum().backward()  # type: ignore[no-untyped-call]
+        errors.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         with torch.no_grad():
             x.copy_(torch.where(fixed, start, torch.minimum(torch.maximum(x, low), high)))
-    with torch.no_grad():
-        errors = model.novelty_of_inputs(x).sort().values
-    return errors[: STARTS // 10].numpy()
+    return best.sort().values[: STARTS // 10].numpy()
 
 
 def _is_fixed(column: str, velocity_columns: Sequence[int], discrete: bool) -> bool:

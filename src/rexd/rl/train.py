@@ -18,7 +18,6 @@ from rexd.evaluation.policies import RandomPolicy
 from rexd.evaluation.rollouts import rollout
 from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
-from rexd.reward.red import RED
 from rexd.rl.config import TrainConfig
 from rexd.rl.environment import EnvSource, environment_name
 from rexd.rl.learner import Learner
@@ -132,18 +131,9 @@ def _reward(
 
         return load_reward(path)
     if given is None:
-        from rexd.rl.environment_checks import environment_checks
-        from rexd.rl.velocities import velocity_columns
+        from rexd.rl.environment_checks import fit_in_environment
 
-        env = make_env()
-        try:
-            columns = velocity_columns(env)
-        finally:
-            env.close()
-        given = RED(replace(config.reward, seed=config.seed)).fit(
-            demonstrations, progress=watch.fit, velocity_columns=columns
-        )
-        given.checks_ += environment_checks(given, make_env, config.seed)
+        given = fit_in_environment(replace(config.reward, seed=config.seed), demonstrations, make_env, watch.fit)
         watch.checks(given.checks_, warnings_of(given.checks_))
     given.save(path)
     return given
