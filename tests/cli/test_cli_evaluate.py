@@ -1,5 +1,6 @@
 import io
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -62,7 +63,9 @@ def test_zip_needs_trust(rexd, fails, tmp_path):
         ("[]", "not one of Stable-Baselines3"),
         ({"policy_class": {"__module__": "os.path"}}, "its policy is of 'os'"),
         ({"policy_class": {"__module__": "sbx.nothing.policies"}}, "algorithm NOTHING"),
-        ({"policy_class": {"__module__": "stable_baselines3.sac.policies"}}, "cannot load it"),
+        ({"policy_class": {"__module__": "stable_baselines3.sac.policies"}}, "stable_baselines3 cannot load it"),
+        ({"policy_class": {"__module__": "stable_baselines3.common.policies"}}, "expected a zip that A2C.save"),
+        ({"policy_class": {"__module__": "rexd.rl.sac_torch"}}, "stable_baselines3 cannot load it"),
     ],
 )
 def test_a_zip_of_something_else(fails, tmp_path, data, mend):
@@ -100,7 +103,7 @@ def test_video_that_cannot_be_made(rexd, fails, run_folder, tmp_path, monkeypatc
     assert "no OpenGL library" in result.err
     assert result.json["video"] is None
     assert result.json["true"]["n"] == 1
-    monkeypatch.setitem(__import__("sys").modules, "imageio", None)
+    monkeypatch.setitem(sys.modules, "imageio", None)
     assert "pip install 'rexd[video]'" in fails("evaluate", run_folder, "--video", "film.gif")
 
 

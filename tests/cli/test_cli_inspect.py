@@ -1,5 +1,6 @@
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -72,15 +73,15 @@ def test_discrete_actions(rexd, tmp_path):
     assert rexd("inspect", file, "--env", "CartPole-v1", "--json").json["actions"]["count"] == 2
 
 
-class Hostile:
-    def __reduce__(self):
-        return os.system, ("touch /tmp/rexd-was-here",)
-
-
 def test_hostile_pickle(fails, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
     file = tmp_path / "evil.pkl"
     file.write_bytes(pickle.dumps({"observations": Hostile()}))
-    assert "system" in fails("inspect", file)
+    assert "mkdir" in fails("inspect", file)
+    assert not (tmp_path / "executed").exists()
 
 
 def test_no_demonstrations(fails, tmp_path):
@@ -114,7 +115,7 @@ def test_options_that_do_not_fit(fails, demos_file, options, mend):
 
 
 def test_missing_extra(fails, demos_file, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "gymnasium", None)
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
     assert "pip install 'rexd[train]'" in fails("inspect", demos_file, "--env", ENV)
 
 

@@ -91,6 +91,8 @@ def _algorithm(path: Path) -> tuple[str, str]:
         raise RunError(
             f"{path}: a zip, but not one of Stable-Baselines3 or sbx ({error!r}); expected what model.save wrote"
         ) from error
+    if library == "rexd":  # rexd.rl.sac_torch: a policy for SAC of Stable-Baselines3
+        return "stable_baselines3", "SAC"
     if library not in LIBRARIES:
         raise RunError(f"{path}: its policy is of {library!r}; expected one of {', '.join(LIBRARIES)}")
     if family == "common":  # the policies that PPO and A2C share

@@ -51,7 +51,7 @@ class Progress:
 
     def fit(self, done: int, total: int) -> None:
         """The reward's fit."""
-        self._show("fitting the reward", done, total)
+        self._show("fitting the reward", "updates", done, total)
 
     def checks(self, checks: Sequence[Check], warnings: Sequence[str]) -> None:
         """The table, above the bar."""
@@ -59,13 +59,12 @@ class Progress:
 
     def step(self, steps: int, total: int, learned_return: float | None) -> None:
         """Environment steps."""
-        self._show(
-            "training", steps, total, "" if learned_return is None else f"{self._return} {number(learned_return)}"
-        )
+        extra = "" if learned_return is None else f"{self._return} {number(learned_return)}"
+        self._show("training", "steps", steps, total, extra)
 
     def episodes(self, done: int, total: int) -> None:
         """Episodes that are played to their end."""
-        self._show("playing", done, total)
+        self._show("playing", "episodes", done, total)
 
     def evaluated(self, record: dict[str, Any]) -> None:
         """One line above the bar."""
@@ -80,19 +79,19 @@ class Progress:
         ]
         self.console.print(Text(" · ".join(part for part in parts if part is not None)), soft_wrap=True)
 
-    def _show(self, doing: str, done: int, total: int, extra: str = "") -> None:
+    def _show(self, doing: str, unit: str, done: int, total: int, extra: str = "") -> None:
         if self._task is None or doing != self._doing:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             # begun where it stands, or a resumed run would look fast
-            self._task = self._bar.add_task(doing, total=total, completed=done, extra=extra)
+            self._task = self._bar.add_task(doing, total=total, completed=done, extra=extra, unit=unit)
             self._doing = doing
         self._bar.update(self._task, completed=done, total=total, extra=extra)
 
 
 class _Speed(bars.ProgressColumn):
-    """Steps a second."""
+    """Steps a second, or whatever is counted."""
 
     def render(self, task: bars.Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{number(speed)} a second")
+        return Text("" if speed is None else f"{number(speed)} {task.fields['unit']}/s")

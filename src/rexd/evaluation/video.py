@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.error import DependencyNotInstalled
 
 from rexd.errors import RexdError, TaskError, import_extra
 from rexd.evaluation.rollouts import Env, PolicyLike, episode_seed
@@ -102,7 +103,9 @@ def _render(env: Env, frames: list[np.ndarray[Any, Any]]) -> None:
     try:
         frame: Any = env.render()
     except Exception as error:  # drivers and simulators raise anything
-        raise TaskError(f"the environment cannot be rendered here ({type(error).__name__}: {error}). {HINT}") from error
+        # a missing package is named with its install line; anything else is most often a missing driver
+        hint = "" if isinstance(error, DependencyNotInstalled) else f". {HINT}"
+        raise TaskError(f"the environment cannot be rendered here ({type(error).__name__}: {error}){hint}") from error
     if frame is None:
         raise TaskError("the environment renders nothing; expected render_mode='rgb_array' to be supported")
     frames.append(np.asarray(frame))
