@@ -19,6 +19,10 @@ _MENDS = {
         "bodies, so that its 105 are not a prefix of the file's 111. Use Ant-v4, or Ant-v5 with "
         "include_cfrc_ext_in_observation=False, and keep columns 0:27 (--columns 0:27)"
     ),
+    (27, 105): (
+        "Ant-v5 adds 78 columns of contact forces to the file's 27. Use Ant-v4, or Ant-v5 with "
+        "include_cfrc_ext_in_observation=False (--env-kwargs include_cfrc_ext_in_observation=false)"
+    ),
     (11, 10): "Reacher-v5 leaves out the last column of Reacher-v2; keep columns 0:10 (--columns 0:10)",
 }
 

@@ -65,6 +65,11 @@ class Policy:
         """Observation columns."""
         return int(self.layers[0][0].shape[1])
 
+    def without_last_column(self) -> Policy:
+        """The same policy where the last observation column is always 0, such as the mark of absorbing states."""
+        weight, bias = self.layers[0]
+        return Policy(self.spec, [(weight[:, :-1].contiguous(), bias), *self.layers[1:]], self.log_std)
+
     def seed(self, seed: int) -> None:
         """Seed the noise of actions that are not deterministic."""
         self._generator.manual_seed(seed)

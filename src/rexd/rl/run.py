@@ -123,7 +123,7 @@ def _without_length(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def save_checkpoint(folder: Path, state: Mapping[str, NDArray[Any]], progress: Mapping[str, Any]) -> None:
     """Write what ``--resume`` needs: the learner's arrays and the progress, in one atomic file."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in state.items()}  # keeps scalars 0-d
     with atomic_path(folder / CHECKPOINT_FILE) as temporary:
         save_file(arrays, temporary, metadata={"progress": json.dumps(progress)})
 

@@ -85,6 +85,8 @@ class TrainingLoop:
 
     def _evaluate(self, watch: _Watch) -> dict[str, Any]:
         policy = self.learner.policy()
+        if self.config.absorbing:
+            policy = policy.without_last_column()  # evaluation plays the environment as it is
         result = self._play(policy, self.config.evaluation_episodes, SELECTION_SEED + self.config.seed)
         self.selection_steps += sum(episode.length for episode in result.episodes)
         score = result.true.mean if result.learned is None else result.learned.mean
