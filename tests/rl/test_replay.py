@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from gymnasium.spaces import Box
+from stable_baselines3.common.buffers import ReplayBuffer
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Trajectory
+from rexd.errors import RunError
+from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.scaling import ObservationScale
+
+LOW, HIGH = np.array([-2.0, 0.0], np.float32), np.array([2.0, 1.0], np.float32)
+
+
+@pytest.fixture
+def replay():
+    rng = np.random.default_rng(0)
+    complete = Trajectory.from_steps(rng.normal(size=(6, 3)), rng.uniform(LOW, HIGH, (5, 2)), terminated=True)
+    cut = Trajectory.from_steps(rng.normal(size=(4, 3)), np.array([LOW, HIGH, (LOW + HIGH) / 2, LOW]))
+    demos = Demonstrations((complete, cut))
+    scale = ObservationScale(np.full(3, 2.0, np.float32), np.full(3, 4.0, np.float32))
+    rewards = np.linspace(0, 1, 9)
+    return demos.transitions(), DemonstrationReplay.of(demos, rewards, scale, LOW, HIGH)
+
+
+class TestDemonstrationReplay:
+    def test_observations_are_standardised(self, replay):
+        rows, made = replay
+        np.testing.assert_allclose(made.obs, (rows.obs - 2.0) / 4.0, rtol=1e-6)
+        np.testing.assert_allclose(made.next_obs, (rows.next_obs - 2.0) / 4.0, rtol=1e-6)
+
+    def test_actions_run_from_minus_one_to_one(self, replay):
+        rows, made = replay
+        np.testing.assert_array_equal(made.act[5:], [[-1, -1], [1, 1], [0, 0], [-1, -1]])
+        np.testing.assert_allclose(LOW + (made.act + 1) / 2 * (HIGH - LOW), rows.act, atol=1e-6)
+
+    def test_done_means_terminal_and_not_cut_off(self, replay):
+        _, made = replay
+        assert made.done.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
+
+    def test_rows_without_a_next_observation_are_not_for_the_critic(self, replay):
+        _, made = replay
+        assert made.critic_rows.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+        assert len(made.obs) == 9
+
+    def test_everything_is_float32(self, replay):
+        _, made = replay
+        np.testing.assert_allclose(made.reward, np.linspace(0, 1, 9), atol=1e-6)
+        columns = (made.obs, made.act, made.next_obs, made.reward, made.done)
+        assert {column.dtype for column in columns} == {np.dtype(np.float32)}
+
+
+def buffer(rows=8, columns=3):
+    return ReplayBuffer(rows, Box(-1, 1, (columns,)), Box(-1, 1, (2,)), device="cpu")
+
+
+def fill(into, rows, seed=0):
+    rng = np.random.default_rng(seed)
+    for number in range(rows):
+        info = {"TimeLimit.truncated": bool(number % 2)}
+        into.add(*rng.normal(size=(2, 1, 3)), rng.normal(size=(1, 2)), np.array([number]), np.array([True]), [info])
+    return into
+
+
+class TestBuffer:
+    @pytest.mark.parametrize("rows", [0, 5, 8, 11])
+    def test_round_trip(self, rows):
+        full, empty = fill(buffer(), rows), buffer()
+        load_buffer(empty, save_buffer(full))
+        assert (empty.pos, empty.full, empty.size()) == (full.pos, full.full, min(rows, 8))
+        for name in ("observations", "actions", "next_observations", "rewards", "dones", "timeouts"):
+            kept = full.size()
+            np.testing.assert_array_equal(getattr(empty, name)[:kept], getattr(full, name)[:kept])
+
+    def test_adding_goes_on_where_it_stopped(self):
+        full, other = fill(buffer(), 5), buffer()
+        load_buffer(other, save_buffer(full))
+        fill(full, 4, seed=1)
+        fill(other, 4, seed=1)
+        np.testing.assert_array_equal(other.observations, full.observations)
+        assert (other.pos, other.full) == (1, True)
+
+    def test_only_what_is_filled_is_saved(self):
+        assert save_buffer(fill(buffer(100), 5))["buffer.observations"].shape == (5, 1, 3)
+
+    def test_an_array_is_missing(self):
+        saved = save_buffer(fill(buffer(), 5))
+        del saved["buffer.rewards"]
+        with pytest.raises(RunError, match=r"buffer\.rewards is None"):
+            load_buffer(buffer(), saved)
+
+    @pytest.mark.parametrize("other", [buffer(rows=4), buffer(columns=4)])
+    def test_a_buffer_of_another_size(self, other):
+        with pytest.raises(RunError, match=r"buffer\.observations is \(5, 1, 3\); expected up to"):
+            load_buffer(other, save_buffer(fill(buffer(), 5)))
