@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import tyro
 
 from rexd.cli import options as opt
@@ -16,6 +17,9 @@ from rexd.cli.progress import Progress
 from rexd.cli.text import number
 from rexd.errors import import_extra
 
+if TYPE_CHECKING:
+    from rexd.demos.trajectory import Trajectory
+
 
 @dataclass(frozen=True)
 class Command:
@@ -23,7 +27,7 @@ class Command:
 
     Examples:
         rexd collect --env Hopper-v5 --policy runs/expert --episodes 4 -o demos.npz
-        rexd collect --policy runs/expert --stochastic --seed 1
+        rexd collect --policy runs/expert --stochastic --seed 1 --float32
         rexd collect --env Hopper-v5 --policy expert.zip --trust
     """
 
@@ -41,6 +45,8 @@ class Command:
     """Where to write them; replaced if it exists."""
     stochastic: bool = False
     """Sample the policy's actions instead of taking its mode."""
+    float32: bool = False
+    """Keep observations in single precision, which is all that learning uses, in half the space."""
     trust: bool = False
     """Load a zip even though that executes code in it."""
     json: bool = False
@@ -80,7 +86,7 @@ class Command:
         kind = "sampled" if self.stochastic else "deterministic"
         arguments = f" with {env_kwargs}" if env_kwargs else ""
         demos = Demonstrations(
-            tuple(played),
+            tuple(map(_single_precision, played) if self.float32 else played),
             source=str(self.policy.name),
             n_actions=int(space.n) if isinstance(space, Discrete) else None,
             notes=(f"recorded by rexd collect in {env}{arguments}, {kind} actions, seed {self.seed}",),
@@ -100,3 +106,9 @@ class Command:
                 "file": saved,
             }
         )
+
+
+def _single_precision(t: Trajectory) -> Trajectory:
+    return replace(
+        t, observations=t.observations.astype(np.float32), next_observations=t.next_observations.astype(np.float32)
+    )
