@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, safe_open, save_file
 
 from rexd.errors import RunError, SpaceMismatchError
-from rexd.rl.policy import FORMAT, POLICY_FILE, Policy, PolicySpec, load_policy
+from rexd.rl.policy import POLICY_FILE, Policy, PolicySpec, load_policy
 
 LOW, HIGH = (-2.0, -0.5), (2.0, 1.5)
 
@@ -187,15 +187,15 @@ class TestFile:
     )
     def test_the_specification_is_wrong(self, tmp_path, change):
         tensors, metadata = self.content(tmp_path)
-        metadata[FORMAT] = json.dumps({**json.loads(metadata[FORMAT]), **change})
+        metadata["rexd-policy"] = json.dumps({**json.loads(metadata["rexd-policy"]), **change})
         save_file(tensors, tmp_path / POLICY_FILE, metadata=metadata)
         with pytest.raises(RunError, match="damaged policy file"):
             load_policy(tmp_path)
 
     def test_the_specification_is_no_json(self, tmp_path):
         tensors, metadata = self.content(tmp_path)
-        save_file(tensors, tmp_path / POLICY_FILE, metadata={**metadata, FORMAT: "{"})
-        with pytest.raises(RunError, match="damaged policy file"):
+        save_file(tensors, tmp_path / POLICY_FILE, metadata={**metadata, "rexd-policy": "{"})
+        with pytest.raises(RunError, match="damaged policy description"):
             load_policy(tmp_path)
 
     def content(self, folder):

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rexd.errors import RewardFileError, RexdError
-from rexd.files import atomic_path
 from rexd.reward.calibration import Calibration
 from rexd.reward.checks import Check
 from rexd.reward.config import REDConfig
 from rexd.reward.fitting import make_networks
 from rexd.reward.red import RED
 from rexd.reward.standardise import Encoder
+from rexd.tensors import read_tensors, write_tensors
 
-FORMAT = "rexd-reward"
 VERSION = 1
 
 
@@ -35,7 +31,7 @@ def save_reward(model: RED, path: str | Path) -> Path:
         "held_out_novelty": torch.from_numpy(model.held_out_novelty_.copy()),
     }
     for name, network in (("target", model.target_), ("predictor", model.predictor_)):
-        tensors |= {f"{name}.{key}": value.detach().contiguous() for key, value in network.state_dict().items()}
+        tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     content = {
         "version": VERSION,
         "config": model.config.to_dict(),
@@ -50,10 +46,7 @@ def save_reward(model: RED, path: str | Path) -> Path:
         "checks": [check.to_dict() for check in model.checks_],
         "demonstrations_sha256": model.demonstrations_sha256_,
     }
-    target = Path(path)
-    with atomic_path(target) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT, FORMAT: json.dumps(content)})
-    return target
+    return write_tensors(path, "reward", content, tensors)
 
 
 def load_reward(path: str | Path) -> RED:
@@ -65,19 +58,8 @@ def load_reward(path: str | Path) -> RED:
     source = Path(path)
     if not source.is_file():
         raise RewardFileError(f"{source}: no such file; rexd fit writes a reward, a run keeps it as reward.safetensors")
+    content, tensors = read_tensors(source, "reward", RewardFileError, "Copy it again, or fit the reward anew")
     try:
-        with safe_open(source, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RewardFileError(
-            f"{source}: not a readable safetensors file ({error}); it may have been cut short. Copy it again, or "
-            "fit the reward anew"
-        ) from error
-    if FORMAT not in metadata:
-        raise RewardFileError(f"{source}: a safetensors file, but not a rexd reward (no {FORMAT!r} in its metadata)")
-    try:
-        content = json.loads(metadata[FORMAT])
         if content["version"] != VERSION:
             raise RewardFileError(
                 f"{source}: reward file version {content['version']}; this rexd reads version {VERSION}"
@@ -85,7 +67,7 @@ def load_reward(path: str | Path) -> RED:
         return _rebuild(source, content, tensors)
     except RewardFileError:
         raise
-    # torch raises RuntimeError for sizes that do not exist, and json for lists that are nested too deep
+    # torch raises RuntimeError for sizes that do not exist
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError, RexdError) as error:
         raise RewardFileError(f"{source}: damaged reward description ({error!r}); fit the reward anew") from error
 

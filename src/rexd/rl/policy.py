@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,15 +9,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rexd.errors import RunError, SpaceMismatchError
-from rexd.files import atomic_path
+from rexd.tensors import read_tensors, write_tensors
 
-FORMAT = "rexd-policy"
 VERSION = 1
+ZIP_REMEDY = (
+    "Copy it again or train anew. A zip of Stable-Baselines3 or sbx executes code when it is loaded; rexd collect and "
+    "rexd evaluate take one with --trust"
+)
 POLICY_FILE = "policy.safetensors"
 Array = NDArray[Any]
 
@@ -132,13 +132,11 @@ class Policy:
         """Write weights and specification to one ``.safetensors`` file, atomically."""
         tensors: dict[str, Tensor] = {}
         for number, (weight, bias) in enumerate(self.layers):
-            tensors |= {f"layers.{number}.weight": weight.contiguous(), f"layers.{number}.bias": bias.contiguous()}
+            tensors |= {f"layers.{number}.weight": weight, f"layers.{number}.bias": bias}
         if self.log_std is not None:
-            tensors |= {"log_std.weight": self.log_std[0].contiguous(), "log_std.bias": self.log_std[1].contiguous()}
+            tensors |= {"log_std.weight": self.log_std[0], "log_std.bias": self.log_std[1]}
         content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"format": FORMAT, FORMAT: json.dumps(content)})
-        return Path(path)
+        return write_tensors(path, "policy", content, tensors)
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -152,19 +150,8 @@ def load_policy(path: str | Path) -> Policy:
         source = source / POLICY_FILE
     if not source.is_file():
         raise RunError(f"{source}: no such file; expected the folder of a run by rexd train, or its {POLICY_FILE}")
+    content, tensors = read_tensors(source, "policy", RunError, ZIP_REMEDY)
     try:
-        with safe_open(source, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(
-            f"{source}: not a readable safetensors file ({error}). A zip of Stable-Baselines3 or sbx executes code "
-            "when it is loaded; rexd collect and rexd evaluate take one with --trust"
-        ) from error
-    if FORMAT not in metadata:
-        raise RunError(f"{source}: a safetensors file, but not a rexd policy (no {FORMAT!r} in its metadata)")
-    try:
-        content = json.loads(metadata[FORMAT])
         spec = PolicySpec(
             distribution=content["distribution"],
             activation=content["activation"],
