@@ -34,7 +34,7 @@ def updates_of(demonstrations, **kwargs):
 class TestContinuous:
     @pytest.mark.parametrize("squashed", [True, False])
     def test_imitates_an_expert_on_fresh_observations(self, squashed):
-        policy = clone(demonstrate(), action_space=(LOW, HIGH), updates=600, squashed=squashed, **SMALL)
+        policy = clone(demonstrate(), action_space=(LOW, HIGH), updates=400, squashed=squashed, **SMALL)
         actions, _ = policy.predict(RAW)
         wrong = ((actions - expert(POSITIONS)) ** 2).mean(axis=0)
         assert (wrong < 0.03 * expert(POSITIONS).var(axis=0)).all()
@@ -64,7 +64,7 @@ class TestContinuous:
 class TestDiscrete:
     def test_imitates_an_expert(self):
         demos = demonstrate(act=discrete_expert)
-        policy = clone(demos, action_space=3, updates=600, **SMALL)
+        policy = clone(demos, action_space=3, updates=400, **SMALL)
         actions, _ = policy.predict(RAW)
         assert np.mean(actions == discrete_expert(POSITIONS)) > 0.9
         assert policy.spec.distribution == "categorical"
@@ -83,13 +83,13 @@ class TestDiscrete:
 class TestUpdates:
     @pytest.fixture(autouse=True)
     def few(self, monkeypatch):
-        monkeypatch.setattr(bc, "MOST_UPDATES", 400)
+        monkeypatch.setattr(bc, "MOST_UPDATES", 300)
 
     def test_fits_noise_for_a_short_time_and_an_expert_for_a_long_one(self):
         _, short = updates_of(noise(), action_space=(-np.ones(1), np.ones(1)))
         _, long = updates_of(demonstrate(), action_space=(LOW, HIGH))
         assert short <= 150
-        assert long == 400
+        assert long == 300
 
     def test_whole_trajectories_are_held_out(self):
         """Rows repeat inside a trajectory, so that only another trajectory can tell noise from a rule."""
@@ -99,7 +99,7 @@ class TestUpdates:
             obs, act = rng.normal(size=(1, 4)), rng.uniform(-1, 1, (1, 1))
             episodes.append(Trajectory.from_steps(np.repeat(obs, 31, axis=0), np.repeat(act, 30, axis=0)))
         _, final = updates_of(Demonstrations(tuple(episodes)), action_space=(-np.ones(1), np.ones(1)))
-        assert final < 400
+        assert final < 300
 
     def test_the_end_of_a_single_trajectory_is_held_out(self):
         t = noise(trajectories=1, steps=80)

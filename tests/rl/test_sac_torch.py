@@ -207,7 +207,7 @@ class TestLearning:
         for c in (0.0, 10.0):
             model, replay = make_sac(learning_rate=3e-3), make_replay()
             model.learn_from(replay, share=0.0, cloning_weight=c)
-            model.learn(160)
+            model.learn(96)
             errors[c] = self.error(model, replay)
         assert errors[10.0] < 0.3 * errors[0.0]
 
