@@ -12,6 +12,7 @@ import torch
 from flax.core import unfreeze
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
+from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.errors import RunError
@@ -39,7 +40,7 @@ class SbxLearner:
             replay: Standardised demonstrations, or None to learn without.
         """
         assert isinstance(env.action_space, Box)
-        self.scale, self.space = scale, env.action_space
+        self.config, self.scale, self.space = config, scale, env.action_space
         self.model = DemonstrationSAC(
             "MlpPolicy",
             env,
@@ -47,7 +48,7 @@ class SbxLearner:
             learning_rate=config.learning_rate,
             gamma=config.discount,
             batch_size=config.batch_size,
-            buffer_size=config.steps + config.updates_every,  # keeps everything: forgetting begins past the end
+            buffer_size=config.steps + config.updates_every,  # keeps everything; never full, as runs can be prolonged
             learning_starts=config.learning_starts,
             train_freq=(config.updates_every, "step"),
             gradient_steps=config.updates_every,
@@ -63,8 +64,13 @@ class SbxLearner:
         return int(self.model.num_timesteps)
 
     def learn(self, steps: int, callback: Any) -> None:
-        """Take this many more environment steps."""
-        self.model.learn(steps, callback=callback, reset_num_timesteps=False, log_interval=None)
+        """Take exactly this many more environment steps, the last block of updates cut short where they ask for it."""
+        rest = steps % self.config.updates_every
+        for part, block in ((steps - rest, self.config.updates_every), (rest, rest)):
+            if part:
+                self.model.train_freq = TrainFreq(block, TrainFrequencyUnit.STEP)
+                self.model.gradient_steps = block
+                self.model.learn(part, callback=callback, reset_num_timesteps=False, log_interval=None)
 
     def losses(self) -> dict[str, float]:
         """The latest losses and statistics."""
@@ -101,18 +107,16 @@ class SbxLearner:
 
     def load_state(self, state: State) -> None:
         """Fill the skeleton that the constructor built."""
-        leaves = []
-        for path, leaf in self._leaves():
-            name = f"jax{jax.tree_util.keystr(path)}"
-            if name not in state or state[name].shape != np.shape(leaf):
-                found = state[name].shape if name in state else "nothing"
-                raise RunError(f"checkpoint: {name} is {found}; expected {np.shape(leaf)}")
-            leaves.append(jnp.asarray(state[name]))
+        leaves = [
+            jnp.asarray(_take(state, f"jax{jax.tree_util.keystr(path)}", np.shape(leaf)))
+            for path, leaf in self._leaves()
+        ]
+        steps, updates = (int(_take(state, name, ())) for name in ("steps", "updates"))
+        load_buffer(self.model.replay_buffer, state)
         tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
         policy = self.model.policy
         policy.actor_state, policy.qf_state, self.model.ent_coef_state, self.model.average_actor, self.model.key = tree
-        load_buffer(self.model.replay_buffer, state)
-        self.model.num_timesteps, self.model._n_updates = int(state["steps"]), int(state["updates"])
+        self.model.num_timesteps, self.model._n_updates = steps, updates
         # the batches of a resumed run need not repeat those of the run that was killed
         self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
 
@@ -163,6 +167,13 @@ class SbxLearner:
             return leaf - jnp.einsum("d,...dh->...h", mean, scaled)
 
         return jax.tree_util.tree_map_with_path(fold, params)
+
+
+def _take(state: State, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    if name not in state or state[name].shape != shape:
+        found = state[name].shape if name in state else "nothing"
+        raise RunError(f"checkpoint: {name} is {found}; expected {shape}")
+    return state[name]
 
 
 def _at(tree: Any, names: list[str]) -> Any:

@@ -94,11 +94,12 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
     """
     existing = folder / CONFIG_FILE
     if resume and existing.is_file():
-        found = json.loads(existing.read_text())
-        wanted = json.loads(json.dumps(config))  # as JSON, where tuples are lists
-        different = sorted(
-            key for key in _IDENTITY if _without_length(found).get(key) != _without_length(wanted).get(key)
-        )
+        try:
+            found = _identity(json.loads(existing.read_text()))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise RunError(f"{existing}: damaged ({error}); choose another folder with --out") from error
+        wanted = _identity(json.loads(json.dumps(config)))  # as JSON, where tuples are lists
+        different = sorted(key for key in found | wanted if found.get(key) != wanted.get(key))
         if different:
             raise RunError(
                 f"{folder}: cannot resume, the run there differs in {', '.join(different)}. Give the same command as "
@@ -112,13 +113,11 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
     write_json(existing, config)
 
 
-_IDENTITY = ("train", "env", "env_kwargs", "demonstrations_sha256")
-
-
-def _without_length(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration without what may change between a run and its continuation."""
+def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run and its continuation must share, by the names that a user gives: all but how long they are."""
     train = {name: value for name, value in config.get("train", {}).items() if name not in ("steps", "final_episodes")}
-    return {**config, "train": train}
+    reward = {f"reward.{name}": value for name, value in train.pop("reward", {}).items()}
+    return {**train, **reward, **{name: config.get(name) for name in ("env", "env_kwargs", "demonstrations_sha256")}}
 
 
 def save_checkpoint(folder: Path, state: Mapping[str, NDArray[Any]], progress: Mapping[str, Any]) -> None:

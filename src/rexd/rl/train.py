@@ -77,12 +77,19 @@ def train(
         "demonstrations_offsets": None if demonstrations is None else list(demonstrations.offsets),
     }
     prepare_folder(folder, description, resume=resume)
+    if resume and _finished(folder, settings_of_run):
+        return load_run(folder)
     started = time.monotonic()
     model = _reward(demonstrations, settings_of_run, reward, folder, make_env, watch)
     learner, scored_by = _learner(settings_of_run, demonstrations, model, make_env, watch, folder)
     loop = TrainingLoop(folder, settings_of_run, learner, scored_by, make_env, watch, started)
     loop.run()
     return load_run(folder)
+
+
+def _finished(folder: Path, config: TrainConfig) -> bool:
+    result = load_run(folder).evaluation
+    return result is not None and result["steps"] >= config.steps and len(result["episodes"]) == config.final_episodes
 
 
 def _environment_maker(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callable[[], Env]:
@@ -153,7 +160,8 @@ def _learner(
 
     shown, paying = demonstrations, model
     if config.absorbing and demonstrations is not None and model is not None:
-        shown, paying = add_absorbing(demonstrations), AbsorbingReward(model, demonstrations)
+        shown = add_absorbing(demonstrations)
+        paying = AbsorbingReward(model, demonstrations) if config.reward_source == "learned" else model
     scale = _random_scale(make_env, config) if shown is None else ObservationScale.of(shown)
     venv = training_environment(make_env, paying, scale, absorbing=config.absorbing)
     replay = None

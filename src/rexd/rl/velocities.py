@@ -9,9 +9,9 @@ import numpy as np
 
 
 def velocity_columns(env: gymnasium.Env[Any, Any]) -> list[int] | None:
-    """Columns that change when a MuJoCo task's velocities do and its positions do not; None for other tasks.
+    """Columns that change when a MuJoCo task's velocities do and its positions do not.
 
-    The environment is reset.
+    None for other tasks, and where a wrapper gives other observations. The environment is reset.
     """
     task = env.unwrapped
     if not all(hasattr(task, name) for name in ("set_state", "data", "_get_obs")):
@@ -20,6 +20,8 @@ def velocity_columns(env: gymnasium.Env[Any, Any]) -> list[int] | None:
     data: Any = task.data  # type: ignore[attr-defined]
     positions, velocities = data.qpos.copy(), data.qvel.copy()
     before = _observe(task, positions, velocities)
+    if before.shape != env.observation_space.shape:
+        return None
     after = _observe(task, positions, velocities + 0.1 * (1.0 + np.abs(velocities)))
     return [int(column) for column in np.flatnonzero(np.abs(after - before) > 1e-9)]
 
