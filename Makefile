@@ -71,8 +71,10 @@ check: test ## the one gate: the same as test
 demo: setup ## bundled demonstrations into a reward and a policy
 	.venv/bin/rexd demo
 
-bench: setup ## what produces the README's numbers (hours)
-	$(PY) benchmarks/run.py
+bench: setup ## what produces the README's numbers (hours): make bench DATA=folder of the RED authors' pickles
+	$(PY) benchmarks/speed.py
+	$(PY) benchmarks/imitation.py run --data $(or $(DATA),$(error DATA is not set; see benchmarks/imitation.py))
+	$(PY) benchmarks/imitation.py run --data $(DATA) --methods sqil --tasks HalfCheetah Hopper --seeds 0
 
 clean: ## remove .venv, builds and caches; never runs/
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from safetensors.torch import load_file, safe_open, save_file
 
 from rexd.errors import RunError, SpaceMismatchError
 from rexd.rl.policy import POLICY_FILE, Policy, PolicySpec, load_policy
+from rexd.tensors import read_tensors, write_tensors
 
 LOW, HIGH = (-2.0, -0.5), (2.0, 1.5)
 
@@ -202,3 +204,25 @@ class TestFile:
         path = make_policy().save(folder / POLICY_FILE)
         with safe_open(path, framework="pt") as file:
             return load_file(path), dict(file.metadata())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"distribution": "beta"}, {"activation": "gelu"}, {"low": [0.0]}, {"version": 99}],
+)
+def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    layers = [(torch.zeros(4, 3), torch.zeros(4)), (torch.zeros(2, 4), torch.zeros(2))]
+    policy = Policy(PolicySpec("squashed-gaussian", "relu", (-1.0, -1.0), (1.0, 1.0)), layers, None)
+    path = policy.save(tmp_path / POLICY_FILE)
+    content, tensors = read_tensors(path, "policy", RunError, "")
+    write_tensors(path, "policy", {**content, **change}, tensors)
+    with pytest.raises(RunError):
+        load_policy(path)
+
+
+def test_a_spread_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
+    layers = [(torch.zeros(4, 3), torch.zeros(4)), (torch.zeros(2, 4), torch.zeros(2))]
+    log_std = (torch.zeros(5, 4), torch.zeros(5))
+    policy = Policy(PolicySpec("squashed-gaussian", "relu", (-1.0, -1.0), (1.0, 1.0)), layers, log_std)
+    with pytest.raises(RunError, match="damaged policy file"):
+        load_policy(policy.save(tmp_path / POLICY_FILE))

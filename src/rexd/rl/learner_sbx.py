@@ -12,6 +12,7 @@ import torch
 from flax.core import unfreeze
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -55,6 +56,8 @@ class SbxLearner:
             ent_coef=f"auto_{config.entropy_coefficient}",
             policy_kwargs={"layer_norm": True},
         )
+        # otherwise every call of learn leaves an empty folder in the system's temporary one
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:
             self.model.learn_from(replay, share=config.demonstration_share, cloning_weight=config.cloning_weight)
 

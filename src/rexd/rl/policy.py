@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ ZIP_REMEDY = (
 )
 POLICY_FILE = "policy.safetensors"
 Array = NDArray[Any]
+Distribution = Literal["squashed-gaussian", "gaussian", "categorical"]
+Activation = Literal["relu", "tanh"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class PolicySpec:
         high: Highest action of each column; empty for discrete actions.
     """
 
-    distribution: Literal["squashed-gaussian", "gaussian", "categorical"]
-    activation: Literal["relu", "tanh"]
+    distribution: Distribution
+    activation: Activation
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
@@ -55,7 +57,16 @@ class Policy:
     def __init__(
         self, spec: PolicySpec, layers: list[tuple[Tensor, Tensor]], log_std: tuple[Tensor, Tensor] | None
     ) -> None:
-        """Take the weights as they are; float32."""
+        """Take the weights as they are; float32.
+
+        Raises:
+            ValueError: The specification is not known, or does not fit the weights.
+        """
+        if spec.distribution not in get_args(Distribution) or spec.activation not in get_args(Activation):
+            raise ValueError(f"unknown distribution {spec.distribution!r} or activation {spec.activation!r}")
+        columns = 0 if spec.distribution == "categorical" else len(layers[-1][1])
+        if not len(spec.low) == len(spec.high) == columns:
+            raise ValueError(f"{len(spec.low)} and {len(spec.high)} bounds for {columns} action columns")
         self.spec, self.layers, self.log_std = spec, layers, log_std
         self._low, self._high = torch.tensor(spec.low), torch.tensor(spec.high)
         self._generator = torch.Generator().manual_seed(0)
@@ -152,6 +163,8 @@ def load_policy(path: str | Path) -> Policy:
         raise RunError(f"{source}: no such file; expected the folder of a run by rexd train, or its {POLICY_FILE}")
     content, tensors = read_tensors(source, "policy", RunError, ZIP_REMEDY)
     try:
+        if content["version"] != VERSION:
+            raise RunError(f"{source}: policy file version {content['version']}; this rexd reads version {VERSION}")
         spec = PolicySpec(
             distribution=content["distribution"],
             activation=content["activation"],
@@ -163,7 +176,8 @@ def load_policy(path: str | Path) -> Policy:
         if "log_std.weight" in tensors:
             log_std = (tensors["log_std.weight"], tensors["log_std.bias"])
         policy = Policy(spec, layers, log_std)
-        policy.predict(np.zeros(policy.obs_dim))  # shapes that do not chain fail here, not in the first episode
+        for deterministic in (True, False):  # shapes that do not chain fail here, not in the first episode
+            policy.predict(np.zeros(policy.obs_dim), deterministic=deterministic)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise RunError(f"{source}: damaged policy file ({error!r}); copy it again or train anew") from error
     return policy
