@@ -134,7 +134,7 @@ def test_random_actions_are_alien_to_the_hopper(hopper_model):
 
 
 def test_one_offset_for_all_flatters_the_folds(hopper, hopper_model):
-    """The Hopper trajectories are phase-locked (DESIGN.md, point 3)."""
+    """The Hopper trajectories are phase-locked (docs/reward.md)."""
     honest = hopper_model.calibration_
     locked = RED().fit(hopper.subsample(20, offset=0)).calibration_
     assert locked.unused_median / locked.median > 2.0 * honest.unused_median / honest.median

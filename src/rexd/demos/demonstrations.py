@@ -51,7 +51,7 @@ class Demonstrations:
     Attributes:
         trajectories: At least one; equal observation and action columns in all.
         unused: Rows of the source that a selection left out. They check the calibration of a reward model
-            (DESIGN.md, Demonstrations) and are never learnt from.
+            (docs/reward.md) and are never learnt from.
         source: Where they come from, for messages: a path, a dataset id, "memory".
         offsets: First kept step of each trajectory after ``subsample``; empty before.
         n_actions: Size of a discrete action space, None for a continuous one.

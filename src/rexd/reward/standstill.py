@@ -1,4 +1,4 @@
-"""The adversarial standstill: the most rewarded way of not moving (DESIGN.md, point 7).
+"""The adversarial standstill: the most rewarded way of not moving (docs/reward.md, Drawbacks).
 
 Support is not density. A predictor interpolates the middle of the data, where velocities are zero, and
 demonstrations start at rest, so that a body which stands still may look expert. The search starts from demonstrated

@@ -3,7 +3,7 @@
 Half of every batch is drawn from the demonstrations, rewarded by the same reward model (symmetric sampling, Ball et
 al. 2023, arXiv 2302.02948). The actor's loss is SAC's plus w · |mode π(s) − a|² on the demonstrated half, where the
 weight w = c · (1 + 0.1 · mean|Q|) keeps step with the critic's scale. Without the replay, Hopper stands still; the
-published failure of RED is the same (DESIGN.md, points 5 and 6).
+published failure of RED is the same (docs/training.md).
 """
 
 from __future__ import annotations
