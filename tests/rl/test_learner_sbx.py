@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sbx")
+
+import jax
+import sbx
+from pointmass import HIGH, LOW, SCALE, demonstrate, raw_observations, vec_env
+from safetensors.numpy import load_file, save_file
+
+from rexd.errors import RunError
+from rexd.rl.bc import clone
+from rexd.rl.config import TrainConfig
+from rexd.rl.learner_sbx import SbxLearner
+from rexd.rl.replay import DemonstrationReplay
+
+CONFIG = TrainConfig(steps=100, batch_size=16, learning_starts=8, updates_every=4, seed=5, learning_rate=1e-3)
+
+
+def build(config=CONFIG):
+    demos = demonstrate()
+    rewards = np.ones(demos.n_transitions, np.float32)
+    return SbxLearner(config, vec_env(), SCALE, DemonstrationReplay.of(demos, rewards, SCALE, LOW, HIGH))
+
+
+def equal(state, other):
+    return state.keys() == other.keys() and all(np.array_equal(state[name], other[name]) for name in state)
+
+
+@pytest.fixture(scope="module")
+def learner():
+    """After 30 steps and 22 updates; only looked at."""
+    learner = build()
+    assert learner.losses() == {}
+    learner.learn(30, None)
+    return learner
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return build(replace(CONFIG, seed=6))
+
+
+def test_it_takes_exactly_the_steps_it_is_asked_for(learner):
+    assert learner.steps == 30
+    assert learner.model.replay_buffer.size() == 30
+    assert learner.model._n_updates == 30 - CONFIG.learning_starts
+
+
+def test_losses_are_plain_numbers(learner):
+    losses = learner.losses()
+    assert losses.keys() == {"critic", "actor", "cloning", "entropy_coefficient", "q_mean"}
+    assert all(type(value) is float and np.isfinite(value) for value in losses.values())
+
+
+def mode(learner, params):
+    """Deterministic actions of the network on standardised observations, in the environment's units."""
+    squashed = np.array(learner.model.policy.actor_state.apply_fn(params, SCALE.apply(raw_observations())).mode())
+    return LOW + (squashed + 1.0) / 2.0 * (HIGH - LOW)
+
+
+def test_the_policy_is_the_averaged_actor_on_raw_observations(learner):
+    played, _ = learner.policy().predict(raw_observations())
+    np.testing.assert_allclose(played, mode(learner, learner.model.average_actor), atol=1e-4)
+    assert np.abs(played - mode(learner, learner.model.policy.actor_state.params)).max() > 1e-3
+    assert played.std(axis=0).min() > 0.0
+
+
+def test_noise_has_the_actor_s_spread(learner):
+    raw = np.repeat(raw_observations(1), 4000, axis=0)
+    policy = learner.policy()
+    squashed = (policy.predict(raw, deterministic=False)[0] - LOW) / (HIGH - LOW) * 2.0 - 1.0
+    actor = learner.model.policy.actor_state.apply_fn(learner.model.average_actor, SCALE.apply(raw[:1]))
+    expected = np.array(actor.distribution.stddev())[0]
+    np.testing.assert_allclose(np.arctanh(squashed.clip(-0.999999, 0.999999)).std(axis=0), expected, rtol=0.1)
+
+
+def test_a_policy_does_not_change_when_learning_goes_on():
+    learner = build()
+    learner.learn(12, None)
+    policy = learner.policy()
+    before, _ = policy.predict(raw_observations())
+    state = {name: array.copy() for name, array in learner.state().items()}
+    kept = learner.state()
+    learner.learn(12, None)
+    np.testing.assert_array_equal(policy.predict(raw_observations())[0], before)
+    assert not np.array_equal(learner.policy().predict(raw_observations())[0], before)
+    networks = [name for name in state if name.startswith("jax")]
+    assert all(np.array_equal(kept[name], state[name]) for name in networks)
+
+
+class TestState:
+    def test_another_learner_takes_it_back(self, learner, tmp_path):
+        save_file(learner.state(), tmp_path / "state.safetensors")
+        other = build(replace(CONFIG, seed=6))
+        assert not equal(other.state(), learner.state())
+        other.load_state(load_file(tmp_path / "state.safetensors"))
+        assert equal(other.state(), learner.state())
+        assert other.steps == 30
+        raw = raw_observations()
+        np.testing.assert_array_equal(other.policy().predict(raw)[0], learner.policy().predict(raw)[0])
+        other.learn(8, None)
+        assert (other.steps, other.model.replay_buffer.size(), other.model._n_updates) == (38, 38, 30)
+
+    def test_it_holds_everything_that_learns(self, learner):
+        names = " ".join(learner.state())
+        assert all(part in names for part in ("mu", "nu", "target_params", "buffer.observations", "log_ent_coef"))
+        leaves = sum(name.startswith("jax") for name in learner.state())
+        assert leaves == len(jax.tree.leaves(learner._tree()))
+
+    def test_a_longer_run_takes_back_that_of_a_shorter_one(self, learner):
+        other = build(replace(CONFIG, steps=400))
+        other.load_state(learner.state())
+        assert other.model.replay_buffer.size() == 30
+
+    def test_one_that_does_not_fit_is_refused_and_changes_nothing(self, learner, fresh):
+        before, state = fresh.state(), learner.state()
+        kernel = next(name for name in state if "Dense_0" in name and "kernel" in name)
+        for name in (kernel, "steps", "updates", "buffer.rewards"):
+            with pytest.raises(RunError, match="checkpoint: "):
+                fresh.load_state({key: value for key, value in state.items() if key != name})
+        with pytest.raises(RunError, match=r"Dense_0.*is \(1, 1\); expected"):
+            fresh.load_state({**state, kernel: np.zeros((1, 1), np.float32)})
+        assert equal(fresh.state(), before)
+
+
+@pytest.fixture(scope="module")
+def loaded(learner, tmp_path_factory):
+    """The learner's zip, as the library loads it."""
+    path = tmp_path_factory.mktemp("zip") / "policy.zip"
+    before = learner.state()
+    learner.save_zip(path)
+    assert equal(learner.state(), before)
+    assert [file.name for file in path.parent.iterdir()] == ["policy.zip"]
+    return sbx.SAC.load(path)
+
+
+class TestZip:
+    def test_it_plays_raw_observations_as_the_policy_does(self, learner, loaded):
+        played, _ = loaded.predict(raw_observations(), deterministic=True)
+        np.testing.assert_allclose(played, learner.policy().predict(raw_observations())[0], atol=1e-4)
+
+    def test_values_are_those_of_the_learner(self, learner, loaded):
+        raw = np.float32(raw_observations())
+        act = np.random.default_rng(0).uniform(-1, 1, (len(raw), 2)).astype(np.float32)
+        for name in ("params", "target_params"):
+            old, new = (each.policy.qf_state for each in (learner.model, loaded))
+            expected = old.apply_fn(getattr(old, name), SCALE.apply(raw_observations()), act)
+            found = new.apply_fn(getattr(new, name), raw, act)
+            np.testing.assert_allclose(found, expected, atol=1e-3, rtol=1e-3)
+
+    def test_a_failed_save_leaves_everything_as_it_was(self, learner, tmp_path, monkeypatch):
+        (tmp_path / "policy.zip").write_bytes(b"older")
+        before = learner.state()
+
+        def fail(path):
+            path.write_bytes(b"half of a zip")
+            raise OSError("disk full")
+
+        monkeypatch.setattr(learner.model, "save", fail)
+        with pytest.raises(OSError, match="disk full"):
+            learner.save_zip(tmp_path / "policy.zip")
+        assert equal(learner.state(), before)
+        assert (tmp_path / "policy.zip").read_bytes() == b"older"
+        assert [file.name for file in tmp_path.iterdir()] == ["policy.zip"]
+
+
+def test_a_warm_start_plays_as_the_cloned_policy():
+    learner, demos = build(), demonstrate()
+    cloned = clone(demos, action_space=(LOW, HIGH), seed=0, updates=20, squashed=True)
+    learner.warm_start(cloned)
+    expected, _ = cloned.predict(raw_observations())
+    np.testing.assert_allclose(learner.policy().predict(raw_observations())[0], expected, atol=1e-3)
+    np.testing.assert_allclose(mode(learner, learner.model.policy.actor_state.params), expected, atol=1e-3)
+    learner.learn(12, None)  # the optimiser's state still fits

@@ -1,0 +1,290 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sbx")
+
+import jax
+import jax.numpy as jnp
+from pointmass import vec_env
+
+from rexd.rl import sac_jax
+from rexd.rl.replay import DemonstrationReplay
+from rexd.rl.sac_jax import AVERAGING, Batches, DemonstrationSAC, Learner
+
+N, SHOWN = 16, 1000.0  # rows of a batch; demonstrated observations are marked by their size
+GAMMA, TAU, ENTROPY = 0.9, 0.05, -2.0
+update = jax.jit(sac_jax._update)
+
+
+def sac(n=1, **kwargs):
+    return DemonstrationSAC(
+        "MlpPolicy",
+        vec_env(n=n),
+        seed=0,
+        buffer_size=64,
+        batch_size=N,
+        learning_rate=3e-3,
+        train_freq=(4, "step"),
+        gradient_steps=4,
+        ent_coef="auto_0.02",
+        policy_kwargs={"layer_norm": True, "net_arch": [16, 16]},
+        **kwargs,
+    )
+
+
+def replay(rows=30, known=lambda number: number % 3 > 0):
+    """Row i: observation 1000 + i, action i / 100, next observation 2000 + i, reward i / 10."""
+    i = np.arange(rows, dtype=np.float32)
+    return DemonstrationReplay(
+        obs=np.repeat(SHOWN + i[:, None], 2, axis=1),
+        act=np.repeat(i[:, None] / 100.0, 2, axis=1),
+        next_obs=np.repeat(2.0 * SHOWN + i[:, None], 2, axis=1),
+        reward=i / 10.0,
+        done=(i % 2).astype(np.float32),
+        critic_rows=np.flatnonzero(known(np.arange(rows))),
+    )
+
+
+def fill(model, rows=20):
+    """Row i of environment e: observation 100 e + i; every 4th ends, every 8th by a time limit."""
+    envs = np.arange(model.n_envs)
+    for i in range(rows):
+        obs = np.repeat((100.0 * envs + i)[:, None], 2, axis=1)
+        ends = np.full(model.n_envs, i % 4 == 0)
+        infos = [{"TimeLimit.truncated": i % 8 == 0}] * model.n_envs
+        model.replay_buffer.add(obs, obs + 0.5, obs / 100.0, obs[:, 0] * 2.0, ends, infos)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return sac()
+
+
+@pytest.fixture
+def filled():
+    model = fill(sac())
+    model.learn_from(replay(), share=0.5, cloning_weight=1.0)
+    return model
+
+
+@pytest.fixture
+def start(model):
+    """What an update changes, as the constructor built it; copied, as updates may give their arguments away."""
+    policy = model.policy
+    state = Learner(policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key)
+    return jax.tree.map(jnp.array, state)
+
+
+def batch(seed=0, **changes):
+    rng = np.random.default_rng(seed)
+    arrays = {
+        "obs": rng.normal(size=(N, 2)),
+        "act": rng.uniform(-1, 1, (N, 2)),
+        "next_obs": rng.normal(size=(N, 2)),
+        "reward": rng.uniform(0, 1, N),
+        "done": np.zeros(N),
+        "clone_obs": rng.normal(size=(N // 2, 2)),
+        "clone_act": rng.uniform(-0.9, 0.9, (N // 2, 2)),
+    }
+    return Batches(**{name: np.float32(array) for name, array in {**arrays, **changes}.items()})
+
+
+def step(start, rows, gamma=GAMMA, tau=TAU, target_entropy=ENTROPY, cloning_weight=1.0):
+    return update(start, rows, gamma, tau, target_entropy, cloning_weight)
+
+
+def close(tree, other, **kwargs):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **{"rtol": 1e-4, "atol": 1e-6, **kwargs}), tree, other)
+
+
+def same(tree, other):
+    return all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), tree, other)))
+
+
+class TestBatches:
+    def test_half_of_the_rows_are_demonstrated_ones_with_a_known_next(self, filled):
+        b = filled._batches(5, N)
+        half = N // 2
+        assert b.obs.shape == (5, N, 2)
+        own, shown = b.obs[:, :half, 0], b.obs[:, half:, 0] - SHOWN
+        assert (own < SHOWN / 2).all()
+        assert (shown >= 0).all()
+        assert (shown % 3 > 0).all()
+        np.testing.assert_allclose(b.act[:, half:, 0], shown / 100.0, rtol=1e-5)
+        np.testing.assert_allclose(b.next_obs[:, half:, 1], 2 * SHOWN + shown)
+        np.testing.assert_allclose(b.reward[:, half:], shown / 10.0, rtol=1e-5)
+        np.testing.assert_array_equal(b.done[:, half:], shown % 2)
+        np.testing.assert_allclose(b.next_obs[:, :half, 0], own + 0.5)
+        np.testing.assert_allclose(b.reward[:, :half], own * 2.0)
+        np.testing.assert_allclose(b.act[:, :half, 0], own / 100.0, rtol=1e-5)
+
+    def test_a_time_limit_is_no_end(self, filled):
+        b = filled._batches(40, N)
+        own, done = b.obs[:, : N // 2, 0], b.done[:, : N // 2]
+        np.testing.assert_array_equal(done, (own % 4 == 0) & (own % 8 != 0))
+        assert done.any()
+
+    def test_every_demonstrated_row_is_cloned(self, filled):
+        b = filled._batches(40, N)
+        assert b.clone_obs.shape == (40, N // 2, 2)
+        rows = b.clone_obs[..., 0] - SHOWN
+        assert set(rows.ravel().astype(int)) == set(range(30))
+        np.testing.assert_allclose(b.clone_act[..., 1], rows / 100.0, rtol=1e-5)
+
+    @pytest.mark.parametrize(("share", "rows"), [(0.0, 0), (0.25, 4)])
+    def test_other_shares(self, filled, share, rows):
+        filled.demonstration_share = share
+        b = filled._batches(3, N)
+        assert ((b.obs[..., 0] >= SHOWN).sum(axis=1) == rows).all()
+        assert (b.clone_obs[..., 0] >= SHOWN).all()
+
+    def test_without_known_next_observations_they_are_only_cloned(self, filled):
+        filled.learn_from(replay(known=lambda number: number < 0), share=0.5, cloning_weight=1.0)
+        b = filled._batches(3, N)
+        assert (b.obs[..., 0] < SHOWN / 2).all()
+        assert (b.clone_obs[..., 0] >= SHOWN).all()
+
+    def test_without_demonstrations(self):
+        b = fill(sac())._batches(3, N)
+        assert b.obs.shape == (3, N, 2)
+        assert (b.obs[..., 0] < 20).all()
+
+    def test_several_environments(self):
+        b = fill(sac(n=3))._batches(20, N)
+        seen = b.obs[..., 0]
+        assert set((seen // 100).ravel()) == {0, 1, 2}
+        np.testing.assert_allclose(b.reward, seen * 2.0)
+        np.testing.assert_allclose(b.next_obs[..., 0], seen + 0.5)
+
+    def test_the_seed_decides(self):
+        first, again = (fill(sac())._batches(3, N) for _ in range(2))
+        np.testing.assert_array_equal(first.obs, again.obs)
+
+
+class TestUpdate:
+    def test_the_critic_s_target_by_hand(self, start):
+        rows = batch(done=np.arange(N) % 2)
+        _, next_key, _ = jax.random.split(start.key, 3)
+        ahead = start.actor.apply_fn(start.actor.params, rows.next_obs)
+        act = ahead.sample(seed=next_key)
+        next_q = np.array(start.critic.apply_fn(start.critic.target_params, rows.next_obs, act))[..., 0]
+        soft = next_q.min(axis=0) - 0.02 * np.array(ahead.log_prob(act))
+        target = rows.reward + (1.0 - rows.done) * GAMMA * soft
+        q = np.array(start.critic.apply_fn(start.critic.params, rows.obs, rows.act))[..., 0]
+        after, losses = step(start, rows)
+        assert q.shape == (2, N)
+        assert float(losses.critic) == pytest.approx(0.5 * ((q - target) ** 2).mean(axis=1).sum(), rel=1e-3)
+        assert float(losses.q_mean) == pytest.approx(q.mean(), rel=1e-3, abs=1e-5)
+        assert float(losses.entropy_coefficient) == pytest.approx(0.02, rel=1e-4)
+        assert not same(after.critic.params, start.critic.params)
+
+    def test_nothing_is_worth_anything_after_the_end(self, start):
+        ended, _ = step(start, batch(done=np.ones(N)))
+        blind, _ = step(start, batch(), gamma=0.0)
+        ahead, _ = step(start, batch())
+        close(ended.critic.params, blind.critic.params)
+        assert not same(ahead.critic.params, ended.critic.params)
+
+    def test_rewards_reach_the_critic(self, start):
+        assert not same(step(start, batch())[0].critic.params, step(start, batch(reward=np.ones(N)))[0].critic.params)
+
+    def test_targets_follow_slowly(self, start):
+        after, _ = step(start, batch())
+        expected = jax.tree.map(
+            lambda new, old: TAU * new + (1 - TAU) * old, after.critic.params, start.critic.target_params
+        )
+        close(after.critic.target_params, expected)
+
+    def test_the_average_follows_the_actor(self, start):
+        after, _ = step(start, batch())
+        expected = jax.tree.map(
+            lambda new, old: AVERAGING * new + (1 - AVERAGING) * old, after.actor.params, start.average
+        )
+        close(after.average, expected)
+        assert not same(after.actor.params, start.actor.params)
+
+    @pytest.mark.parametrize(("wanted", "rises"), [(100.0, True), (-100.0, False)])
+    def test_the_entropy_coefficient_moves_towards_the_target(self, start, wanted, rises):
+        after, _ = step(start, batch(), target_entropy=wanted)
+        before, now = (float(e.apply_fn({"params": e.params})) for e in (start.entropy, after.entropy))
+        assert (now > before) is rises
+        assert now != before
+
+    def test_the_cloning_loss_by_hand(self, start):
+        rows = batch()
+        mode = np.array(start.actor.apply_fn(start.actor.params, rows.clone_obs).mode())
+        _, losses = step(start, rows)
+        assert float(losses.cloning) == pytest.approx(((mode - rows.clone_act) ** 2).mean(), rel=1e-4)
+
+    def test_cloned_rows_move_the_actor_by_their_weight_and_never_the_critic(self, start):
+        other = batch(clone_act=np.zeros((N // 2, 2)))
+        without, with_ = (
+            [step(start, rows, cloning_weight=weight)[0] for rows in (batch(), other)] for weight in (0.0, 1.0)
+        )
+        assert same(without[0].actor.params, without[1].actor.params)
+        assert not same(with_[0].actor.params, with_[1].actor.params)
+        assert same(with_[0].critic.params, without[0].critic.params)
+
+    def test_the_weight_of_cloning_keeps_step_with_the_critic(self, start):
+        rows = batch()
+        weighted = [float(step(start, rows, cloning_weight=w)[1].actor) for w in (0.0, 2.0)]
+        _, losses = step(start, rows)
+        # at weight 2: 2 (1 + 0.1 mean|Q|) cloning, where Q is small but not nothing
+        factor = (weighted[1] - weighted[0]) / float(losses.cloning)
+        assert 2.0 < factor < 4.0
+
+    def test_random_numbers_are_never_used_twice(self, start):
+        first, _ = step(start, batch())
+        second, _ = step(first, batch())
+        keys = {tuple(np.asarray(k).tolist()) for k in (start.key, first.key, second.key)}
+        assert len(keys) == 3
+
+    def test_a_block_of_updates_is_one_after_the_other(self, start):
+        rows = [batch(seed) for seed in (0, 1)]
+        expected, _ = step(start, rows[0])
+        expected, losses = step(expected, rows[1])
+        copy = jax.tree.map(jnp.array, start)  # given away by the call
+        found, last = sac_jax._updates(
+            copy, Batches._make(map(np.stack, zip(*rows, strict=True))), GAMMA, TAU, ENTROPY, 1.0
+        )
+        close(found.actor.params, expected.actor.params, rtol=1e-2, atol=1e-4)
+        close(found.critic.target_params, expected.critic.target_params, rtol=1e-2, atol=1e-4)
+        close(last, losses, rtol=1e-2, atol=1e-4)
+
+
+def test_training_imitates_and_counts():
+    filled, rng = sac(), np.random.default_rng(0)
+    for _ in range(20):
+        obs = rng.normal(size=(1, 2))
+        filled.replay_buffer.add(obs, obs, rng.uniform(-1, 1, (1, 2)), np.zeros(1), np.zeros(1, bool), [{}])
+    obs = rng.normal(size=(30, 2)).astype(np.float32)
+    filled.learn_from(
+        replace(replay(), obs=obs, act=-0.5 * obs.clip(-1.5, 1.5), next_obs=obs), share=0.5, cloning_weight=5.0
+    )
+    filled.train(4, N)
+    first = float(filled.losses.cloning)
+    for _ in range(30):
+        filled.train(4, N)
+    assert float(filled.losses.cloning) < 0.5 * first
+    assert filled._n_updates == 124
+    assert all(np.isfinite(float(value)) for value in filled.losses)
+
+
+def test_without_demonstrations_it_is_plain_sac():
+    model = fill(sac())
+    model.train(4, N)
+    assert model.demonstrations is None
+    assert np.isfinite(float(model.losses.actor))
+
+
+def test_demonstrations_stay_out_of_the_zip(filled, tmp_path):
+    import sbx
+
+    filled.save(tmp_path / "policy.zip")
+    loaded = sbx.SAC.load(tmp_path / "policy.zip")
+    assert not {"demonstrations", "losses", "batch_rng", "average_actor"} & {
+        name for name, value in vars(loaded).items() if value is not None
+    }

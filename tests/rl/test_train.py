@@ -1,0 +1,545 @@
+"""Whole runs. Those on a scripted learner test the loop and its folder; the others train for a hundred steps."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+
+pytest.importorskip("sbx")
+
+import sbx
+import torch
+from safetensors.numpy import load, load_file
+from steering import CONFIG, LENGTH, REWARD, demonstrations, steer, steer_for_random_pay
+
+import rexd
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RewardFileError, RexdError, RunError, SpaceMismatchError
+from rexd.reward.red import RED
+from rexd.rl import run as files
+from rexd.rl import train as module
+from rexd.rl.config import TrainConfig
+from rexd.rl.observer import Silent
+from rexd.rl.policy import Policy, PolicySpec, load_policy
+from rexd.rl.run import load_run
+from rexd.rl.train import train
+
+
+def content(data):
+    """Every tensor of a safetensors file, bit for bit; its metadata come in any order."""
+    return {name: array.tobytes() for name, array in load(data).items()}
+
+
+STEPS = [40, 80, 100]
+FILES = {
+    "config.json",
+    "reward.safetensors",
+    "policy.safetensors",
+    "policy.zip",
+    "last_policy.safetensors",
+    "last_policy.zip",
+    "checkpoint.safetensors",
+    "metrics.jsonl",
+    "evaluation.json",
+    "tensorboard",
+}
+
+
+class Killed(Exception):  # noqa: N818 - not an error of the run
+    """Stands for a power cut."""
+
+
+class Watching(Silent):
+    """Keeps everything, and the policy of each evaluation; raises after the evaluation at ``kill_at``."""
+
+    def __init__(self, folder=None, kill_at=None):
+        self.folder, self.kill_at = folder, kill_at
+        self.messages, self.fits, self.reports, self.progress, self.records, self.policies = [], [], [], [], [], {}
+
+    def message(self, text):
+        self.messages.append(text)
+
+    def fit(self, done, total):
+        self.fits.append((done, total))
+
+    def checks(self, checks, warnings):
+        self.reports.append((checks, warnings))
+
+    def step(self, steps, total, learned_return):
+        self.progress.append((steps, total, learned_return))
+
+    def evaluated(self, record):
+        self.records.append(record)
+        if self.folder is not None:
+            self.policies[record["steps"]] = (self.folder / "last_policy.safetensors").read_bytes()
+        if record["steps"] == self.kill_at:
+            raise Killed
+
+
+def steps_of(run):
+    return [record["steps"] for record in run.metrics()]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A scripted learner
+
+
+SCRIPT = {40: 0.4, 80: -1.0, 100: 0.2, 120: 0.8, 140: 0.0}
+"""The action that the learner's policy takes in every state, by its number of steps."""
+
+
+class Scripted:
+    """A learner that learns nothing, at once."""
+
+    asked = ()
+
+    def __init__(self, config, env, scale, replay):
+        self.steps = 0
+        Scripted.asked = []
+
+    def learn(self, steps, callback):
+        Scripted.asked.append(steps)
+        self.steps += steps
+
+    def losses(self):
+        return {"none": 0.5}
+
+    def policy(self):
+        action = torch.tensor([SCRIPT[self.steps]])
+        return Policy(PolicySpec("gaussian", "relu", (-2.0,), (1.0,)), [(torch.zeros(1, 3), action)], None)
+
+    def state(self):
+        return {"steps": np.array(self.steps)}
+
+    def load_state(self, state):
+        self.steps = int(state["steps"])
+
+    def save_zip(self, path):
+        path.write_text(str(self.steps))
+
+
+class PaysPush(RED):
+    """Stands for a fitted model: a push of 1 earns 0.75, none 0.5, one of -2 nothing."""
+
+    def predict(self, obs, act=None, next_obs=None):
+        return (0.5 + 0.25 * act[:, 0]).astype(np.float32)
+
+    def save(self, path):
+        path.write_text("a reward")
+        return path
+
+
+class PaysPull(gymnasium.Wrapper):
+    """The environment's own reward is the opposite."""
+
+    def step(self, action):
+        observation, _, terminated, truncated, info = self.env.step(action)
+        return observation, -float(action[0]), terminated, truncated, info
+
+
+def pull():
+    return PaysPull(steer())
+
+
+@pytest.fixture
+def scripted(monkeypatch, tmp_path):
+    """Train the scripted learner in ``tmp_path / "run"``."""
+    monkeypatch.setattr(module, "_learner_class", lambda config: Scripted)
+
+    def scripted(config=CONFIG, **kwargs):
+        arguments = {"env": pull, "out": tmp_path / "run", "reward": PaysPush(), "config": config, **kwargs}
+        return train(demonstrations(), **arguments)
+
+    return scripted
+
+
+class TestLoop:
+    def test_evaluations_come_at_even_steps_and_at_the_end(self, scripted):
+        run = scripted()
+        assert steps_of(run) == STEPS
+        assert Scripted.asked == [40, 40, 20]
+        assert run.evaluation["steps"] == 100
+
+    def test_steps_that_divide_evenly_end_with_one_evaluation(self, scripted):
+        assert steps_of(scripted(replace(CONFIG, steps=80))) == [40, 80]
+
+    def test_fewer_steps_than_an_evaluation_takes(self, scripted):
+        assert steps_of(scripted(replace(CONFIG, steps=40, evaluate_every=1000))) == [40]
+
+    def test_the_best_is_chosen_by_learned_return_whatever_the_environment_pays(self, scripted):
+        run = scripted()
+        metrics = run.metrics()
+        for record in metrics:
+            push = SCRIPT[record["steps"]]
+            assert record["learned_return"] == pytest.approx(LENGTH * (0.5 + 0.25 * push), abs=1e-4)
+            assert record["true_return"] == pytest.approx(-LENGTH * push, abs=1e-4)
+            assert record["length"] == LENGTH
+            assert record["loss/none"] == 0.5
+        assert [record["selected"] for record in metrics] == [True, False, False]
+        assert max(metrics, key=lambda record: record["true_return"])["steps"] == 80
+        assert run.evaluation["selected_at"] == 40
+        assert run.evaluation["true"]["mean"] == pytest.approx(-LENGTH * 0.4, abs=1e-4)
+        assert run.policy().predict(np.zeros(3))[0] == pytest.approx([0.4])
+        assert load_policy(run.path / "last_policy.safetensors").predict(np.zeros(3))[0] == pytest.approx([0.2])
+        assert (run.path / "policy.zip").read_text() == "40"
+        assert (run.path / "last_policy.zip").read_text() == "100"
+
+    def test_the_final_evaluation_is_of_fresh_episodes(self, scripted):
+        evaluation = scripted().evaluation
+        assert len(evaluation["episodes"]) == CONFIG.final_episodes
+        assert evaluation["selection_steps"] == len(STEPS) * CONFIG.evaluation_episodes * LENGTH
+        assert evaluation["seconds"] > 0.0
+
+    def test_one_episode_is_enough(self, scripted):
+        run = scripted(replace(CONFIG, final_episodes=1, evaluation_episodes=1))
+        assert run.evaluation["true"]["std"] == 0.0
+        assert run.metrics()[0]["true_return_std"] == 0.0
+
+    def test_the_settings_are_kept(self, scripted, tmp_path):
+        run = scripted(env_kwargs={}, seed=4)
+        content = json.loads((tmp_path / "run" / "config.json").read_text())
+        assert content["env"] == "pull"
+        assert content["demonstrations_sha256"] == demonstrations().clip_actions(-2.0, 1.0).sha256
+        assert run.config == replace(CONFIG, seed=4)
+
+    def test_a_folder_in_use_is_left_alone(self, scripted, tmp_path):
+        scripted()
+        before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+        with pytest.raises(RunError, match=r"exists\. Resume the run there with --resume, or choose another"):
+            scripted()
+        assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
+
+
+class TestResume:
+    def test_after_an_evaluation(self, scripted, tmp_path):
+        with pytest.raises(Killed):
+            scripted(observer=Watching(kill_at=80))
+        assert load_run(tmp_path / "run").evaluation is None
+        watch = Watching()
+        run = scripted(resume=True, observer=watch)
+        assert Scripted.asked == [20]
+        assert steps_of(run) == STEPS
+        assert run.evaluation["selected_at"] == 40  # the best of before is remembered
+        assert (run.path / "policy.zip").read_text() == "40"
+        assert run.evaluation["selection_steps"] == len(STEPS) * CONFIG.evaluation_episodes * LENGTH
+        assert "resuming at 80 of 100 steps" in watch.messages
+        assert [record["steps"] for record in watch.records] == [100]
+        seconds = [record["seconds"] for record in run.metrics()]
+        assert seconds == sorted(seconds)
+
+    def test_between_metrics_and_checkpoint(self, scripted, tmp_path, monkeypatch):
+        save, saves = files.save_checkpoint, []
+
+        def second_fails(*args):
+            saves.append(args)
+            if len(saves) == 2:
+                raise Killed
+            save(*args)
+
+        monkeypatch.setattr(files, "save_checkpoint", second_fails)
+        with pytest.raises(Killed):
+            scripted()
+        assert steps_of(load_run(tmp_path / "run")) == [40, 80]
+        run = scripted(resume=True)
+        assert Scripted.asked == [40, 20]
+        assert steps_of(run) == STEPS
+
+    def test_before_the_first_evaluation(self, scripted, monkeypatch):
+        def fail(*args):
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Scripted, "learn", fail)
+            with pytest.raises(Killed):
+                scripted()
+        assert steps_of(scripted(resume=True)) == STEPS
+
+    def test_before_the_final_evaluation(self, scripted, tmp_path):
+        with pytest.raises(Killed):
+            scripted(observer=Watching(kill_at=100))
+        run = scripted(resume=True)
+        assert Scripted.asked == []
+        assert steps_of(run) == STEPS
+        assert run.evaluation["selected_at"] == 40
+
+    def test_a_finished_run_comes_back_at_once(self, scripted, monkeypatch):
+        first = scripted()
+        monkeypatch.setattr(module, "_learner_class", None)
+        assert scripted(resume=True) == first
+
+    def test_a_run_may_be_prolonged(self, scripted):
+        scripted()
+        run = scripted(replace(CONFIG, steps=140), resume=True)
+        assert Scripted.asked == [20, 20]
+        assert steps_of(run) == [*STEPS, 120, 140]
+        assert run.evaluation["steps"] == 140
+        assert run.evaluation["selected_at"] == 120
+        assert run.config.steps == 140
+
+    def test_more_final_episodes_are_played_without_training(self, scripted):
+        scripted()
+        run = scripted(replace(CONFIG, final_episodes=5), resume=True)
+        assert Scripted.asked == []
+        assert len(run.evaluation["episodes"]) == 5
+
+    def test_other_settings_are_refused_by_name(self, scripted, tmp_path):
+        scripted()
+        other = replace(CONFIG, seed=1, reward=replace(REWARD, updates=61))
+        with pytest.raises(RunError, match=r"cannot resume, the run there differs in reward\.updates, seed"):
+            scripted(other, resume=True)
+        with pytest.raises(RunError, match="differs in demonstrations_sha256"):
+            train(demonstrations(4), env=pull, out=tmp_path / "run", reward=PaysPush(), config=CONFIG, resume=True)
+
+    @pytest.mark.parametrize("share", [0.0, 0.5])
+    def test_a_damaged_checkpoint(self, scripted, tmp_path, share):
+        with pytest.raises(Killed):
+            scripted(observer=Watching(kill_at=80))
+        path = tmp_path / "run" / "checkpoint.safetensors"
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        with pytest.raises(RunError, match="damaged checkpoint"):
+            scripted(resume=True)
+
+
+class TestRefused:
+    def refuses(self, tmp_path, error, message, demos, **kwargs):
+        with pytest.raises(error, match=message):
+            train(demos, **{"env": steer, "out": tmp_path / "run", "config": CONFIG, **kwargs})
+
+    def test_demonstrations_of_another_width(self, tmp_path):
+        narrow = demonstrations().select_columns([0, 1])
+        self.refuses(tmp_path, SpaceMismatchError, "2 observation columns, the environment has 3", narrow)
+        assert not (tmp_path / "run").exists()
+
+    def test_continuous_demonstrations_of_a_discrete_task(self, tmp_path):
+        self.refuses(tmp_path, SpaceMismatchError, "discrete", demonstrations(), env_kwargs={"discrete": True})
+
+    @pytest.mark.parametrize("source", ["learned", "constant"])
+    def test_no_demonstrations(self, tmp_path, source):
+        message = f"reward_source is '{source}', which needs demonstrations; only 'env' does without"
+        self.refuses(tmp_path, RexdError, message, None, reward_source=source)
+        assert not (tmp_path / "run").exists()
+
+    def test_an_algorithm_that_cannot_choose(self, tmp_path):
+        chosen = (
+            replace(t, actions=(t.actions[:, 0] > 0.0).astype(np.int64)) for t in demonstrations()
+        )  # which way the expert pushed
+        demos = Demonstrations(tuple(chosen))
+        message = "sbx-sac needs continuous actions.*algorithm='sb3-ppo'"
+        self.refuses(tmp_path, RexdError, message, demos, env_kwargs={"discrete": True})
+
+    def test_a_setting_that_does_not_exist(self, tmp_path):
+        self.refuses(tmp_path, TypeError, "temperature", demonstrations(), temperature=1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Runs that learn
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A run of the default algorithm, and who watched it."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    watch = Watching(folder)
+    return train(demonstrations(), env="Steer-v0", out=folder, config=CONFIG, observer=watch), watch
+
+
+@pytest.fixture(scope="module")
+def finished(watched):
+    return watched[0]
+
+
+def test_the_environment_s_reward_cannot_reach_the_learner(finished, tmp_path):
+    """The same run where the environment pays and reports random numbers: every learnt bit must be the same."""
+    other = train(demonstrations(), env=steer_for_random_pay, out=tmp_path / "run", config=CONFIG)
+    expected, found = (load_file(run.path / "checkpoint.safetensors") for run in (finished, other))
+    assert found.keys() == expected.keys()
+    different = [name for name in expected if found[name].tobytes() != expected[name].tobytes()]
+    assert different == []
+    assert expected["buffer.rewards"].std() > 0.0
+    for name in ("policy.safetensors", "last_policy.safetensors", "reward.safetensors"):
+        assert content((other.path / name).read_bytes()) == content((finished.path / name).read_bytes())
+    for first, second in zip(finished.metrics(), other.metrics(), strict=True):
+        assert first["learned_return"] == second["learned_return"]
+        assert first["selected"] == second["selected"]
+        assert abs(first["true_return"] - second["true_return"]) > 10.0
+    assert finished.evaluation["learned"] == other.evaluation["learned"]
+    assert finished.evaluation["true"] != other.evaluation["true"]
+
+
+def test_the_folder_is_complete(finished):
+    assert {path.name for path in finished.path.iterdir()} == FILES
+    assert finished.env == "Steer-v0"
+    assert finished.config == CONFIG
+    assert finished.config == TrainConfig.from_dict(json.loads((finished.path / "config.json").read_text())["train"])
+
+
+def test_steps_are_exactly_those_asked_for(finished):
+    state = load_file(finished.path / "checkpoint.safetensors")
+    assert steps_of(finished) == STEPS
+    assert int(state["steps"]) == CONFIG.steps
+    assert len(state["buffer.rewards"]) == CONFIG.steps
+    # updates come in blocks, the first of which begins before the random steps are over
+    assert 0 < int(state["updates"]) <= CONFIG.steps - CONFIG.learning_starts + CONFIG.updates_every
+
+
+def test_the_replayed_rewards_are_those_of_the_reward_model(finished):
+    """And the buffer holds the transitions: observations on the demonstrations' scale, actions in [-1, 1]."""
+    state = load_file(finished.path / "checkpoint.safetensors")
+    obs = demonstrations().transitions().obs.astype(np.float64)
+    before, after = (
+        state[f"buffer.{name}"][:, 0] * obs.std(axis=0) + obs.mean(axis=0)
+        for name in ("observations", "next_observations")
+    )
+    act = -2.0 + (state["buffer.actions"][:, 0] + 1.0) / 2.0 * 3.0
+    expected = finished.reward().predict(before, act, after)
+    np.testing.assert_allclose(state["buffer.rewards"][:, 0], expected, atol=1e-3)
+
+
+def test_the_best_has_the_highest_learned_return(watched):
+    run, watch = watched
+    returns = [record["learned_return"] for record in run.metrics()]
+    best = STEPS[max(range(len(STEPS)), key=lambda k: (returns[k], k))]
+    assert run.evaluation["selected_at"] == best
+    assert content((run.path / "policy.safetensors").read_bytes()) == content(watch.policies[best])
+    assert content((run.path / "last_policy.safetensors").read_bytes()) == content(watch.policies[100])
+    assert content(watch.policies[40]) != content(watch.policies[100])
+    assert [record["selected"] for record in run.metrics()] == [
+        r == max(returns[: k + 1]) for k, r in enumerate(returns)
+    ]
+
+
+def test_metrics_say_what_happened(watched):
+    run, watch = watched
+    assert run.metrics() == watch.records
+    for record in run.metrics():
+        assert 0.0 <= record["learned_return"] <= LENGTH
+        assert 0.0 <= record["training_learned_return"] <= LENGTH
+        assert record["true_return"] < 0.0
+        assert {"loss/critic", "loss/actor", "loss/cloning", "loss/q_mean"} <= record.keys()
+
+
+def test_the_observer_is_told(watched):
+    _, watch = watched
+    assert watch.fits[-1] == (REWARD.updates, REWARD.updates)
+    ((checks, _),) = watch.reports
+    assert {"random policy", "zero actions"} <= {check.name for check in checks}
+    assert [progress[:2] for progress in watch.progress] == [(50, 100), (100, 100)]
+    assert watch.progress[-1][2] is not None
+
+
+def test_the_reward_is_that_of_the_demonstrations(finished):
+    reward = finished.reward()
+    assert reward.config == REWARD
+    again = RED(REWARD).fit(demonstrations().clip_actions(np.float32([-2.0]), np.float32([1.0])))
+    rows = demonstrations().transitions()
+    assert reward.predict(rows.obs, rows.act).tobytes() == again.predict(rows.obs, rows.act).tobytes()
+    assert [check.name for check in reward.checks_][-2:] == ["random policy", "zero actions"]
+
+
+def raw_observations():
+    return np.random.default_rng(0).normal([0.0, -40.0, 0.0], [1.0, 10.0, 0.5], (200, 3))
+
+
+@pytest.mark.parametrize("name", ["policy", "last_policy"])
+def test_policy_and_zip_play_alike(finished, name):
+    played, _ = rexd.load_policy(finished.path / f"{name}.safetensors").predict(raw_observations())
+    library, _ = sbx.SAC.load(finished.path / f"{name}.zip").predict(raw_observations(), deterministic=True)
+    np.testing.assert_allclose(played, library, atol=1e-4)
+    assert played.std() > 0.0
+    assert played.min() >= -2.0
+    assert played.max() <= 1.0
+
+
+def test_a_run_plays_where_nothing_of_its_training_is_installed(finished, tmp_path):
+    np.save(tmp_path / "raw.npy", raw_observations())
+    code = (
+        "import sys\n"
+        "for name in ('jax', 'flax', 'sbx', 'stable_baselines3', 'gymnasium'):\n"
+        "    sys.modules[name] = None\n"
+        "import numpy as np, rexd\n"
+        "np.save(sys.argv[3], rexd.load_policy(sys.argv[1]).predict(np.load(sys.argv[2]))[0])\n"
+    )
+    arguments = [str(finished.path), str(tmp_path / "raw.npy"), str(tmp_path / "out.npy")]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=300)
+    expected, _ = finished.policy().predict(raw_observations())
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
+
+
+def test_resuming_a_killed_run(finished, tmp_path):
+    arguments = {"env": "Steer-v0", "out": tmp_path / "run", "config": CONFIG}
+    with pytest.raises(Killed):
+        train(demonstrations(), **arguments, observer=Watching(kill_at=80))
+    before = load_file(tmp_path / "run" / "checkpoint.safetensors")
+    uninterrupted = finished.metrics()
+    assert load_run(tmp_path / "run").metrics()[1]["learned_return"] == uninterrupted[1]["learned_return"]
+    watch = Watching()
+    run = train(demonstrations(), **arguments, resume=True, observer=watch)
+    assert watch.fits == []  # the reward is kept
+    assert steps_of(run) == STEPS
+    assert run.evaluation["steps"] == 100
+    after = load_file(tmp_path / "run" / "checkpoint.safetensors")
+    assert int(after["steps"]) == len(after["buffer.rewards"]) == 100
+    assert after["buffer.observations"][:80].tobytes() == before["buffer.observations"].tobytes()
+    assert int(after["updates"]) - int(before["updates"]) == 20
+
+
+def test_a_checkpoint_of_another_learner(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    (tmp_path / "run" / "evaluation.json").unlink()
+    state = load_file(tmp_path / "run" / "checkpoint.safetensors")
+    del state["updates"]
+    progress = {"best": 0.0, "selection_steps": 0, "seconds": 0.0}
+    files.save_checkpoint(tmp_path / "run", state, progress)
+    with pytest.raises(RunError, match="checkpoint: updates is nothing"):
+        train(demonstrations(), env="Steer-v0", out=tmp_path / "run", config=CONFIG, resume=True)
+
+
+def test_the_control_pays_demonstrations_alone(tmp_path):
+    config = replace(CONFIG, reward_source="constant", warm_start=20, steps=40)
+    watch = Watching()
+    run = train(demonstrations(), env="Steer-v0", out=tmp_path / "run", config=config, observer=watch)
+    state = load_file(run.path / "checkpoint.safetensors")
+    assert (state["buffer.rewards"] == 0.0).all()
+    assert run.evaluation["learned"]["mean"] == 0.0
+    assert run.evaluation["selected_at"] == 40  # nothing to choose by: the last
+    assert not (run.path / "reward.safetensors").exists()
+    assert any("cloning the demonstrations for 20 updates" in message for message in watch.messages)
+    with pytest.raises(RewardFileError, match="no such file"):
+        run.reward()
+
+
+def test_the_environment_s_own_reward_needs_no_demonstrations(tmp_path):
+    run = train(None, env=steer_for_random_pay, out=tmp_path / "run", config=CONFIG, reward_source="env", steps=40)
+    state = load_file(run.path / "checkpoint.safetensors")
+    assert state["buffer.rewards"].std() > 100.0
+    assert run.evaluation["learned"] is None
+    assert run.metrics()[0]["learned_return"] is None
+    assert run.evaluation["selected_at"] == 40
+    assert run.policy().obs_dim == 3
+
+
+@pytest.mark.parametrize("source", ["learned", "constant"])
+def test_absorbing_states(tmp_path, source):
+    demos = demonstrations(last=True)  # the first one ends in a terminal state
+    model = RED(REWARD).fit(demos) if source == "learned" else None
+    config = replace(CONFIG, absorbing=True, reward_source=source, steps=72, evaluate_every=72)
+    run = train(
+        demos, env="Steer-v0", env_kwargs={"terminates": True}, out=tmp_path / "run", config=config, reward=model
+    )
+    state = load_file(run.path / "checkpoint.safetensors")
+    marks, rewards = state["buffer.observations"][:, 0, -1], state["buffer.rewards"][:, 0]
+    absorbed = marks > marks.min() + 0.5
+    assert absorbed.any()
+    if model is not None:
+        paid = model.predict_demonstrations(demos.clip_actions(-2.0, 1.0)).mean()
+        np.testing.assert_allclose(rewards[absorbed], paid, rtol=1e-4)
+        assert rewards[~absorbed].std() > 0.0
+    else:
+        assert (rewards == 0.0).all()
+    assert run.policy().obs_dim == 3  # the environment as it is, without the mark
+    assert run.evaluation["episodes"][0]["length"] <= LENGTH
