@@ -10,6 +10,7 @@ counts. Writes `benchmarks/results/speed.json`.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -33,13 +34,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("which", nargs="*", choices=[*MEASURES, []], help="default: all")
     chosen = parser.parse_args().which or list(MEASURES)
-    results = {}
+    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for name in chosen:
         results[name] = result = MEASURES[name]()
+        write_json(RESULT, results)
         verdict = "met" if result["met"] else "MISSED"
         print(f"{name}: {result['ratio']:.2f} ({result['aim']}: {verdict})  {result['what']}", flush=True)
-    if set(chosen) == set(MEASURES):
-        write_json(RESULT, results)
 
 
 def in_turns(ours: Callable[[], float], yardstick: Callable[[], float]) -> tuple[float, float]:

@@ -70,12 +70,15 @@ def filled():
     return model
 
 
+def learner_of(model):
+    policy = model.policy
+    return Learner(policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key)
+
+
 @pytest.fixture
 def start(model):
-    """What an update changes, as the constructor built it; copied, as updates may give their arguments away."""
-    policy = model.policy
-    state = Learner(policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key)
-    return jax.tree.map(jnp.array, state)
+    """What an update changes, as the constructor built it."""
+    return learner_of(model)
 
 
 def batch(seed=0, **changes):
@@ -236,6 +239,12 @@ class TestUpdate:
         factor = (weighted[1] - weighted[0]) / float(losses.cloning)
         assert 2.0 < factor < 4.0
 
+    def test_an_update_keeps_every_type(self, model):
+        """Another type, were it only a weak one, and everything is compiled again."""
+        state = learner_of(model)
+        after, _ = step(state, batch())
+        assert jax.tree.map(jax.typeof, state) == jax.tree.map(jax.typeof, after)
+
     def test_random_numbers_are_never_used_twice(self, start):
         first, _ = step(start, batch())
         second, _ = step(first, batch())
@@ -246,7 +255,7 @@ class TestUpdate:
         rows = [batch(seed) for seed in (0, 1)]
         expected, _ = step(start, rows[0])
         expected, losses = step(expected, rows[1])
-        copy = jax.tree.map(jnp.array, start)  # given away by the call
+        copy = jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf)), start)  # given away by the call
         found, last = sac_jax._updates(
             copy, Batches._make(map(np.stack, zip(*rows, strict=True))), GAMMA, TAU, ENTROPY, 1.0
         )
