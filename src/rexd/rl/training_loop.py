@@ -127,7 +127,7 @@ class TrainingLoop:
                 "steps": self.learner.steps,
                 "selected_at": chosen[-1] if chosen else None,
                 "selection_steps": self.selection_steps,
-                "seconds": round(self.seconds, 1),
+                "seconds": round(self.seconds, 3),
             },
         )
 
