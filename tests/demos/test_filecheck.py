@@ -21,7 +21,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 64
         (POINTER, "is a Git LFS pointer of 71 bytes, not the data; run 'git lfs pull'"),
         (b"<!DOCTYPE html>\n<html><body>404</body></html>", "is a web page, not data.* raw file"),
         (b"\n\n  <HTML>", "is a web page"),
-        (gzip.compress(b"data"), "is compressed .* decompress it first"),
+        (gzip.compress(b"data", mtime=0), "is compressed .* decompress it first"),
         (b"just text", "is none of the formats that rexd reads; expected one of: rexd npz; Minari"),
         (b"PK\x03\x04 cut", "is an npz or zip cut short or damaged"),
         (b"\x80\x04\x95", "the pickle is cut short or damaged"),

@@ -99,6 +99,9 @@ class TestState:
         other.load_state(load_file(tmp_path / "state.safetensors"))
         assert equal(other.state(), learner.state())
         assert other.steps == 30
+        # were it only a weak type that differs, a resumed run would compile everything twice
+        types = [[jax.typeof(leaf) for leaf in jax.tree.leaves(each._tree())] for each in (other, learner, build())]
+        assert types[0] == types[1] == types[2]
         raw = raw_observations()
         np.testing.assert_array_equal(other.policy().predict(raw)[0], learner.policy().predict(raw)[0])
         other.learn(8, None)

@@ -70,8 +70,11 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        # the logarithm that sbx starts from is weakly typed, and its successors are not: updates would compile twice
-        self.ent_coef_state = jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf)), self.ent_coef_state)
+        # strong types, as updates and checkpoints give them: a weak one would have all be compiled again
+        self.policy.actor_state, self.policy.qf_state, self.ent_coef_state = jax.tree.map(
+            lambda leaf: jnp.array(leaf, jnp.result_type(leaf)),
+            (self.policy.actor_state, self.policy.qf_state, self.ent_coef_state),
+        )
         self.batch_rng = np.random.default_rng(self.seed)
         # a copy: updates donate their arguments, and one buffer cannot be given away twice
         self.average_actor = jax.tree.map(jnp.array, self.policy.actor_state.params)
