@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
+from marked import SHOWN, fill_marked, marked_replay
 from stable_baselines3.common.buffers import ReplayBuffer
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import RunError
-from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.replay import DemonstrationReplay, draw_batches, load_buffer, save_buffer
 from rexd.rl.scaling import ObservationScale
 
 LOW, HIGH = np.array([-2.0, 0.0], np.float32), np.array([2.0, 1.0], np.float32)
@@ -60,6 +61,76 @@ def fill(into, rows, seed=0):
         info = {"TimeLimit.truncated": bool(number % 2)}
         into.add(*rng.normal(size=(2, 1, 3)), rng.normal(size=(1, 2)), np.array([number]), np.array([True]), [info])
     return into
+
+
+N = 16  # rows of a batch
+
+
+def marked(envs=1):
+    return fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs))
+
+
+def draw(steps, buffer=None, replay=None, share=0.5, seed=0):
+    rng = np.random.default_rng(seed)
+    return draw_batches(buffer or marked(), replay, rng, steps=steps, batch_size=N, share=share)
+
+
+class TestBatches:
+    def test_half_of_the_rows_are_demonstrated_ones_with_a_known_next(self):
+        b, half = draw(5, replay=marked_replay()), N // 2
+        assert b.obs.shape == (5, N, 2)
+        own, shown = b.obs[:, :half, 0], b.obs[:, half:, 0] - SHOWN
+        assert (own < SHOWN / 2).all()
+        assert (shown >= 0).all()
+        assert (shown % 3 > 0).all()
+        np.testing.assert_allclose(b.act[:, half:, 0], shown / 100.0, rtol=1e-5)
+        np.testing.assert_allclose(b.next_obs[:, half:, 1], 2 * SHOWN + shown)
+        np.testing.assert_allclose(b.reward[:, half:], shown / 10.0, rtol=1e-5)
+        np.testing.assert_array_equal(b.done[:, half:], shown % 2)
+        np.testing.assert_allclose(b.next_obs[:, :half, 0], own + 0.5)
+        np.testing.assert_allclose(b.reward[:, :half], own * 2.0)
+        np.testing.assert_allclose(b.act[:, :half, 0], own / 100.0, rtol=1e-5)
+
+    def test_a_time_limit_is_no_end(self):
+        b = draw(40)
+        np.testing.assert_array_equal(b.done, (b.obs[..., 0] % 4 == 0) & (b.obs[..., 0] % 8 != 0))
+        assert b.done.any()
+
+    def test_every_demonstrated_row_is_cloned(self):
+        b = draw(40, replay=marked_replay())
+        assert b.clone_obs.shape == (40, N // 2, 2)
+        rows = b.clone_obs[..., 0] - SHOWN
+        assert set(rows.ravel().astype(int)) == set(range(30))
+        np.testing.assert_allclose(b.clone_act[..., 1], rows / 100.0, rtol=1e-5)
+
+    @pytest.mark.parametrize(("share", "rows"), [(0.0, 0), (0.25, 4)])
+    def test_other_shares(self, share, rows):
+        b = draw(3, replay=marked_replay(), share=share)
+        assert ((b.obs[..., 0] >= SHOWN).sum(axis=1) == rows).all()
+        assert (b.clone_obs[..., 0] >= SHOWN).all()
+
+    def test_without_known_next_observations_they_are_only_cloned(self):
+        b = draw(3, replay=marked_replay(lambda number: number < 0))
+        assert (b.obs[..., 0] < SHOWN / 2).all()
+        assert (b.clone_obs[..., 0] >= SHOWN).all()
+
+    def test_without_demonstrations(self):
+        b = draw(3)
+        assert (b.obs.shape, b.done.shape) == ((3, N, 2), (3, N))
+        assert b.clone_obs.shape == b.clone_act.shape == (3, 0, 2)
+        assert (b.obs[..., 0] < 20).all()
+
+    def test_several_environments(self):
+        b = draw(20, buffer=marked(envs=3))
+        seen = b.obs[..., 0]
+        assert set((seen // 100).ravel()) == {0, 1, 2}
+        np.testing.assert_allclose(b.reward, seen * 2.0)
+        np.testing.assert_allclose(b.next_obs[..., 0], seen + 0.5)
+
+    def test_the_generator_decides(self):
+        first, again, other = (draw(3, replay=marked_replay(), seed=seed) for seed in (0, 0, 1))
+        assert all(np.array_equal(*columns) for columns in zip(first, again, strict=True))
+        assert not np.array_equal(first.obs, other.obs)
 
 
 class TestBuffer:

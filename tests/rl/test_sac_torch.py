@@ -6,8 +6,8 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.logger import Logger
 from torch import nn
 
-from rexd.rl.replay import DemonstrationReplay
-from rexd.rl.sac_torch import Batch, DemonstrationSAC, LayerNormPolicy
+from rexd.rl.replay import Batch, DemonstrationReplay
+from rexd.rl.sac_torch import DemonstrationSAC, LayerNormPolicy
 
 
 def make_sac(n=1, **kwargs):
@@ -24,11 +24,9 @@ def make_sac(n=1, **kwargs):
     return model
 
 
-def make_replay(unknown=0):
+def make_replay():
     demos = demonstrate()
-    replay = DemonstrationReplay.of(demos, np.full(demos.n_transitions, 0.75, np.float32), SCALE, LOW, HIGH)
-    object.__setattr__(replay, "critic_rows", replay.critic_rows[unknown:])
-    return replay
+    return DemonstrationReplay.of(demos, np.full(demos.n_transitions, 0.75, np.float32), SCALE, LOW, HIGH)
 
 
 def make_batch(rows=64, done=0.0, reward=0.5, clones=0, seed=0):
@@ -71,45 +69,14 @@ class TestBatch:
         rows = {tuple(row) for row in model.replay_buffer.observations[:60, 0].tolist()}
         assert {tuple(row) for row in batch.obs.tolist()} <= rows
 
-    @pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.25, 10), (0.5, 20)])
-    def test_share_of_demonstrations(self, share, count):
+    def test_the_share_of_demonstrations_is_the_model_s(self):
         model, replay = self.filled(), make_replay()
-        model.learn_from(replay, share=share, cloning_weight=1.0)
+        model.learn_from(replay, share=0.25, cloning_weight=1.0)
         batch = model._batch(40)
-        shown = {tuple(row) for row in np.hstack([replay.obs, replay.act, replay.next_obs]).tolist()}
-        drawn = torch.cat([batch.obs, batch.act, batch.next_obs], dim=1).tolist()
-        assert [tuple(row) in shown for row in drawn] == [False] * (40 - count) + [True] * count
-        assert batch.reward[40 - count :].tolist() == [0.75] * count
-        pairs = {tuple(row) for row in np.hstack([replay.obs, replay.act]).tolist()}
-        assert len(batch.clone_obs) == 20
-        assert {tuple(row) for row in torch.cat([batch.clone_obs, batch.clone_act], dim=1).tolist()} <= pairs
-
-    def test_rows_without_a_next_observation_are_cloned_but_not_given_to_the_critic(self):
-        model, replay = self.filled(), make_replay(unknown=195)
-        model.learn_from(replay, share=0.5, cloning_weight=1.0)
-        batch = model._batch(200)
-        last = {tuple(row) for row in replay.obs[replay.critic_rows].tolist()}
-        assert {tuple(row) for row in batch.obs[100:].tolist()} <= last
-        assert len({tuple(row) for row in batch.clone_obs.tolist()} - last) > 20
-
-    def test_only_unknown_next_observations_leave_the_batch_to_the_agent(self):
-        model = self.filled()
-        model.learn_from(make_replay(unknown=1000), share=0.5, cloning_weight=1.0)
-        batch = model._batch(16)
-        assert (len(batch.obs), len(batch.clone_obs)) == (16, 8)
-
-    def test_a_time_limit_is_no_end(self):
-        model = self.filled()
-        buffer = model.replay_buffer
-        buffer.dones[:60], buffer.timeouts[:60] = 1.0, np.arange(60)[:, None] % 2
-        buffer.observations[:60, 0, 0] = np.arange(60)
-        batch = model._batch(100)
-        torch.testing.assert_close(batch.done, 1.0 - batch.obs[:, 0] % 2)
-
-    def test_all_environments_take_part(self):
-        model = self.filled(n=3)
-        model.replay_buffer.rewards[:] = np.arange(3)
-        assert set(model._batch(100).reward.tolist()) == {0.0, 1.0, 2.0}
+        assert batch.reward[30:].tolist() == [0.75] * 10
+        assert {tuple(row) for row in batch.obs[30:].tolist()} <= {tuple(row) for row in replay.obs.tolist()}
+        assert [len(column) for column in batch] == [40] * 5 + [20, 20]
+        assert {column.dtype for column in batch} == {torch.float32}
 
     def test_comes_from_a_generator_of_its_own(self):
         first, second = self.filled(), self.filled()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.buffers import ReplayBuffer
 
 Float32 = NDArray[np.float32]
+Column = TypeVar("Column")
 BUFFER_ARRAYS = ("observations", "actions", "next_observations", "rewards", "dones", "timeouts")
 
 
@@ -53,6 +54,60 @@ class DemonstrationReplay:
             done=rows.terminated.astype(np.float32),
             critic_rows=np.flatnonzero(rows.next_known),
         )
+
+
+class Batch(NamedTuple, Generic[Column]):
+    """Rows to learn from, in the arrays of whichever library learns: critic rows first, rows to clone last."""
+
+    obs: Column
+    act: Column
+    next_obs: Column
+    reward: Column
+    done: Column
+    clone_obs: Column
+    clone_act: Column
+
+
+def draw_batches(
+    buffer: ReplayBuffer,
+    replay: DemonstrationReplay | None,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    batch_size: int,
+    share: float,
+) -> Batch[NDArray[Any]]:
+    """Draw the agent's rows and, for a ``share`` of each batch, demonstrated ones that stand after them.
+
+    Args:
+        buffer: What the agent has seen.
+        replay: What the expert did, or None. If no next observation in it is known, its rows are only cloned.
+        rng: Draws uniformly, with repetition.
+        steps: Gradient steps, each with a batch of its own.
+        batch_size: Rows of a batch, the agent's and demonstrated ones together; half as many are drawn to be cloned.
+        share: From 0 to below 1.
+
+    Returns:
+        Arrays (steps, batch_size, ...). Those to clone are (steps, batch_size // 2, ...), or (steps, 0, ...) without
+        demonstrations.
+    """
+    n_demo = round(share * batch_size) if replay is not None and len(replay.critic_rows) else 0
+    at, env = np.divmod(rng.integers(buffer.size() * buffer.n_envs, size=(steps, batch_size - n_demo)), buffer.n_envs)
+    rows: list[NDArray[Any]] = [
+        buffer.observations[at, env],
+        buffer.actions[at, env],
+        buffer.next_observations[at, env],
+        buffer.rewards[at, env],
+        buffer.dones[at, env] * (1.0 - buffer.timeouts[at, env]),  # a time limit is no end of the task
+    ]
+    if replay is None:
+        return Batch._make([*rows, rows[0][:, :0], rows[1][:, :0]])
+    if n_demo:
+        pick = replay.critic_rows[rng.integers(len(replay.critic_rows), size=(steps, n_demo))]
+        shown = (replay.obs, replay.act, replay.next_obs, replay.reward, replay.done)
+        rows = [np.concatenate([own, demo[pick]], axis=1) for own, demo in zip(rows, shown, strict=True)]
+    clone = rng.integers(len(replay.obs), size=(steps, batch_size // 2))
+    return Batch._make([*rows, replay.obs[clone], replay.act[clone]])
 
 
 def save_buffer(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:

@@ -19,21 +19,9 @@ from flax.training.train_state import TrainState
 from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
 
-from rexd.rl.replay import DemonstrationReplay
+from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
 AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
-
-
-class Batches(NamedTuple):
-    """Rows of all gradient steps of one call: leading axes (steps, batch)."""
-
-    obs: Any
-    act: Any
-    next_obs: Any
-    reward: Any
-    done: Any
-    clone_obs: Any
-    clone_act: Any
 
 
 class Learner(NamedTuple):
@@ -104,37 +92,28 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
         self._n_updates += gradient_steps
         self.losses = losses  # read by the training callback when it logs, so that no update waits for the device
 
-    def _batches(self, steps: int, batch_size: int) -> Batches:
-        demos, buffer, rng = self.demonstrations, self.replay_buffer, self.batch_rng
-        share = self.demonstration_share if demos is not None and len(demos.critic_rows) else 0.0
-        n_demo = round(share * batch_size)
-        at, env = np.divmod(
-            rng.integers(buffer.size() * buffer.n_envs, size=(steps, batch_size - n_demo)), buffer.n_envs
+    def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
+        assert self.replay_buffer is not None
+        drawn = draw_batches(
+            self.replay_buffer,
+            self.demonstrations,
+            self.batch_rng,
+            steps=steps,
+            batch_size=batch_size,
+            share=self.demonstration_share,
         )
-        rows = [
-            buffer.observations[at, env],
-            buffer.actions[at, env],
-            buffer.next_observations[at, env],
-            buffer.rewards[at, env],
-            buffer.dones[at, env] * (1.0 - buffer.timeouts[at, env]),  # a time limit is no end of the task
-        ]
-        if demos is None:
-            return Batches._make([*rows, rows[0][:, :1], rows[1][:, :1]])  # weighted by zero
-        if n_demo:
-            pick = demos.critic_rows[rng.integers(len(demos.critic_rows), size=(steps, n_demo))]
-            shown = (demos.obs, demos.act, demos.next_obs, demos.reward, demos.done)
-            rows = [np.concatenate([own, demo[pick]], axis=1) for own, demo in zip(rows, shown, strict=True)]
-        clone = rng.integers(len(demos.obs), size=(steps, batch_size // 2))
-        return Batches._make([*rows, demos.obs[clone], demos.act[clone]])
+        if self.demonstrations is None:  # a row of the agent's, weighted by zero: the mean of no rows would be NaN
+            drawn = drawn._replace(clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1])
+        return drawn
 
 
 @partial(jax.jit, donate_argnums=0)
 def _updates(
-    learner: Learner, batches: Batches, gamma: float, tau: float, target_entropy: float, cloning_weight: float
+    learner: Learner, batches: Batch[Any], gamma: float, tau: float, target_entropy: float, cloning_weight: float
 ) -> tuple[Learner, Losses]:
     """Run one update for each leading row of ``batches``."""
 
-    def step(learner: Learner, batch: Batches) -> tuple[Learner, Losses]:
+    def step(learner: Learner, batch: Batch[Any]) -> tuple[Learner, Losses]:
         return _update(learner, batch, gamma, tau, target_entropy, cloning_weight)
 
     learner, losses = jax.lax.scan(step, learner, batches)
@@ -142,7 +121,7 @@ def _updates(
 
 
 def _update(
-    learner: Learner, batch: Batches, gamma: float, tau: float, target_entropy: float, cloning_weight: float
+    learner: Learner, batch: Batch[Any], gamma: float, tau: float, target_entropy: float, cloning_weight: float
 ) -> tuple[Learner, Losses]:
     """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
     actor, critic, entropy = learner.actor, learner.critic, learner.entropy

@@ -7,7 +7,7 @@ plus w · |mode π(s) − a|² on demonstrated rows, w = c · (1 + 0.1 · mean|Q
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,21 +18,9 @@ from stable_baselines3.common.utils import polyak_update
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from rexd.rl.replay import DemonstrationReplay
+from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
 AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
-
-
-class Batch(NamedTuple):
-    """Rows of one gradient step: float32, critic rows first and rows to clone last."""
-
-    obs: Tensor
-    act: Tensor
-    next_obs: Tensor
-    reward: Tensor
-    done: Tensor
-    clone_obs: Tensor
-    clone_act: Tensor
 
 
 class Losses(NamedTuple):
@@ -97,30 +85,19 @@ class DemonstrationSAC(SAC):
             self.losses = self._update(self._batch(batch_size))
         self._n_updates += gradient_steps
 
-    def _batch(self, batch_size: int) -> Batch:
-        demos, buffer, rng = self.demonstrations, self.replay_buffer, self.batch_rng
-        assert buffer is not None
-        share = self.demonstration_share if demos is not None and len(demos.critic_rows) else 0.0
-        n_demo = round(share * batch_size)
-        at, env = np.divmod(rng.integers(buffer.size() * buffer.n_envs, size=batch_size - n_demo), buffer.n_envs)
-        rows: list[Any] = [
-            buffer.observations[at, env],
-            buffer.actions[at, env],
-            buffer.next_observations[at, env],
-            buffer.rewards[at, env],
-            buffer.dones[at, env] * (1.0 - buffer.timeouts[at, env]),  # a time limit is no end of the task
-        ]
-        clone = rows[0][:0], rows[1][:0]
-        if demos is not None:
-            if n_demo:
-                pick = demos.critic_rows[rng.integers(len(demos.critic_rows), size=n_demo)]
-                shown = (demos.obs, demos.act, demos.next_obs, demos.reward, demos.done)
-                rows = [np.concatenate([own, demo[pick]]) for own, demo in zip(rows, shown, strict=True)]
-            pick = rng.integers(len(demos.obs), size=batch_size // 2)
-            clone = demos.obs[pick], demos.act[pick]
-        return Batch(*(torch.as_tensor(row, dtype=torch.float32, device=self.device) for row in (*rows, *clone)))
+    def _batch(self, batch_size: int) -> Batch[Tensor]:
+        assert self.replay_buffer is not None
+        drawn = draw_batches(
+            self.replay_buffer,
+            self.demonstrations,
+            self.batch_rng,
+            steps=1,
+            batch_size=batch_size,
+            share=self.demonstration_share,
+        )
+        return Batch(*(torch.as_tensor(column[0], dtype=torch.float32, device=self.device) for column in drawn))
 
-    def _update(self, batch: Batch) -> Losses:
+    def _update(self, batch: Batch[Tensor]) -> Losses:
         """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
         learnt = self.log_ent_coef
         alpha = self.ent_coef_tensor if learnt is None else learnt.detach().exp().squeeze()
