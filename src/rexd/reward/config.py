@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self, get_args
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
+from rexd.configs import Config
 from rexd.errors import RexdError
 from rexd.reward.shapes import SHAPES, Shape
 
@@ -15,8 +15,10 @@ INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 
 
 @dataclass(frozen=True)
-class REDConfig:
+class REDConfig(Config):
     """Settings of ``rexd.RED``; the defaults are those of ``rexd train``."""
+
+    what: ClassVar[str] = "reward"
 
     type: Literal["red"] = "red"
     """Tag of the model in configuration and reward files."""
@@ -68,19 +70,3 @@ class REDConfig:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
         if self.seed < 0:
             raise RexdError(f"seed is {self.seed}; expected 0 or more")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of ``to_dict``.
-
-        Raises:
-            RexdError: A name is unknown, or a value is out of range.
-        """
-        unknown = set(values) - {item.name for item in fields(cls)}
-        if unknown:
-            raise RexdError(f"unknown reward settings: {', '.join(sorted(unknown))}")
-        return cls(**values)

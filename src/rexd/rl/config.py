@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, Self, get_args
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, get_args
 
+from rexd.configs import Config
 from rexd.errors import RexdError
 from rexd.reward.config import REDConfig
 
@@ -14,8 +15,11 @@ RewardSource = Literal["learned", "constant", "env"]
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Config):
     """Settings of ``rexd train``; one default for all tasks."""
+
+    what: ClassVar[str] = "training"
+    parts: ClassVar[Mapping[str, type[Config]]] = {"reward": REDConfig}
 
     algorithm: Algorithm = "sbx-sac"
     """Who learns: SAC of sbx (JAX, the fastest), SAC or PPO of Stable-Baselines3."""
@@ -81,19 +85,3 @@ class TrainConfig:
         for name in ("seed", "warm_start", "learning_starts", "cloning_weight"):
             if getattr(self, name) < 0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected 0 or more")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of ``to_dict``.
-
-        Raises:
-            RexdError: A name is unknown, or a value is out of range.
-        """
-        unknown = set(values) - {item.name for item in fields(cls)}
-        if unknown:
-            raise RexdError(f"unknown training settings: {', '.join(sorted(unknown))}")
-        return cls(**{**values, "reward": REDConfig.from_dict(values.get("reward", {}))})
