@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rexd.demos import Demonstrations, Trajectory, Transitions
     from rexd.demos.bundled import bundled_demonstrations
+    from rexd.demos.formats.rexd_npz import save_demonstrations
     from rexd.demos.load import load_demonstrations
-    from rexd.demos.npz import save_demonstrations
     from rexd.errors import RexdError
     from rexd.reward.base import RewardModel
     from rexd.reward.config import REDConfig
@@ -56,7 +56,7 @@ _HOME = {
     "load_demonstrations": "rexd.demos.load",
     "load_policy": "rexd.rl.policy",
     "load_reward": "rexd.reward.files",
-    "save_demonstrations": "rexd.demos.npz",
+    "save_demonstrations": "rexd.demos.formats.rexd_npz",
     "train": "rexd.rl.train",
 }
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rexd.demos.boundaries import cut, find_boundaries
-from rexd.demos.unpickler import load_pickle
+from rexd.demos.boundaries import find_boundaries
+from rexd.demos.pickles.unpickler import load_pickle
 from rexd.errors import DemonstrationError
 
 RED = ["Ant", "HalfCheetah", "Hopper", "Reacher", "Walker2d"]
@@ -141,16 +141,3 @@ def test_nan_does_not_hide_the_boundaries_and_is_named_if_they_are_unclear() -> 
     assert length(observations) == 60
     with pytest.raises(DemonstrationError, match=r"file\.pkl: observations hold NaN .* first in row 30 of 60"):
         length(observations[100:160])
-
-
-def test_cut_names_trajectory_and_step() -> None:
-    observations, actions = episodes([60] * 4), np.zeros((240, 1))
-    pieces = cut("file.pkl", observations, actions, 60, rewards=np.arange(240.0))
-    assert [len(p) for p in pieces] == [60] * 4
-    np.testing.assert_array_equal(pieces[2].observations, observations[120:180])
-    assert pieces[3].rewards is not None
-    assert pieces[3].rewards[0] == 180.0
-    assert not pieces[0].next_known[-1]
-    actions[130] = np.inf
-    with pytest.raises(DemonstrationError, match=r"file\.pkl: trajectory 2: actions: .* first at step 10"):
-        cut("file.pkl", observations, actions, 60)

@@ -58,7 +58,7 @@ class Command:
         from gymnasium.spaces import Discrete
 
         from rexd.demos.demonstrations import Demonstrations
-        from rexd.demos.npz import save_demonstrations
+        from rexd.demos.formats.rexd_npz import save_demonstrations
         from rexd.evaluation.rollouts import rollout
         from rexd.rl.environment import environment_name
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -72,10 +71,10 @@ def _unclipped(file: str, options: opt.DataOptions, fitted: Demonstrations) -> D
 def _format(file: str) -> str:
     if file == opt.BUNDLED:
         return "bundled with rexd"
-    from rexd.demos.load import FORMATS
+    from rexd.demos.load import recognise
+    from rexd.demos.source import Source
 
-    path = Path(file)
-    return next((item.name for item in FORMATS if path.exists() and item.sniff(path)), "Minari dataset")
+    return recognise(Source(file)).name
 
 
 def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Demonstrations: the types, the file formats, the checks."""
 
 from rexd.demos.demonstrations import Demonstrations, Transitions
+from rexd.demos.formats.rexd_npz import save_demonstrations
 from rexd.demos.load import load_demonstrations
-from rexd.demos.npz import save_demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.trajectory import Trajectory
 

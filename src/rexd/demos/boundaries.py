@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.demos.trajectory import Array, Trajectory
+from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 
 _MAX_SURPRISE_SHARE = 0.01
@@ -58,28 +58,6 @@ def find_boundaries(
         count = rows // episode_length
         return Boundaries(episode_length, f"cut into {count} trajectories of {episode_length} steps, as asked")
     return _infer(source, observations, max_episode_steps)
-
-
-def cut(
-    source: str, observations: Array, actions: Array, episode_length: int, rewards: Array | None = None
-) -> tuple[Trajectory, ...]:
-    """Cut rows stored end to end; each trajectory's last next observation is not known.
-
-    Raises:
-        DemonstrationError: A trajectory is not valid; the message names the file and its number.
-    """
-    pieces = []
-    for number, start in enumerate(range(0, len(observations), episode_length)):
-        rows = slice(start, start + episode_length)
-        try:
-            pieces.append(
-                Trajectory.from_steps(
-                    observations[rows], actions[rows], rewards=None if rewards is None else rewards[rows]
-                )
-            )
-        except DemonstrationError as error:
-            raise DemonstrationError(f"{source}: trajectory {number}: {error}") from error
-    return tuple(pieces)
 
 
 def _infer(source: str, observations: Array, limit: int | None) -> Boundaries:

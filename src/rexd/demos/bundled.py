@@ -6,7 +6,9 @@ from dataclasses import replace
 from importlib.resources import as_file, files
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.npz import load
+from rexd.demos.formats.rexd_npz import load
+from rexd.demos.hints import Hints
+from rexd.demos.source import Source
 from rexd.errors import DemonstrationError
 
 DEFAULT_TASK = "HalfCheetah-v5"
@@ -28,7 +30,7 @@ def bundled_demonstrations(task: str = DEFAULT_TASK) -> Demonstrations:
             "demonstration file instead"
         )
     with as_file(files("rexd").joinpath("data", f"{task.lower()}.npz")) as path:
-        demos = load(path)
+        demos = load(Source(path), Hints())
     return replace(demos, source=f"bundled {demos.env_id or task}")
 
 

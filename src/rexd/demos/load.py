@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rexd.demos import minari, npz, red_pickle
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.filecheck import check_file, read_head
+from rexd.demos.filecheck import check_file
+from rexd.demos.formats import FORMATS, Format
+from rexd.demos.hints import Hints
+from rexd.demos.source import NOTHING, Source
 from rexd.demos.spaces import fit_to_spaces
-from rexd.demos.unpickler import load_pickle, looks_like_pickle
+from rexd.demos.steps import check_episode_length
 from rexd.errors import DemonstrationError, TaskError, import_extra
-
-
-class Load(Protocol):
-    """Reads one format."""
-
-    def __call__(
-        self, path: Path, *, episode_length: int | None = None, max_episode_steps: int | None = None
-    ) -> Demonstrations:
-        """Read ``path``; formats that record boundaries ignore both lengths."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """One way to store demonstrations.
-
-    Attributes:
-        name: For messages.
-        sniff: Tells the format by its content, never by a name.
-        load: Reads it.
-        records_boundaries: Whether the file says where trajectories begin.
-    """
-
-    name: str
-    sniff: Callable[[Path], bool]
-    load: Load
-    records_boundaries: bool
-
-
-FORMATS: tuple[Format, ...] = (
-    Format("rexd npz", npz.sniff, npz.load, records_boundaries=True),
-    Format("Minari dataset", minari.sniff, minari.load, records_boundaries=True),
-    Format("pickled dict of 'observations' and 'actions'", red_pickle.sniff, red_pickle.load, records_boundaries=False),
-)
 
 
 def load_demonstrations(
@@ -75,8 +44,12 @@ def load_demonstrations(
         TaskError: The environment cannot be made.
     """
     task = None if env is None else _task(env)
-    demos = _load(path, episode_length, None if task is None else task.max_episode_steps)
-    if columns is not None:
+    source, hints = Source(path), _hints(task, episode_length, columns)
+    item = recognise(source)
+    demos = item.load(source, hints)
+    if item.records_boundaries:
+        check_episode_length(demos, episode_length)
+    if columns is not None and not item.takes_columns:
         demos = demos.select_columns(columns)
     if action_bounds is not None:
         low, high = action_bounds
@@ -86,47 +59,41 @@ def load_demonstrations(
     return demos
 
 
-def _load(path: str | Path, episode_length: int | None, max_episode_steps: int | None) -> Demonstrations:
-    file = Path(path)
-    if not file.exists() and isinstance(path, str) and minari.is_dataset_id(path):
-        return _check_length(minari.load_id(path), episode_length)
-    if not file.is_dir():
-        check_file(file)
-    for item in FORMATS:
-        if item.sniff(file):
-            demos = item.load(file, episode_length=episode_length, max_episode_steps=max_episode_steps)
-            return _check_length(demos, episode_length) if item.records_boundaries else demos
-    raise _unknown(file)
+def recognise(source: Source) -> Format:
+    """The format of a source, told by its content.
+
+    Raises:
+        UnsafeFileError: The file would execute code.
+        DemonstrationError: There is no such file, or it is of no format that rexd reads.
+    """
+    if source.exists and not source.is_folder:
+        check_file(source.path)
+    found = next((item for item in FORMATS if item.sniff(source)), None)
+    if found is None:
+        raise _unknown(source)
+    return found
 
 
-def _check_length(demos: Demonstrations, episode_length: int | None) -> Demonstrations:
-    lengths = sorted({len(t) for t in demos})
-    if episode_length is not None and lengths != [episode_length]:
-        raise DemonstrationError(
-            f"{demos.source}: records trajectories of {', '.join(map(str, lengths[:5]))} steps, but episode_length "
-            f"asks for {episode_length}; leave it out (--episode-length)"
-        )
-    return demos
-
-
-def _unknown(file: Path) -> DemonstrationError:
+def _unknown(source: Source) -> DemonstrationError:
     known = "; ".join(item.name for item in FORMATS)
-    if file.is_dir():
+    if source.is_folder:
         return DemonstrationError(
-            f"{file}: is a folder without data/metadata.json; expected a file or a Minari dataset"
+            f"{source.name}: is a folder without data/metadata.json; expected a file or a Minari dataset"
         )
-    if looks_like_pickle(file):
-        content = load_pickle(file)  # an unsafe or damaged pickle is named as such
-        what = f"a pickled {type(content).__name__}"
-    elif read_head(file, 4) == b"PK\x03\x04" and not npz.zip_members(file):
-        return DemonstrationError(f"{file}: is an npz or zip cut short or damaged; write or download it again")
-    elif members := npz.zip_members(file):
-        what = f"a zip archive of {', '.join(members[:8])}"
+    check_file(source.path)  # says so where there is no such file
+    if source.content is not NOTHING:
+        what = f"{source.container} {type(source.content).__name__}"
+    elif source.head.startswith(b"PK\x03\x04") and not source.zip_members:
+        return DemonstrationError(f"{source.name}: is an npz or zip cut short or damaged; write or download it again")
+    elif source.zip_members:
+        what = f"a zip archive of {', '.join(source.zip_members[:8])}"
+    elif source.is_hdf5:
+        what = f"an HDF5 file of {', '.join(source.hdf5_keys[:8])}"
     else:
         what = "none of the formats that rexd reads"
     return DemonstrationError(
-        f"{file}: is {what}; expected one of: {known}. Build Trajectory.from_steps(observations, actions) for each "
-        "episode, and save Demonstrations(...) with save_demonstrations"
+        f"{source.name}: is {what}; expected one of: {known}. Build Trajectory.from_steps(observations, actions) for "
+        "each episode, and save Demonstrations(...) with save_demonstrations"
     )
 
 
@@ -162,3 +129,23 @@ def _describe(env: Any) -> _Task:
         ) from error
     limit = getattr(getattr(env, "spec", None), "max_episode_steps", None)
     return _Task(*spaces, limit if isinstance(limit, int) else None)
+
+
+def _hints(task: _Task | None, episode_length: int | None, columns: Sequence[int] | slice | None) -> Hints:
+    if task is None:
+        return Hints(episode_length=episode_length, columns=columns)
+    count = getattr(task.action_space, "n", None)
+    return Hints(
+        episode_length=episode_length,
+        max_episode_steps=task.max_episode_steps,
+        columns=columns,
+        obs_dim=_columns(task.observation_space),
+        act_dim=None if count is not None else _columns(task.action_space),
+        n_actions=None if count is None else int(count),
+    )
+
+
+def _columns(space: Any) -> int | None:
+    """The columns of a flat space; what other spaces lack is said when the demonstrations are fitted to them."""
+    shape = getattr(space, "shape", None)
+    return int(shape[0]) if isinstance(shape, tuple) and len(shape) == 1 else None

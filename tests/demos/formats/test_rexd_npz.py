@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rexd.demos import Demonstrations, Trajectory, load_demonstrations, npz, save_demonstrations
+from rexd.demos import Demonstrations, Trajectory, arrays, load_demonstrations, save_demonstrations
+from rexd.demos.formats import rexd_npz
+from rexd.demos.hints import Hints
+from rexd.demos.source import Source
 from rexd.errors import DemonstrationError, RexdError
 
 FIELDS = ("observations", "actions", "next_observations", "terminated", "truncated", "next_known", "rewards")
@@ -108,7 +112,7 @@ def test_real_file_round_trips(shared_data: Path, tmp_path: Path) -> None:
 
 def test_format_is_told_by_content_and_numpy_can_open_it(tmp_path: Path) -> None:
     file = save_demonstrations(some(), tmp_path / "new folder" / "no suffix")
-    assert npz.sniff(file)
+    assert rexd_npz.sniff(Source(file))
     assert load_demonstrations(file).env_id == "Hopper-v5"
     with np.load(file, allow_pickle=False) as members:
         assert len(members["observations"]) == 16
@@ -116,7 +120,7 @@ def test_format_is_told_by_content_and_numpy_can_open_it(tmp_path: Path) -> None
     assert (header["format"], header["version"], header["trajectories"]) == ("rexd.demonstrations", 1, 3)
     other = tmp_path / "other.npz"
     np.savez(other, obs=np.zeros(3))
-    assert not npz.sniff(other)
+    assert not rexd_npz.sniff(Source(other))
     with pytest.raises(DemonstrationError, match=r"other\.npz: is a zip archive of obs\.npy; expected one of"):
         load_demonstrations(other)
 
@@ -147,7 +151,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
     for length in range(0, len(honest), 37):
         file.write_bytes(honest[:length])
         with pytest.raises(DemonstrationError, match=r"cut\.npz: is (empty|cut short or damaged)"):
-            npz.load(file)
+            rexd_npz.load(Source(file), Hints())
 
 
 def test_mutated_bytes_raise_rexd_errors_only(tmp_path: Path) -> None:
@@ -159,7 +163,7 @@ def test_mutated_bytes_raise_rexd_errors_only(tmp_path: Path) -> None:
             changed[position] = rng.integers(256)
         file.write_bytes(changed)
         try:
-            npz.load(file)
+            rexd_npz.load(Source(file), Hints())
         except RexdError as error:
             refused += 1
             assert "mutated.npz" in str(error)  # noqa: PT017  (a mutation of a date is not an error)
@@ -237,7 +241,7 @@ def test_pickled_members_are_never_unpickled(tmp_path: Path) -> None:
 
 
 def test_zip_bombs_are_refused_by_their_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "_FREE_BYTES", 2**16)
+    monkeypatch.setattr(arrays, "FREE_BYTES", 2**16)
     file = tmp_path / "bomb.npz"
     header = {"rexd": np.frombuffer(b"{}", np.uint8)}
     np.savez_compressed(file, **header, observations=np.zeros(10**6))  # type: ignore[arg-type]
@@ -245,3 +249,7 @@ def test_zip_bombs_are_refused_by_their_claim(tmp_path: Path, monkeypatch: pytes
         DemonstrationError, match=r"bomb\.npz: its members claim 800\d{4} bytes; expected at most 65536"
     ):
         load_demonstrations(file)
+
+
+def golden(folder: Path) -> list[Golden]:
+    return [Golden(save_demonstrations(some(), folder / "demos.npz"), trajectories=3)]

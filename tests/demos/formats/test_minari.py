@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Golden
 
-from rexd.demos import load_demonstrations, minari
+from rexd.demos import load_demonstrations
+from rexd.demos.formats import minari
+from rexd.demos.hints import Hints
+from rexd.demos.source import Source
 from rexd.errors import DemonstrationError, MissingExtraError, SpaceMismatchError
 
 DATASET = "rexd-tests/walk-v0"
@@ -119,9 +123,9 @@ def test_damage_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(DemonstrationError, match=r"has no main_data\.hdf5"):
         load_demonstrations(dataset)
     (dataset / "data" / "metadata.json").write_text("{")
-    assert not minari.sniff(dataset)
+    assert not minari.sniff(Source(dataset))
     with pytest.raises(DemonstrationError, match=r"metadata\.json: cannot be read as JSON"):
-        minari.load(dataset)
+        minari.load(Source(dataset), Hints())
 
 
 def test_arrays_that_claim_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +167,8 @@ def test_without_minari_the_install_line_is_named(tmp_path: Path, monkeypatch: p
     with pytest.raises(MissingExtraError, match=r"pip install 'rexd\[minari\]'"):
         load_demonstrations(folder.parent)
     shutil.rmtree(folder)
+
+
+def golden(folder: Path) -> list[Golden]:
+    with pytest.MonkeyPatch.context() as patch:
+        return [Golden(record(folder, patch), trajectories=2)]

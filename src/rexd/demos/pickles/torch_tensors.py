@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.demos.pickle_rebuild import Allowed, Budget
+from rexd.demos.pickles.rebuild import Allowed, Budget
 
-_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""The first pickle of a file that torch wrote before version 1.6."""
+
 _STORAGES = {
     "HalfStorage": "<f2",
     "FloatStorage": "<f4",
@@ -62,9 +64,9 @@ def _read_storage(raw: bytes, budget: Budget, read: Read) -> NDArray[Any]:
     stream = io.BytesIO(raw)
     nothing: Container[str] = frozenset()
     magic, _, system = (read(stream, nothing, None) for _ in range(3))
-    if magic != _MAGIC or not isinstance(system, dict) or system.get("little_endian") is not True:
+    if magic != LEGACY_MAGIC or not isinstance(system, dict) or system.get("little_endian") is not True:
         raise budget.error("a torch storage that is not a little-endian legacy file")
-    dtype, key, count = read(stream, _INNER, _described)
+    dtype, key, count = read(stream, _INNER, described)
     if read(stream, nothing, None) != [key]:
         raise budget.error("a torch storage that holds other storages")
     stored = int.from_bytes(stream.read(8), "little")
@@ -74,8 +76,12 @@ def _read_storage(raw: bytes, budget: Budget, read: Read) -> NDArray[Any]:
     return np.frombuffer(content, dtype)
 
 
-def _described(reference: object) -> tuple[np.dtype[Any], object, int]:
-    """The dtype, key and length of ('storage', class, key, device, length, view)."""
+def described(reference: object) -> tuple[np.dtype[Any], str, int]:
+    """The dtype, key and length that a pickle says of a storage: ('storage', class, key, device, length, ...).
+
+    Raises:
+        ValueError: It is no reference to a storage.
+    """
     if not isinstance(reference, tuple) or len(reference) < 5 or reference[0] != "storage":
         raise ValueError("not a reference to a torch storage")
     kind, key, count = reference[1], reference[2], reference[4]

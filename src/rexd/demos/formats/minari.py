@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.formats.format import Format
+from rexd.demos.hints import Hints
+from rexd.demos.source import Source
 from rexd.demos.spaces import box_columns, discrete_count
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, RexdError, import_extra
@@ -33,9 +36,11 @@ def dataset_folder(dataset_id: str) -> Path:
     return (Path(root) if root is not None else Path.home() / ".minari" / "datasets") / dataset_id
 
 
-def sniff(path: Path) -> bool:
-    """Whether this is a dataset's folder, its ``data`` folder, or the data file in it."""
-    folder = _data_folder(path)
+def sniff(source: Source) -> bool:
+    """Whether this is a dataset's folder, its ``data`` folder, the data file in it, or else an id."""
+    if not source.exists:
+        return _id(source) is not None
+    folder = _data_folder(source.path)
     if folder is None:
         return False
     try:
@@ -44,14 +49,34 @@ def sniff(path: Path) -> bool:
         return False
 
 
-def load(path: Path, *, episode_length: int | None = None, max_episode_steps: int | None = None) -> Demonstrations:
-    """Read a dataset from its folder; it records boundaries, so both lengths are ignored.
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read a dataset by its folder or its id.
 
     Raises:
         MissingExtraError: Minari is not installed.
         SpaceMismatchError: Its spaces are dicts, tuples or images.
-        DemonstrationError: The folder is incomplete or damaged, or holds no episodes.
+        DemonstrationError: It is not on this machine, incomplete or damaged, or holds no episodes.
     """
+    dataset_id = None if source.exists else _id(source)
+    if dataset_id is None:
+        return _load_folder(source.path)
+    path = dataset_folder(dataset_id)
+    if not path.is_dir():
+        raise DemonstrationError(
+            f"{dataset_id}: is neither a file nor a Minari dataset on this machine (looked in {path}); check the "
+            f"path, or fetch it with: minari download {dataset_id}"
+        )
+    return _load_folder(path)
+
+
+FORMAT = Format("Minari dataset", sniff, load, records_boundaries=True)
+
+
+def _id(source: Source) -> str | None:
+    return source.text_id if source.text_id is not None and is_dataset_id(source.text_id) else None
+
+
+def _load_folder(path: Path) -> Demonstrations:
     folder = _data_folder(path)
     if folder is None:
         raise DemonstrationError(f"{path}: is no Minari dataset; expected a folder with data/metadata.json")
@@ -83,21 +108,6 @@ def load(path: Path, *, episode_length: int | None = None, max_episode_steps: in
             f"{path}: Minari cannot read it ({type(error).__name__}: {str(error)[:200]}); download it again"
         ) from error
     return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata))
-
-
-def load_id(dataset_id: str) -> Demonstrations:
-    """Read a dataset by its id.
-
-    Raises:
-        DemonstrationError: It is not on this machine; the message says how to fetch it.
-    """
-    folder = dataset_folder(dataset_id)
-    if not folder.is_dir():
-        raise DemonstrationError(
-            f"{dataset_id}: is neither a file nor a Minari dataset on this machine (looked in {folder}); check the "
-            f"path, or fetch it with: minari download {dataset_id}"
-        )
-    return load(folder)
 
 
 def _data_folder(path: Path) -> Path | None:

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from rexd.demos.unpickler import loads_pickle
+from rexd.demos.pickles.unpickler import loads_pickle
 from rexd.errors import DemonstrationError, UnsafeFileError
 
 torch = pytest.importorskip("torch")

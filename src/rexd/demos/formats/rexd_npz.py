@@ -7,7 +7,6 @@ are not compressed, so that a file never takes much more memory than its size.
 from __future__ import annotations
 
 import json
-import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,18 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from rexd.demos.arrays import check_claims, memory_limit, read_npy
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.filecheck import check_file, read_head
+from rexd.demos.filecheck import check_file
+from rexd.demos.formats.format import Format
+from rexd.demos.hints import Hints
+from rexd.demos.source import Source
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError, RexdError
 from rexd.files import atomic_path
 
-FORMAT = "rexd.demonstrations"
-VERSION = 1
+_FORMAT = "rexd.demonstrations"
+_VERSION = 1
 
 _HEADER = "rexd"
 _FIELDS = ("observations", "actions", "next_observations", "terminated", "truncated", "next_known", "rewards")
-_FREE_BYTES = 256 * 1024**2
 
 
 def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
@@ -49,8 +51,8 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
         if parts:
             arrays[name] = _join(demos.source, name, parts)
     header = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": _FORMAT,
+        "version": _VERSION,
         "trajectories": len(demos.trajectories),
         "lengths": [len(t) for t in rows],
         "dtypes": dtypes,
@@ -67,32 +69,21 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
     return target
 
 
-def sniff(path: Path) -> bool:
+def sniff(source: Source) -> bool:
     """Whether the file is a zip archive with rexd's header in it."""
-    return f"{_HEADER}.npy" in zip_members(path)
+    return f"{_HEADER}.npy" in source.zip_members
 
 
-def zip_members(path: Path) -> list[str]:
-    """The names in a zip archive, none if the file is not one."""
-    if not path.is_file() or not read_head(path, 4).startswith(b"PK"):
-        return []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except Exception:  # zipfile raises many kinds on damaged bytes; here it only means "not ours"
-        return []
-
-
-def load(path: Path, *, episode_length: int | None = None, max_episode_steps: int | None = None) -> Demonstrations:
-    """Read what ``save_demonstrations`` wrote; the file records boundaries, so both lengths are ignored.
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read what ``save_demonstrations`` wrote.
 
     Raises:
         DemonstrationError: The file is cut short, damaged, of a later version, or claims more than it holds.
     """
+    path = source.path
     size = check_file(path)
     try:
-        arrays = _read_arrays(path, max(_FREE_BYTES, 4 * size))
-        return _build(path, arrays)
+        return _build(path, _read_arrays(path, memory_limit(size)))
     except RexdError:
         raise
     except Exception as error:  # zip, JSON and numpy headers raise many kinds on damaged bytes
@@ -100,6 +91,9 @@ def load(path: Path, *, episode_length: int | None = None, max_episode_steps: in
             f"{path}: is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); expected a file of "
             "save_demonstrations, write or download it again"
         ) from error
+
+
+FORMAT = Format("rexd npz", sniff, load, save=save_demonstrations, records_boundaries=True)
 
 
 def _join(source: str, name: str, parts: Sequence[Array]) -> Array:
@@ -118,39 +112,21 @@ def _join(source: str, name: str, parts: Sequence[Array]) -> Array:
 def _read_arrays(path: Path, limit: int) -> dict[str, Array]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        claimed = sum(item.file_size for item in members)
-        if claimed > limit:
-            raise DemonstrationError(
-                f"{path}: its members claim {claimed} bytes; expected at most {limit} from a file of this size. "
-                "Write it again with save_demonstrations, which does not compress"
-            )
-        return {item.filename.removesuffix(".npy"): _read_member(path, archive, item) for item in members}
-
-
-def _read_member(path: Path, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Array:
-    with archive.open(item) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version not in ((1, 0), (2, 0)):
-            raise DemonstrationError(f"{path}: {item.filename} has npy version {version}; expected 1.0 or 2.0")
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
-        content = stream.read()  # never more than the size that the archive claims
-    if dtype.kind not in "biuf":
-        raise DemonstrationError(f"{path}: {item.filename} has dtype {dtype}; expected numbers, nothing was unpickled")
-    if math.prod(shape) * dtype.itemsize != len(content):
-        raise DemonstrationError(
-            f"{path}: {item.filename} claims shape {shape} of {dtype}, but holds {len(content)} bytes; "
-            "write or download it again"
-        )
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+        check_claims(str(path), members, limit)
+        arrays: dict[str, Array] = {}
+        for item in members:
+            with archive.open(item) as stream:
+                # nothing of rexd's own is pickled, so nothing is unpickled either
+                arrays[item.filename.removesuffix(".npy")] = read_npy(stream, str(path), member=item.filename)
+        return arrays
 
 
 def _build(path: Path, arrays: dict[str, Array]) -> Demonstrations:
     header = json.loads(arrays[_HEADER].tobytes())
-    if header["format"] != FORMAT or header["version"] != VERSION:
+    if header["format"] != _FORMAT or header["version"] != _VERSION:
         raise DemonstrationError(
-            f"{path}: is {str(header['format'])[:60]!r} version {header['version']}; expected {FORMAT!r} version "
-            f"{VERSION}. A later version needs a later rexd"
+            f"{path}: is {str(header['format'])[:60]!r} version {header['version']}; expected {_FORMAT!r} version "
+            f"{_VERSION}. A later version needs a later rexd"
         )
     lengths = [int(n) for n in header["lengths"]]
     if any(n < 1 for n in lengths) or not 1 <= header["trajectories"] <= len(lengths):

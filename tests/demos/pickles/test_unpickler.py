@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rexd.demos.unpickler import load_pickle, loads_pickle, looks_like_pickle
+from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, looks_like_pickle
 from rexd.errors import DemonstrationError, RexdError
 
 DTYPES = ["<f2", "<f4", "<f8", ">f8", "<i1", "<i8", ">i4", "<u2", "?", "<c16", "S3", "<U4"]

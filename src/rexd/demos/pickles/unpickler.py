@@ -1,8 +1,8 @@
 """The only way that rexd reads a pickle: numpy arrays, torch tensors and builtin containers, and nothing else.
 
-There are two lines of defence and no flag that turns either off. ``pickle_scan`` reads the instructions and
+There are two lines of defence and no flag that turns either off. ``scan`` reads the instructions and
 refuses a file that names any other global before an object of it exists. Then the file is unpickled with globals
-that are our own functions (``pickle_rebuild``, ``pickle_torch``). Deques come back as lists, ``OrderedDict`` and
+that are our own functions (``rebuild``, ``torch_tensors``). Deques come back as lists, ``OrderedDict`` and
 ``defaultdict`` as dicts, tensors as arrays.
 """
 
@@ -11,44 +11,40 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import re
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from rexd.demos.filecheck import MAX_FILE_BYTES, check_file, read_head
-from rexd.demos.pickle_rebuild import Allowed, Budget, rebuild_table
-from rexd.demos.pickle_scan import refuse_global, scan_pickle
-from rexd.demos.pickle_torch import storage_classes, torch_table
+from rexd.demos.pickles.rebuild import Allowed, Budget, rebuild_table
+from rexd.demos.pickles.scan import refuse_global, scan_pickle
+from rexd.demos.pickles.torch_tensors import storage_classes, torch_table
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 
-_HEAD = 4096
+_TEXT_GLOBAL = re.compile(rb"[ci][A-Za-z_][\w.]*\r?\n[A-Za-z_][\w.]*\r?\n")
 
 
 def looks_like_pickle(path: Path) -> bool:
     """Whether a file starts as a pickle of any protocol does."""
-    return bool(first_opcodes(path))
+    return path.is_file() and starts_like_pickle(read_head(path))
 
 
-def first_opcodes(path: Path) -> list[str]:
-    """The first few instructions of a pickle, or none if the file does not start as one."""
-    head = read_head(path, _HEAD) if path.is_file() else b""
+def starts_like_pickle(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of a pickle of any protocol."""
     if not head.startswith(b"\x80") and not _starts_like_text_pickle(head):
-        return []
-    names: list[str] = []
+        return False
     try:
-        for op, _, _ in pickletools.genops(head):
-            names.append(op.name)
-            if len(names) == 8:
-                break
-    except Exception:  # the head cuts a long argument short, or this is no pickle
-        pass
-    return names
+        next(pickletools.genops(head))
+    except Exception:  # pickletools raises many kinds on what is no pickle
+        return False
+    return True
 
 
 def _starts_like_text_pickle(head: bytes) -> bool:
     # Protocols 0 and 1 have no magic number: "(lp0", "(dp0", "}q", "]q", "cmodule\nname\n", "(imodule\nname\n".
     if head[:1] in (b"c", b"i"):
-        return head.count(b"\n") >= 2 and head[1:2].isalpha() and b"," not in head.split(b"\n")[0]
+        return _TEXT_GLOBAL.match(head) is not None
     return head[:3] in (b"(lp", b"(dp", b"(ic", b"(tp") or head[:2] in (b"}q", b"]q", b"(c", b"(i", b"}.", b"].")
 
 
@@ -74,22 +70,49 @@ def load_pickle(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> Any:
 
 def loads_pickle(content: bytes, source: str) -> Any:
     """The same for bytes in memory; ``source`` names them in messages."""
-    budget = Budget(source, len(content))
-    storages = storage_classes()
+    return PickleReader(source, Budget(source, len(content))).read_all(content)
 
-    def nested(stream: io.BytesIO, allowed: Container[str], persistent: Callable[[object], Any] | None) -> Any:
-        table = {name: item for name, item in storages.items() if name in allowed}
-        return _read_one(stream, source, table, persistent)
 
-    table = rebuild_table(budget) | torch_table(budget, nested)
-    stream = io.BytesIO(content)
-    result = _read_one(stream, source, table, None)
-    if left := len(content) - stream.tell():
-        raise DemonstrationError(
-            f"{source}: {left} bytes follow the end of the pickle; expected one pickle and nothing else. "
-            "Store the recordings in one object, or in files of their own"
-        )
-    return result
+class PickleReader:
+    """Reads the pickles of one file, all from one budget of memory."""
+
+    def __init__(self, source: str, budget: Budget, persistent: Callable[[object], Any] | None = None) -> None:
+        """Prepare the allowed globals.
+
+        Args:
+            source: The file's name, for messages.
+            budget: What its objects may take.
+            persistent: Resolves references to storages outside of the pickle, as torch files have them.
+        """
+        self._source, self._persistent = source, persistent
+        storages = storage_classes()
+
+        def nested(stream: io.BytesIO, allowed: Container[str], inner: Callable[[object], Any] | None) -> Any:
+            return _read_one(stream, source, {name: item for name, item in storages.items() if name in allowed}, inner)
+
+        self._table = rebuild_table(budget) | torch_table(budget, nested)
+        if persistent is not None:
+            self._table |= storages
+
+    def read_one(self, stream: io.BytesIO) -> Any:
+        """Read one pickle, and leave the stream behind its end.
+
+        Raises:
+            UnsafeFileError: It names a global that is not allowed.
+            DemonstrationError: It is cut short, damaged, or claims more than its budget.
+        """
+        return _read_one(stream, self._source, self._table, self._persistent)
+
+    def read_all(self, content: bytes) -> Any:
+        """Read bytes that are one pickle and nothing else; the errors are those of ``read_one``."""
+        stream = io.BytesIO(content)
+        result = self.read_one(stream)
+        if left := len(content) - stream.tell():
+            raise DemonstrationError(
+                f"{self._source}: {left} bytes follow the end of the pickle; expected one pickle and nothing else. "
+                "Store the recordings in one object, or in files of their own"
+            )
+        return result
 
 
 def _read_one(

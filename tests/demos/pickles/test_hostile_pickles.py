@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rexd.demos import load_demonstrations
-from rexd.demos.unpickler import load_pickle, loads_pickle
+from rexd.demos.pickles.unpickler import load_pickle, loads_pickle
 from rexd.errors import UnsafeFileError
 
 
@@ -89,7 +89,7 @@ def test_hidden_in_an_object_array(mark: Path, protocol: int) -> None:
 def test_hidden_behind_an_honest_beginning(mark: Path, protocol: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scan refuses before the first object exists."""
     created: list[object] = []
-    monkeypatch.setattr("rexd.demos.pickle_rebuild.DtypeSpec.__init__", lambda *a: created.append(a))
+    monkeypatch.setattr("rexd.demos.pickles.rebuild.DtypeSpec.__init__", lambda *a: created.append(a))
     with pytest.raises(UnsafeFileError, match="system"):
         loads_pickle(pickle.dumps([np.zeros(3), attacks(mark)["system"]], protocol), "memory")
     assert created == []
@@ -142,7 +142,7 @@ def test_a_loaded_file_changes_nothing_for_the_next(mark: Path) -> None:
 
 def test_unpickler_refuses_even_if_the_scan_is_blind(mark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second line of defence holds by itself."""
-    monkeypatch.setattr("rexd.demos.unpickler.scan_pickle", lambda *args, **kwargs: None)
+    monkeypatch.setattr("rexd.demos.pickles.unpickler.scan_pickle", lambda *args, **kwargs: None)
     for protocol in range(6):
         for attack in attacks(mark).values():
             with pytest.raises(UnsafeFileError, match="the pickle asks for"):

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Golden
 
-from rexd.demos import load_demonstrations, red_pickle
-from rexd.demos.unpickler import load_pickle
+from rexd.demos import load_demonstrations
+from rexd.demos.formats import red_pickle
+from rexd.demos.hints import Hints
+from rexd.demos.pickles.unpickler import load_pickle
+from rexd.demos.source import Source
 from rexd.errors import DemonstrationError
 
 
@@ -32,7 +36,7 @@ def write(folder: Path, content: object, protocol: int = 4) -> Path:
 )
 def test_real_files(shared_data: Path, name: str, steps: int, columns: int, actions: int) -> None:
     file = shared_data / "red" / f"{name}-v2.pkl"
-    assert red_pickle.sniff(file)
+    assert red_pickle.sniff(Source(file))
     demos = load_demonstrations(file)
     assert [len(t) for t in demos] == [steps] * 4
     assert (demos.obs_dim, demos.act_dim, demos.returns) == (columns, actions, None)
@@ -114,7 +118,7 @@ def test_real_file_cut_short(shared_data: Path, tmp_path: Path) -> None:
 
 
 def test_other_pickles_are_described(tmp_path: Path) -> None:
-    assert not red_pickle.sniff(write(tmp_path, [1, 2]))
+    assert not red_pickle.sniff(Source(write(tmp_path, [1, 2])))
     with pytest.raises(
         DemonstrationError, match=r"demos\.pkl: is a pickled list; expected one of.*save_demonstrations"
     ):
@@ -124,3 +128,9 @@ def test_other_pickles_are_described(tmp_path: Path) -> None:
 def test_lists_of_transitions_are_read_safely_but_not_understood(shared_data: Path) -> None:
     with pytest.raises(DemonstrationError, match="is a pickled list"):
         load_demonstrations(shared_data / "rl_algorithms" / "lunarlander_discrete_demo.pkl")
+
+
+def golden(folder: Path) -> list[Golden]:
+    rows = np.random.default_rng(0).normal(size=(6, 2))
+    content = {"observations": rows, "actions": np.ones((6, 1, 3), np.float32)}
+    return [Golden(write(folder, content), trajectories=2, hints=Hints(episode_length=3))]

@@ -1,0 +1,144 @@
+"""numpy's own files, ``.npy`` and ``.npz``, read without trusting what they claim and without numpy's unpickling."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rexd.demos.filecheck import read_head
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError, RexdError
+
+FREE_BYTES = 256 * 1024**2
+"""What any file may claim in memory, however small it is."""
+
+MAGIC = b"\x93NUMPY"
+
+_EXPANSION = 4  # how far an honest npz is compressed: rarely more, as recorded numbers are noisy
+
+Unpickle = Callable[[bytes, str], Any]
+"""``unpickle(content, source)``: what a member of objects holds, read by the allow-list unpickler."""
+
+
+def memory_limit(file_bytes: int, expansion: int = _EXPANSION) -> int:
+    """Bytes that the content of a file of this size may take."""
+    return max(FREE_BYTES, expansion * file_bytes)
+
+
+def zip_members(path: Path) -> tuple[zipfile.ZipInfo, ...]:
+    """What a zip archive lists, nothing if the file is not one."""
+    if not path.is_file() or not read_head(path, 4).startswith(b"PK"):
+        return ()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(archive.infolist())
+    except Exception:  # zipfile raises many kinds on damaged bytes; here it only means "not ours"
+        return ()
+
+
+def check_claims(source: str, members: Iterable[zipfile.ZipInfo], limit: int) -> None:
+    """Refuse an archive that would unpack to far more than its size.
+
+    Raises:
+        DemonstrationError: It claims more than ``limit`` bytes.
+    """
+    claimed = sum(item.file_size for item in members)
+    if claimed > limit:
+        raise DemonstrationError(
+            f"{source}: its members claim {claimed} bytes; expected at most {limit} from a file of this size. "
+            "Write it again with save_demonstrations, which does not compress"
+        )
+
+
+def read_npy(stream: IO[bytes], source: str, *, member: str = "", unpickle: Unpickle | None = None) -> Array:
+    """Read one array; its content must have the size that its header claims.
+
+    Args:
+        stream: From the magic number to the end of the array.
+        source: The file's name, for messages.
+        member: The array's name within the file.
+        unpickle: Reads arrays of objects, which are pickles; without it they are refused.
+
+    Raises:
+        UnsafeFileError: Its objects are a pickle that would execute code.
+        DemonstrationError: It is not an array of numbers, text or allowed objects, or is not of the claimed size.
+    """
+    label = f"{source}: {member}" if member else f"{source}: the file"
+    shape, fortran, dtype = _read_header(stream, label)
+    if dtype.kind == "O" and unpickle is not None:
+        return _objects(unpickle(stream.read(), f"{source} ({member})" if member else source), shape, label)
+    if dtype.kind not in ("biuf" if unpickle is None else "biufSU"):
+        raise DemonstrationError(f"{label} has dtype {dtype}; expected numbers, nothing was unpickled")
+    content = stream.read()  # never more than the size that an archive claims
+    if math.prod(shape) * dtype.itemsize != len(content):
+        raise DemonstrationError(
+            f"{label} claims shape {shape} of {dtype}, but holds {len(content)} bytes; write or download it again"
+        )
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _read_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise DemonstrationError(f"{label} has npy version {version}; expected 1.0 or 2.0")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(stream)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+
+
+def _objects(content: Any, shape: tuple[int, ...], label: str) -> Array:
+    found = content.shape if isinstance(content, np.ndarray) else type(content).__name__
+    if not isinstance(content, np.ndarray) or found != shape:
+        raise DemonstrationError(f"{label} claims shape {shape} of objects, but holds {found}; write it again")
+    return np.asarray(content)
+
+
+class Npz(Mapping[str, Array]):
+    """The arrays of an npz, each read when it is first asked for; arrays of objects through the allow-list."""
+
+    def __init__(self, path: Path, members: tuple[zipfile.ZipInfo, ...], unpickle: Unpickle) -> None:
+        """Take what the archive lists; nothing is read yet."""
+        self._path, self._unpickle = path, unpickle
+        self._members = {item.filename.removesuffix(".npy"): item for item in members if _is_array(item)}
+        self._read: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        """Read one array.
+
+        Raises:
+            UnsafeFileError: It holds a pickle that would execute code.
+            DemonstrationError: It is damaged, or the file claims more than it can hold.
+        """
+        if name not in self._read:
+            self._read[name] = self._load(self._members[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the file's order."""
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        """Number of arrays."""
+        return len(self._members)
+
+    def _load(self, item: zipfile.ZipInfo) -> Array:
+        limit = memory_limit(self._path.stat().st_size)
+        check_claims(str(self._path), self._members.values(), limit)
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(item) as stream:
+                return read_npy(stream, str(self._path), member=item.filename, unpickle=self._unpickle)
+        except RexdError:
+            raise
+        except Exception as error:  # zip and numpy headers raise many kinds on damaged bytes
+            raise DemonstrationError(
+                f"{self._path}: {item.filename} is cut short or damaged ({type(error).__name__}: "
+                f"{str(error)[:200]}); write or download it again"
+            ) from error
+
+
+def _is_array(item: zipfile.ZipInfo) -> bool:
+    return item.filename.endswith(".npy") and "/" not in item.filename

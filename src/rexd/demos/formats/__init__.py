@@ -1,0 +1,19 @@
+"""The file formats, one module each.
+
+A new format is a module with ``sniff``, ``load`` and ``FORMAT``, a line in ``FORMATS``, and a test module
+``tests/demos/formats/test_<module>.py`` with a ``golden`` (see ``golden.py`` there).
+"""
+
+from __future__ import annotations
+
+from rexd.demos.formats import minari, red_pickle, rexd_npz
+from rexd.demos.formats.format import Format
+
+FORMATS: tuple[Format, ...] = (
+    rexd_npz.FORMAT,
+    minari.FORMAT,
+    red_pickle.FORMAT,
+)
+"""In the order in which they are tried: what asks for more comes before what asks for less."""
+
+__all__ = ["FORMATS", "Format"]

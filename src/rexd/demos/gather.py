@@ -1,0 +1,159 @@
+"""One array from many small parts: rows that a file keeps as objects, or trajectories that it keeps apart.
+
+A pickle may refer to one array a million times in a few bytes each, and the same for lists. So what is gathered is
+bounded by what the parts take themselves, before anything is allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.arrays import memory_limit
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError
+
+_NUMBERS = (int, float, np.number, np.bool_)
+_SHARING = 16  # honest recordings share a row with the row before it, or one constant among many
+_DEPTH = 4  # of lists within lists: rows, columns, and no more than the axes of an image
+
+
+def stack(source: str, name: str, rows: Sequence[Any]) -> Array:
+    """Rows as one array: numbers, arrays of equal shape, or lists of equal length.
+
+    Args:
+        source: The file's name, for messages.
+        name: What the rows are, in the plural, for messages.
+        rows: (N) of them.
+
+    Returns:
+        (N, ...) of numbers.
+
+    Raises:
+        DemonstrationError: The rows are of different shapes or no numbers, or claim far more than they take.
+    """
+    return _stack(source, name, rows, _DEPTH)
+
+
+def join(source: str, name: str, parts: Sequence[Any]) -> Array:
+    """Arrays or lists of rows, one for each trajectory, end to end.
+
+    Args:
+        source: The file's name, for messages.
+        name: What the rows are, in the plural, for messages.
+        parts: One (T, ...) for each trajectory.
+
+    Returns:
+        (N, ...) of all rows.
+
+    Raises:
+        DemonstrationError: The trajectories differ in more than their length, or are no numbers.
+    """
+    arrays: list[Array] = []
+    for number, part in enumerate(parts):
+        array = as_array(f"{source}: trajectory {number}", name, part)
+        if array.ndim == 0 or (arrays and array.shape[1:] != arrays[0].shape[1:]):
+            expected = f"(steps, {', '.join(map(str, arrays[0].shape[1:]))}) as before" if arrays else "one for a step"
+            raise DemonstrationError(
+                f"{source}: trajectory {number}: {name} have shape {array.shape}; expected {expected}. Drop that "
+                "trajectory, or record all with the same environment"
+            )
+        arrays.append(array)
+    if not arrays:
+        raise DemonstrationError(f"{source}: has no trajectories; expected at least one, record it again")
+    _check_sharing(source, name, arrays, (array.nbytes for array in arrays))
+    return np.concatenate(arrays)
+
+
+def as_array(source: str, name: str, value: Any) -> Array:
+    """A value as one array of numbers; lists and arrays of objects are stacked.
+
+    Raises:
+        DemonstrationError: It is something else, or its rows differ.
+    """
+    if isinstance(value, list | tuple):
+        return stack(source, name, value)
+    if not isinstance(value, np.ndarray):
+        raise _no_array(source, name, value)
+    if not value.dtype.hasobject:
+        return np.asarray(value)
+    try:
+        return stack(source, name, value.tolist() if value.ndim else [value.item()])
+    except DemonstrationError as error:
+        raise DemonstrationError(
+            f"{source}: {name} are an object array of shape {value.shape}, as rows of different lengths make; "
+            f"expected numbers. Store each column as floating point ({error})"
+        ) from error
+
+
+def names(keys: Iterable[Any]) -> str:
+    """The first keys of a dict, for messages."""
+    return ", ".join(repr(key)[:40] for key in list(keys)[:10]) or "nothing"
+
+
+def _stack(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
+    kinds = set(map(type, rows))
+    if any(issubclass(kind, np.ndarray) for kind in kinds):
+        return _stack_arrays(source, name, rows, depth)
+    if kinds and kinds <= {list, tuple}:
+        return _stack_lists(source, name, rows, depth)
+    for number, row in enumerate(rows) if not all(issubclass(kind, _NUMBERS) for kind in kinds) else ():
+        if not isinstance(row, _NUMBERS):
+            raise _no_array(f"{source}: row {number}", name, row)
+    array = np.array(rows)
+    if array.dtype.kind not in "biuf" or not len(rows):
+        what = f"of dtype {array.dtype}" if len(rows) else "none"
+        raise DemonstrationError(f"{source}: {name} are {what}; expected numbers")
+    return array
+
+
+def _stack_arrays(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
+    if not all(isinstance(row, np.ndarray) for row in rows):
+        rows = [np.asarray(as_array(source, name, [row]))[0] for row in rows]
+    _check_equal(source, name, "shape", [row.shape for row in rows])
+    if any(dtype.hasobject for dtype in {row.dtype for row in rows}):
+        return _stack(source, name, [row.tolist() for row in rows], depth - 1)
+    _check_sharing(source, name, rows, (row.nbytes for row in rows))
+    array = np.array(rows)
+    if array.dtype.kind not in "biuf":
+        raise DemonstrationError(f"{source}: {name} are of dtype {array.dtype}; expected numbers")
+    return array
+
+
+def _stack_lists(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
+    if depth == 0:
+        raise DemonstrationError(f"{source}: {name} are lists within lists within lists; expected rows of numbers")
+    _check_equal(source, name, "length", [len(row) for row in rows])
+    _check_sharing(source, name, rows, (8 * len(row) for row in rows))
+    flat = _stack(source, name, list(chain.from_iterable(rows)), depth - 1)
+    return flat.reshape(len(rows), len(rows[0]), *flat.shape[1:])
+
+
+def _check_equal(source: str, name: str, what: str, found: list[Any]) -> None:
+    if len(set(found)) > 1:
+        row = next(number for number, value in enumerate(found) if value != found[0])
+        raise DemonstrationError(
+            f"{source}: {name} have {what} {found[row]} in row {row} and {found[0]} in row 0; expected the same in "
+            "every row. Drop the rows that differ, or record again"
+        )
+
+
+def _check_sharing(source: str, name: str, parts: Sequence[Any], sizes: Iterable[int]) -> None:
+    sizes = list(sizes)
+    own = sum(dict(zip(map(id, parts), sizes, strict=True)).values())
+    if sum(sizes) > memory_limit(own, _SHARING):
+        raise DemonstrationError(
+            f"{source}: {name} repeat {own} bytes up to {sum(sizes)}; the file is damaged or made to exhaust memory"
+        )
+
+
+def _no_array(source: str, name: str, value: Any) -> DemonstrationError:
+    if isinstance(value, dict):
+        return DemonstrationError(
+            f"{source}: {name} are a dict of {names(value)}; expected one array of shape (steps, columns). "
+            "Join the parts into columns (gymnasium.wrappers.FlattenObservation) and record again"
+        )
+    return DemonstrationError(f"{source}: {name} are a {type(value).__name__}; expected one array of numbers")
