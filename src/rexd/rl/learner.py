@@ -49,5 +49,8 @@ class Learner(Protocol):
         ...
 
     def save_zip(self, path: Path) -> None:
-        """Write the zip that users of the library expect, loadable by its own ``load``, for raw observations."""
+        """Write the zip that users of the library expect, loadable by its own ``load``, for raw observations.
+
+        With ``absorbing``, it takes them with one more column at the end, the mark of absorbing states: append 0.
+        """
         ...
