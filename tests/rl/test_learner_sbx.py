@@ -77,7 +77,7 @@ def test_noise_has_the_actor_s_spread(learner):
     np.testing.assert_allclose(np.arctanh(squashed.clip(-0.999999, 0.999999)).std(axis=0), expected, rtol=0.1)
 
 
-def test_a_policy_does_not_change_when_learning_goes_on():
+def test_neither_policy_nor_state_changes_when_the_learner_does():
     learner = build()
     learner.learn(12, None)
     policy = learner.policy()
@@ -87,8 +87,11 @@ def test_a_policy_does_not_change_when_learning_goes_on():
     learner.learn(12, None)
     np.testing.assert_array_equal(policy.predict(raw_observations())[0], before)
     assert not np.array_equal(learner.policy().predict(raw_observations())[0], before)
-    networks = [name for name in state if name.startswith("jax")]
-    assert all(np.array_equal(kept[name], state[name]) for name in networks)
+    assert equal(kept, state)
+    other = build(replace(CONFIG, seed=6))
+    other.learn(24, None)
+    learner.load_state(other.state())
+    assert equal(kept, state)
 
 
 class TestState:

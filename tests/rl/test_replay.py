@@ -154,6 +154,19 @@ class TestBuffer:
     def test_only_what_is_filled_is_saved(self):
         assert save_buffer(fill(buffer(100), 5))["buffer.observations"].shape == (5, 1, 3)
 
+    @pytest.mark.parametrize(
+        "change",
+        [lambda b: fill(b, 6, seed=1), lambda b: load_buffer(b, save_buffer(fill(buffer(), 7, seed=1)))],
+        ids=["starts over", "is loaded"],
+    )
+    def test_what_is_saved_keeps_its_values(self, change):
+        changing = fill(buffer(), 5)
+        saved = save_buffer(changing)
+        before = {name: array.copy() for name, array in saved.items()}
+        change(changing)
+        assert not np.array_equal(changing.observations[:5], before["buffer.observations"])
+        assert all(np.array_equal(saved[name], before[name]) for name in before)
+
     def test_an_array_is_missing(self):
         saved = save_buffer(fill(buffer(), 5))
         del saved["buffer.rewards"]

@@ -37,7 +37,10 @@ class Learner(Protocol):
         ...
 
     def state(self) -> State:
-        """Everything that training needs to go on, as arrays; nothing in it needs unpickling."""
+        """Everything that training needs to go on, as arrays; nothing in it needs unpickling.
+
+        The arrays keep their values, whatever the learner does next.
+        """
         ...
 
     def load_state(self, state: State) -> None:

@@ -100,6 +100,7 @@ class SbxLearner:
 
     def state(self) -> State:
         """Networks, optimisers, random keys and the replay buffer."""
+        # no copies: JAX never writes into an array that NumPy looks at, even if an update is given it to reuse
         leaves = {f"jax{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in self._leaves()}
         return {
             **leaves,

@@ -111,9 +111,9 @@ def draw_batches(
 
 
 def save_buffer(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
-    """The filled part of a Stable-Baselines3 replay buffer, as arrays."""
+    """The filled part of a Stable-Baselines3 replay buffer, as arrays of their own: the buffer's are written over."""
     rows = buffer.size()
-    saved = {f"buffer.{name}": getattr(buffer, name)[:rows] for name in BUFFER_ARRAYS}
+    saved = {f"buffer.{name}": getattr(buffer, name)[:rows].copy() for name in BUFFER_ARRAYS}
     return {**saved, "buffer.position": np.array([buffer.pos, buffer.full], np.int64)}
 
 
