@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from rexd.errors import RunError
+from rexd.rl.config import TrainConfig
 from rexd.rl.policy import Policy
 
 State = dict[str, NDArray[Any]]
@@ -57,3 +59,30 @@ class Learner(Protocol):
         With ``absorbing``, it takes them with one more column at the end, the mark of absorbing states: append 0.
         """
         ...
+
+
+def sac_settings(config: TrainConfig) -> dict[str, Any]:
+    """The arguments that SAC takes by the same names in both libraries."""
+    return {
+        "seed": config.seed,
+        "learning_rate": config.learning_rate,
+        "gamma": config.discount,
+        "batch_size": config.batch_size,
+        "buffer_size": config.steps + config.updates_every,  # keeps everything; never full, as runs can be prolonged
+        "learning_starts": config.learning_starts,
+        "train_freq": (config.updates_every, "step"),
+        "gradient_steps": config.updates_every,
+        "ent_coef": f"auto_{config.entropy_coefficient}",
+    }
+
+
+def take(state: State, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """One array of a learner's state.
+
+    Raises:
+        RunError: It is missing, or has another shape.
+    """
+    if name not in state or state[name].shape != shape:
+        found = state[name].shape if name in state else "nothing"
+        raise RunError(f"checkpoint: {name} is {found}; expected {shape}")
+    return state[name]

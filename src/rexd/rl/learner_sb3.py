@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from rexd.errors import RunError
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
-from rexd.rl.learner import State
+from rexd.rl.learner import State, sac_settings, take
 from rexd.rl.policy import Policy, PolicySpec
 from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
 from rexd.rl.sac_torch import DemonstrationSAC, LayerNormPolicy
@@ -138,17 +138,9 @@ class Sb3SacLearner(Sb3Learner):
         model = DemonstrationSAC(
             LayerNormPolicy,
             env,
-            seed=config.seed,
-            learning_rate=config.learning_rate,
-            gamma=config.discount,
-            batch_size=config.batch_size,
-            buffer_size=config.steps + config.updates_every,  # keeps everything: forgetting begins past the end
-            learning_starts=config.learning_starts,
-            train_freq=(config.updates_every, "step"),
-            gradient_steps=config.updates_every,
-            ent_coef=f"auto_{config.entropy_coefficient}",
             policy_kwargs={"net_arch": list(HIDDEN)},
             device="cpu",
+            **sac_settings(config),
         )
         if replay is not None:
             model.learn_from(replay, share=config.demonstration_share, cloning_weight=config.cloning_weight)
@@ -339,10 +331,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _take(state: State, name: str, like: Tensor) -> Tensor:
-    if name not in state or state[name].shape != tuple(like.shape):
-        found = state[name].shape if name in state else "nothing"
-        raise RunError(f"checkpoint: {name} is {found}; expected {tuple(like.shape)}")
-    return torch.from_numpy(np.array(state[name]))
+    return torch.from_numpy(np.array(take(state, name, tuple(like.shape))))
 
 
 def _bounds(values: NDArray[Any]) -> tuple[float, ...]:

@@ -16,10 +16,9 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv
 
-from rexd.errors import RunError
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
-from rexd.rl.learner import State
+from rexd.rl.learner import State, sac_settings, take
 from rexd.rl.policy import Policy, PolicySpec
 from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
 from rexd.rl.sac_jax import DemonstrationSAC
@@ -45,16 +44,8 @@ class SbxLearner:
         self.model = DemonstrationSAC(
             "MlpPolicy",
             env,
-            seed=config.seed,
-            learning_rate=config.learning_rate,
-            gamma=config.discount,
-            batch_size=config.batch_size,
-            buffer_size=config.steps + config.updates_every,  # keeps everything; never full, as runs can be prolonged
-            learning_starts=config.learning_starts,
-            train_freq=(config.updates_every, "step"),
-            gradient_steps=config.updates_every,
-            ent_coef=f"auto_{config.entropy_coefficient}",
             policy_kwargs={"layer_norm": True},
+            **sac_settings(config),
         )
         # otherwise every call of learn leaves an empty folder in the system's temporary one
         self.model.set_logger(Logger(folder=None, output_formats=[]))
@@ -112,10 +103,10 @@ class SbxLearner:
     def load_state(self, state: State) -> None:
         """Fill the skeleton that the constructor built."""
         leaves = [
-            jnp.asarray(_take(state, f"jax{jax.tree_util.keystr(path)}", np.shape(leaf)))
+            jnp.asarray(take(state, f"jax{jax.tree_util.keystr(path)}", np.shape(leaf)))
             for path, leaf in self._leaves()
         ]
-        steps, updates = (int(_take(state, name, ())) for name in ("steps", "updates"))
+        steps, updates = (int(take(state, name, ())) for name in ("steps", "updates"))
         load_buffer(self.model.replay_buffer, state)
         tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
         policy = self.model.policy
@@ -171,13 +162,6 @@ class SbxLearner:
             return leaf - jnp.einsum("d,...dh->...h", mean, scaled)
 
         return jax.tree_util.tree_map_with_path(fold, params)
-
-
-def _take(state: State, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    if name not in state or state[name].shape != shape:
-        found = state[name].shape if name in state else "nothing"
-        raise RunError(f"checkpoint: {name} is {found}; expected {shape}")
-    return state[name]
 
 
 def _at(tree: Any, names: list[str]) -> Any:
