@@ -36,6 +36,15 @@ def test_messages_stand_above_the_bar(monkeypatch):
     assert any("clipped 3 of 9 action entries [0, 1]" in line for line in shown_on_a_terminal(monkeypatch, watch))
 
 
+def test_episodes_are_counted_in_whatever_order_they_end(monkeypatch):
+    def watch(progress):
+        ended = progress.episodes(5)
+        for number in (3, 0):
+            ended(number, None)
+
+    assert any("playing" in line and "2/5" in line for line in shown_on_a_terminal(monkeypatch, watch))
+
+
 def test_no_bar_where_stderr_is_a_file(capfd):
     with Progress(learned=False) as progress:
         progress.step(500, 2000, 3.0)

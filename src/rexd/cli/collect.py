@@ -69,19 +69,13 @@ class Command:
         space, env_id = probe.action_space, environment_name(probe)
         probe.close()
         with Progress() as progress:
-            ended = [0]
-
-            def on_episode(episode: int, trajectory: object) -> None:
-                ended[0] += 1
-                progress.episodes(ended[0], self.episodes)
-
             played = rollout(
                 lambda: opt.open_environment(env, env_kwargs),
                 opened.policy,
                 self.episodes,
                 seed=self.seed,
                 deterministic=not self.stochastic,
-                on_episode=on_episode,
+                on_episode=progress.episodes(self.episodes),
             )
         kind = "sampled" if self.stochastic else "deterministic"
         arguments = f" with {env_kwargs}" if env_kwargs else ""

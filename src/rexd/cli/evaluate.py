@@ -55,19 +55,13 @@ class Command:
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
         check_counts(self.episodes, self.seed)
         with Progress() as progress:
-            ended = [0]
-
-            def on_episode(number: int, trajectory: object) -> None:
-                ended[0] += 1
-                progress.episodes(ended[0], self.episodes)
-
             result = evaluate(
                 lambda: opt.open_environment(env, env_kwargs),
                 opened.policy,
                 opened.reward,
                 episodes=self.episodes,
                 seed=self.seed,
-                on_episode=on_episode,
+                on_episode=progress.episodes(self.episodes),
             )
         failed = None
         if self.video is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 from rich import progress as bars
@@ -62,9 +63,10 @@ class Progress:
         extra = "" if learned_return is None else f"{self._return} {number(learned_return)}"
         self._show("training", "steps", steps, total, extra)
 
-    def episodes(self, done: int, total: int) -> None:
-        """Episodes that are played to their end."""
-        self._show("playing", "episodes", done, total)
+    def episodes(self, total: int) -> Callable[[int, object], None]:
+        """Counts episodes: call what it returns with the number and the trajectory of each one as it ends."""
+        ended = count(1)  # and not their numbers: they end in any order
+        return lambda number, trajectory: self._show("playing", "episodes", next(ended), total)
 
     def evaluated(self, record: dict[str, Any]) -> None:
         """One line above the bar."""
