@@ -11,16 +11,25 @@ from typing import TYPE_CHECKING, Any
 from rexd.errors import import_extra
 
 if TYPE_CHECKING:
+    from rexd.rl.reward_model_callback import RewardModelCallback
     from rexd.rl.wrappers.absorbing import AbsorbingStates, add_absorbing
     from rexd.rl.wrappers.single import RewardWrapper
     from rexd.rl.wrappers.vec_env import RewardVecEnv
     from rexd.rl.wrappers.vector import RewardVectorWrapper
 
-__all__ = ["AbsorbingStates", "RewardVecEnv", "RewardVectorWrapper", "RewardWrapper", "add_absorbing"]
+__all__ = [
+    "AbsorbingStates",
+    "RewardModelCallback",
+    "RewardVecEnv",
+    "RewardVectorWrapper",
+    "RewardWrapper",
+    "add_absorbing",
+]
 
 # Where each name lives, and the package that it needs.
 _HOME = {
     "AbsorbingStates": ("rexd.rl.wrappers.absorbing", "gymnasium"),
+    "RewardModelCallback": ("rexd.rl.reward_model_callback", "stable_baselines3"),
     "RewardVecEnv": ("rexd.rl.wrappers.vec_env", "stable_baselines3"),
     "RewardVectorWrapper": ("rexd.rl.wrappers.vector", "gymnasium"),
     "RewardWrapper": ("rexd.rl.wrappers.single", "gymnasium"),
