@@ -6,7 +6,7 @@ bounded by what the parts take themselves, before anything is allocated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -52,9 +52,12 @@ def join(source: str, name: str, parts: Sequence[Any]) -> Array:
     Raises:
         DemonstrationError: The trajectories differ in more than their length, or are no numbers.
     """
+    own: dict[int, Array] = {}  # a part that is repeated is stacked once
     arrays: list[Array] = []
     for number, part in enumerate(parts):
-        array = as_array(f"{source}: trajectory {number}", name, part)
+        if id(part) not in own:
+            own[id(part)] = as_array(f"{source}: trajectory {number}", name, part)
+        array = own[id(part)]
         if array.ndim == 0 or (arrays and array.shape[1:] != arrays[0].shape[1:]):
             expected = f"(steps, {', '.join(map(str, arrays[0].shape[1:]))}) as before" if arrays else "one for a step"
             raise DemonstrationError(
@@ -64,7 +67,7 @@ def join(source: str, name: str, parts: Sequence[Any]) -> Array:
         arrays.append(array)
     if not arrays:
         raise DemonstrationError(f"{source}: has no trajectories; expected at least one, record it again")
-    _check_sharing(source, name, arrays, (array.nbytes for array in arrays))
+    _check_claim(source, name, sum(a.nbytes for a in own.values()), sum(a.nbytes for a in arrays))
     return np.concatenate(arrays)
 
 
@@ -95,58 +98,73 @@ def names(keys: Iterable[Any]) -> str:
 
 
 def _stack(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
-    kinds = set(map(type, rows))
+    kinds = set(map(type, rows))  # of a million rows: all that follows is for each kind, not for each row
     if any(issubclass(kind, np.ndarray) for kind in kinds):
+        if not all(issubclass(kind, np.ndarray) for kind in kinds):
+            rows = [row if isinstance(row, np.ndarray) else as_array(source, name, [row])[0] for row in rows]
         return _stack_arrays(source, name, rows, depth)
     if kinds and kinds <= {list, tuple}:
         return _stack_lists(source, name, rows, depth)
     for number, row in enumerate(rows) if not all(issubclass(kind, _NUMBERS) for kind in kinds) else ():
         if not isinstance(row, _NUMBERS):
             raise _no_array(f"{source}: row {number}", name, row)
-    array = np.array(rows)
-    if array.dtype.kind not in "biuf" or not len(rows):
-        what = f"of dtype {array.dtype}" if len(rows) else "none"
-        raise DemonstrationError(f"{source}: {name} are {what}; expected numbers")
-    return array
+    return _numbers(source, name, np.array(rows) if len(rows) else np.empty(0, object))
 
 
 def _stack_arrays(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
-    if not all(isinstance(row, np.ndarray) for row in rows):
-        rows = [np.asarray(as_array(source, name, [row]))[0] for row in rows]
-    _check_equal(source, name, "shape", [row.shape for row in rows])
-    if any(dtype.hasobject for dtype in {row.dtype for row in rows}):
+    _check_equal(source, name, "shape", {row.shape for row in rows}, rows, lambda row: row.shape)
+    dtypes = {row.dtype for row in rows}
+    if any(dtype.hasobject for dtype in dtypes):
         return _stack(source, name, [row.tolist() for row in rows], depth - 1)
-    _check_sharing(source, name, rows, (row.nbytes for row in rows))
-    array = np.array(rows)
-    if array.dtype.kind not in "biuf":
-        raise DemonstrationError(f"{source}: {name} are of dtype {array.dtype}; expected numbers")
-    return array
+    _check_sharing(source, name, rows, rows[0].size * max(dtype.itemsize for dtype in dtypes))
+    return _numbers(source, name, _join_bytes(rows, dtypes.pop()) if len(dtypes) == 1 else np.array(rows))
+
+
+def _join_bytes(rows: Sequence[Any], dtype: np.dtype[Any]) -> Array:
+    """The same as ``numpy.array(rows)``, in half the time for a million short rows."""
+    try:
+        return np.frombuffer(b"".join(rows), dtype).reshape(len(rows), *rows[0].shape)
+    except (TypeError, ValueError):  # a row is not contiguous, or has no columns
+        return np.array(rows)
 
 
 def _stack_lists(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
     if depth == 0:
         raise DemonstrationError(f"{source}: {name} are lists within lists within lists; expected rows of numbers")
-    _check_equal(source, name, "length", [len(row) for row in rows])
-    _check_sharing(source, name, rows, (8 * len(row) for row in rows))
+    _check_equal(source, name, "length", set(map(len, rows)), rows, len)
+    _check_sharing(source, name, rows, 8 * len(rows[0]))
     flat = _stack(source, name, list(chain.from_iterable(rows)), depth - 1)
     return flat.reshape(len(rows), len(rows[0]), *flat.shape[1:])
 
 
-def _check_equal(source: str, name: str, what: str, found: list[Any]) -> None:
-    if len(set(found)) > 1:
-        row = next(number for number, value in enumerate(found) if value != found[0])
+def _numbers(source: str, name: str, array: Array) -> Array:
+    if array.dtype.kind not in "biuf":
+        found = f"of dtype {array.dtype}" if len(array) else "missing"
+        raise DemonstrationError(f"{source}: {name} are {found}; expected numbers")
+    return array
+
+
+def _check_equal(
+    source: str, name: str, what: str, found: set[Any], rows: Sequence[Any], of: Callable[[Any], Any]
+) -> None:
+    if len(found) > 1:
+        number, row = next((number, row) for number, row in enumerate(rows) if of(row) != of(rows[0]))
         raise DemonstrationError(
-            f"{source}: {name} have {what} {found[row]} in row {row} and {found[0]} in row 0; expected the same in "
+            f"{source}: {name} have {what} {of(row)} in row {number} and {of(rows[0])} in row 0; expected the same in "
             "every row. Drop the rows that differ, or record again"
         )
 
 
-def _check_sharing(source: str, name: str, parts: Sequence[Any], sizes: Iterable[int]) -> None:
-    sizes = list(sizes)
-    own = sum(dict(zip(map(id, parts), sizes, strict=True)).values())
-    if sum(sizes) > memory_limit(own, _SHARING):
+def _check_sharing(source: str, name: str, rows: Sequence[Any], size: int) -> None:
+    claimed = size * len(rows)
+    if claimed > memory_limit(0):  # counting the rows takes as long as reading them
+        _check_claim(source, name, size * len(set(map(id, rows))), claimed)
+
+
+def _check_claim(source: str, name: str, own: int, claimed: int) -> None:
+    if claimed > memory_limit(own, _SHARING):
         raise DemonstrationError(
-            f"{source}: {name} repeat {own} bytes up to {sum(sizes)}; the file is damaged or made to exhaust memory"
+            f"{source}: {name} repeat {own} bytes up to {claimed}; the file is damaged or made to exhaust memory"
         )
 
 

@@ -6,12 +6,14 @@ A new format is a module with ``sniff``, ``load`` and ``FORMAT``, a line in ``FO
 
 from __future__ import annotations
 
-from rexd.demos.formats import minari, red_pickle, rexd_npz
+from rexd.demos.formats import minari, red_pickle, rexd_npz, trajectory_dicts, transition_dicts
 from rexd.demos.formats.format import Format
 
 FORMATS: tuple[Format, ...] = (
     rexd_npz.FORMAT,
     minari.FORMAT,
+    transition_dicts.FORMAT,
+    trajectory_dicts.FORMAT,
     red_pickle.FORMAT,
 )
 """In the order in which they are tried: what asks for more comes before what asks for less."""

@@ -1,0 +1,42 @@
+"""One object in every file that can hold it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def pickled(folder: Path, content: Any) -> Path:
+    file = folder / "demos.pkl"
+    file.write_bytes(pickle.dumps(content))
+    return file
+
+
+def _torch(folder: Path, content: Any, new: bool) -> Path:
+    import torch
+
+    file = folder / f"demos-{'zip' if new else 'legacy'}.pt"
+    torch.save(content, file, _use_new_zipfile_serialization=new)
+    return file
+
+
+def npy(folder: Path, content: Any) -> Path:
+    file = folder / "demos.npy"
+    if isinstance(content, list):
+        array = np.empty(len(content), object)
+        array[:] = content
+        content = array
+    np.save(file, content, allow_pickle=True)
+    return file
+
+
+CONTAINERS: dict[str, Callable[[Path, Any], Path]] = {
+    "pickle": pickled,
+    "torch": lambda folder, content: _torch(folder, content, True),
+    "legacy torch": lambda folder, content: _torch(folder, content, False),
+    "npy": npy,
+}
