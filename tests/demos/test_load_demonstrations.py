@@ -104,7 +104,6 @@ def test_unknown_environment_is_a_task_error(file: Path) -> None:
         "gail_ppo_tf/observations.csv",
         "imitation/cartpole_0_final.npz",
         "opolo/expert_data_no_img_Hopper_scores_3500_episodes_4.npz",
-        "rl_algorithms/reacher_demo.pkl",
         "README.md",
     ],
 )

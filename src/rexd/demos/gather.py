@@ -11,8 +11,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rexd.demos.arrays import memory_limit
+from rexd.demos.keys import items
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 
@@ -71,6 +73,22 @@ def join(source: str, name: str, parts: Sequence[Any]) -> Array:
     return np.concatenate(arrays)
 
 
+def flatten(source: str, trajectories: Iterable[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Lists or arrays of rows, one for each trajectory, as one list, and the row at which each of them begins.
+
+    Empty ones are left out.
+
+    Raises:
+        DemonstrationError: The same lists are repeated more often than in any recording.
+    """
+    own: dict[int, Sequence[Any]] = {}
+    parts = [own.setdefault(id(part), own.get(id(part)) or items(part)) for part in trajectories]
+    parts = [part for part in parts if len(part)]
+    _check_claim(source, "rows", 8 * sum(map(len, own.values())), 8 * sum(map(len, parts)))
+    starts = np.cumsum([0, *map(len, parts[:-1])], dtype=np.intp)
+    return list(chain.from_iterable(parts)), starts
+
+
 def as_array(source: str, name: str, value: Any) -> Array:
     """A value as one array of numbers; lists and arrays of objects are stacked.
 
@@ -114,9 +132,9 @@ def _stack(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
 def _stack_arrays(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
     _check_equal(source, name, "shape", {row.shape for row in rows}, rows, lambda row: row.shape)
     dtypes = {row.dtype for row in rows}
+    _check_sharing(source, name, rows, rows[0].size * max(dtype.itemsize for dtype in dtypes))
     if any(dtype.hasobject for dtype in dtypes):
         return _stack(source, name, [row.tolist() for row in rows], depth - 1)
-    _check_sharing(source, name, rows, rows[0].size * max(dtype.itemsize for dtype in dtypes))
     return _numbers(source, name, _join_bytes(rows, dtypes.pop()) if len(dtypes) == 1 else np.array(rows))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,16 +41,14 @@ def has_needed(content: Any) -> bool:
     return isinstance(content, Mapping) and find_keys(content).keys() >= set(NEEDED)
 
 
-def dimensions(value: Any) -> int | None:
-    """Axes of an array or of nested lists of numbers, 0 for a number, None for anything else."""
+def dimensions(value: Any, *, most: int = 4) -> int | None:
+    """Axes of an array or of nested lists of numbers, 0 for a number, None for anything else or more than ``most``."""
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        return value.ndim
+        return value.ndim if value.ndim <= most else None
     if isinstance(value, int | float | np.number | np.bool_):
         return 0
-    if isinstance(value, np.ndarray) and value.ndim:
-        value = value.tolist()
-    if isinstance(value, list | tuple) and value:
-        inner = dimensions(value[0])
+    if most and (inside := items(value)):
+        inner = dimensions(inside[0], most=most - 1)
         return None if inner is None else inner + 1
     return None
 
@@ -60,8 +58,8 @@ def is_rows(value: Any) -> bool:
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
-def items(content: Any) -> list[Any]:
-    """The members of a list, tuple or array of objects; none of anything else."""
+def items(content: Any) -> Sequence[Any]:
+    """The members of a list, tuple or array of objects; none of anything else. Lists and tuples are not copied."""
     if isinstance(content, np.ndarray):
-        return content.tolist() if content.dtype.hasobject and content.ndim else []
-    return list(content) if isinstance(content, list | tuple) else []
+        return content.tolist() if content.dtype.hasobject and content.ndim else ()
+    return content if isinstance(content, list | tuple) else ()

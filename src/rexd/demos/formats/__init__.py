@@ -6,7 +6,7 @@ A new format is a module with ``sniff``, ``load`` and ``FORMAT``, a line in ``FO
 
 from __future__ import annotations
 
-from rexd.demos.formats import minari, red_pickle, rexd_npz, trajectory_dicts, transition_dicts
+from rexd.demos.formats import minari, red_pickle, rexd_npz, trajectory_dicts, transition_dicts, tuples
 from rexd.demos.formats.format import Format
 
 FORMATS: tuple[Format, ...] = (
@@ -14,6 +14,7 @@ FORMATS: tuple[Format, ...] = (
     minari.FORMAT,
     transition_dicts.FORMAT,
     trajectory_dicts.FORMAT,
+    tuples.FORMAT,
     red_pickle.FORMAT,
 )
 """In the order in which they are tried: what asks for more comes before what asks for less."""

@@ -7,14 +7,12 @@ too. Others write the same with names of their own, and some keep a list for eac
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.formats.format import Format
-from rexd.demos.gather import names, stack
+from rexd.demos.gather import flatten, names, stack
 from rexd.demos.hints import Hints
 from rexd.demos.keys import NEEDED, dimensions, find_keys, has_needed, is_rows, items
 from rexd.demos.source import Source
@@ -46,8 +44,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     rows, starts = items(source.content), None
     if not isinstance(rows[0], dict):
-        parts = [found for found in map(items, rows) if found]
-        rows, starts = list(chain.from_iterable(parts)), np.cumsum([0, *map(len, parts[:-1])])
+        rows, starts = flatten(source.name, rows)
     for number, row in enumerate(rows) if set(map(type, rows)) != {dict} else ():
         if not isinstance(row, dict):
             raise DemonstrationError(f"{source.name}: row {number} is a {type(row).__name__}; expected a dict as row 0")
@@ -61,7 +58,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
 FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load)
 
 
-def _columns(source: str, rows: list[dict[Any, Any]], keys: dict[str, Any]) -> tuple[dict[str, Array], list[str]]:
+def _columns(source: str, rows: Sequence[dict[Any, Any]], keys: dict[str, Any]) -> tuple[dict[str, Array], list[str]]:
     columns: dict[str, Array] = {}
     notes = []
     for role, key in keys.items():
