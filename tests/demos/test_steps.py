@@ -94,6 +94,11 @@ def test_unmarked_time_limits_are_cut_where_the_limit_is_known() -> None:
     assert "1 trajectories were longer than the environment's time limit of 4: cut there" in demos.notes[0]
 
 
+def test_rows_that_join_are_of_one_trajectory_whatever_the_limit() -> None:
+    demos = build(Hints(max_episode_steps=4), dones=ENDS, next_observations=NEXT)
+    assert [len(t) for t in demos] == LENGTHS
+
+
 @pytest.mark.parametrize("name", ["dones", "terminated"])
 def test_masks_of_going_on_are_turned(name: str) -> None:
     demos = build(**{name: (~ENDS).astype(np.float32)})

@@ -12,7 +12,6 @@ from rexd.cli import options as opt
 from rexd.cli.output import note, print_facts, print_json
 from rexd.cli.text import number
 from rexd.demos.demonstrations import Demonstrations
-from rexd.errors import DemonstrationError
 
 CONSTANT = 1e-6  # the same share of a column's size as where the reward's standardiser drops a column
 
@@ -21,8 +20,8 @@ CONSTANT = 1e-6  # the same share of a column's size as where the reward's stand
 class Command:
     """Show what a demonstration file holds: trajectories, shapes, returns, ranges, columns that never vary.
 
-    The format is told by the content: rexd's own npz, a local Minari dataset (folder or id), or a pickled dict of
-    'observations' and 'actions', of which nothing is executed.
+    The format is told by the content: rexd's own npz, a local Minari dataset (folder or id), or a pickle, torch or npy
+    file in the layout of another tool, of which nothing is executed.
 
     Examples:
         rexd inspect demos.npz
@@ -53,19 +52,19 @@ def _unclipped(file: str, options: opt.DataOptions, fitted: Demonstrations) -> D
     """The same rows before they were clipped to the environment's bounds."""
     if options.env is None:
         return fitted
-    task = options.env if file == opt.BUNDLED else None
-    plain = opt.DataOptions(env=None, episode_length=options.episode_length, columns=options.columns)
-    if task is not None:
+    columns = None if options.columns is None else opt.parse_columns(options.columns)
+    if file == opt.BUNDLED:
         from rexd.demos.bundled import bundled_demonstrations
 
-        demos = bundled_demonstrations(task.rpartition(":")[2])
-        return demos if options.columns is None else demos.select_columns(opt.parse_columns(options.columns))
+        demos = bundled_demonstrations(options.env.rpartition(":")[2])
+        return demos if columns is None else demos.select_columns(columns)
+    from rexd.demos.load import load_unfitted
+
+    env = opt.open_environment(options.env, opt.environment_arguments(options.env_kwargs))
     try:
-        return opt.load(file, plain)
-    except DemonstrationError:
-        # only the environment's time limit told where trajectories begin
-        length = len(fitted.trajectories[0])
-        return opt.load(file, opt.DataOptions(episode_length=length, columns=options.columns))
+        return load_unfitted(file, episode_length=options.episode_length, env=env, columns=columns)
+    finally:
+        env.close()
 
 
 def _format(file: str) -> str:

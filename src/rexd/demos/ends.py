@@ -65,7 +65,8 @@ def find_ends(
                     "follows: counted as truncated"
                 )
             ends, recorded = ends | breaks, True
-        ends = ends | _beyond_limit(ends, hints.max_episode_steps, notes) if recorded else ends
+        if recorded and gaps is None:  # otherwise rows that join are known to be of one trajectory
+            ends = ends | _beyond_limit(ends, hints.max_episode_steps, notes)
     if not recorded:
         ends = _infer(source, observations, hints, notes, whole=gaps is not None)
     ends[-1] = True

@@ -44,19 +44,38 @@ def load_demonstrations(
         TaskError: The environment cannot be made.
     """
     task = None if env is None else _task(env)
-    source, hints = Source(path), _hints(task, episode_length, columns)
-    item = recognise(source)
-    demos = item.load(source, hints)
-    if item.records_boundaries:
-        check_episode_length(demos, episode_length)
-    if columns is not None and not item.takes_columns:
-        demos = demos.select_columns(columns)
+    demos = _read(path, task, episode_length, columns)
     if action_bounds is not None:
         low, high = action_bounds
         demos = demos.clip_actions(np.asarray(low), np.asarray(high))
     if task is not None:
         demos = fit_to_spaces(demos, task.observation_space, task.action_space)
     return demos
+
+
+def load_unfitted(
+    path: str | Path,
+    *,
+    episode_length: int | None = None,
+    env: Any = None,
+    columns: Sequence[int] | slice | None = None,
+) -> Demonstrations:
+    """The same, but neither compared with the environment nor clipped to its bounds: it only helps to read the file.
+
+    The arguments and errors are those of ``load_demonstrations``.
+    """
+    return _read(path, None if env is None else _task(env), episode_length, columns)
+
+
+def _read(
+    path: str | Path, task: _Task | None, episode_length: int | None, columns: Sequence[int] | slice | None
+) -> Demonstrations:
+    source, hints = Source(path), _hints(task, episode_length, columns)
+    item = recognise(source)
+    demos = item.load(source, hints)
+    if item.records_boundaries:
+        check_episode_length(demos, episode_length)
+    return demos if columns is None or item.takes_columns else demos.select_columns(columns)
 
 
 def recognise(source: Source) -> Format:

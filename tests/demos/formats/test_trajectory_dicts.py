@@ -90,8 +90,11 @@ def test_what_only_some_have_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"action": None}, "trajectory 1 has no rows of 'observation' and 'action'; found 'observation', 'reward'"),
-        ({"action": np.array(1.0)}, "trajectory 1 has no rows of 'observation' and 'action'"),
+        (
+            {"action": None},
+            "trajectory 1 has no rows of observations and actions; found 'observations', 'next_observations'",
+        ),
+        ({"action": np.array(1.0)}, "trajectory 1 has no rows of observations and actions"),
         ({"action": np.ones((5, 2))}, "trajectory 1 has 3 observations for 5 actions; expected one for each"),
         ({"observation": np.ones((3, 4))}, r"trajectory 1: observations have shape \(3, 4\); expected \(steps, 3\)"),
         ({"reward": np.ones(2)}, "trajectory 1 has 2 rewards for 3 actions"),
@@ -109,7 +112,7 @@ def test_nothing_but_empty_trajectories(tmp_path: Path) -> None:
     empty = {"observation": np.zeros((0, 3)), "action": np.zeros((0, 2))}
     with pytest.raises(DemonstrationError, match=r"demos\.pkl: no trajectory has a step"):
         load_demonstrations(pickled(tmp_path, [empty]))
-    with pytest.raises(DemonstrationError, match=r"demos\.pkl: trajectory 1 has no rows of .*; found a int"):
+    with pytest.raises(DemonstrationError, match=r"demos\.pkl: trajectory 1 is a int; expected a dict"):
         load_demonstrations(pickled(tmp_path, [empty, 3]))
 
 

@@ -6,7 +6,16 @@ A new format is a module with ``sniff``, ``load`` and ``FORMAT``, a line in ``FO
 
 from __future__ import annotations
 
-from rexd.demos.formats import minari, red_pickle, rexd_npz, trajectory_dicts, transition_dicts, tuples
+from rexd.demos.formats import (
+    array_dict,
+    minari,
+    plain_array,
+    red_pickle,
+    rexd_npz,
+    trajectory_dicts,
+    transition_dicts,
+    tuples,
+)
 from rexd.demos.formats.format import Format
 
 FORMATS: tuple[Format, ...] = (
@@ -15,6 +24,8 @@ FORMATS: tuple[Format, ...] = (
     transition_dicts.FORMAT,
     trajectory_dicts.FORMAT,
     tuples.FORMAT,
+    array_dict.FORMAT,
+    plain_array.FORMAT,
     red_pickle.FORMAT,
 )
 """In the order in which they are tried: what asks for more comes before what asks for less."""
