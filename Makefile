@@ -61,7 +61,7 @@ test-numpy1: setup ## the core's tests against numpy 1.26
 	    $(PIP) install --target .venv/numpy1 --no-deps --only-binary :all: numpy==$(NUMPY1); \
 	    touch .venv/numpy1/.installed-$(NUMPY1); }; \
 	  $(ONE_THREAD) PYTHONPATH="$(CURDIR)/scripts/numpy1:$(CURDIR)/.venv/numpy1" \
-	    REXD_TEST_NUMPY=$(NUMPY1) $(PY) -m pytest -n $(WORKERS) tests/test_import.py $(wildcard tests/demos tests/reward); \
+	    REXD_TEST_NUMPY=$(NUMPY1) $(PY) -m pytest -n $(WORKERS) tests/test_import.py $(wildcard tests/demos tests/reward tests/ding); \
 	fi
 
 test: lint types pytest test-numpy1 ## everything that must pass: lint, types, tests, tests on numpy 1.26

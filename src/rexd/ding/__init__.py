@@ -1,0 +1,22 @@
+"""DI-engine's reward-model interface: change one import, and RED works. Needs numpy and torch alone."""
+
+from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel, create_reward_model, get_reward_model_cls
+from rexd.ding.config import Config
+from rexd.ding.install import install
+from rexd.ding.red import RedRewardModel, RexdRewardModel
+from rexd.ding.registry import Registry, RegistryError
+from rexd.ding.senet import SENet
+
+__all__ = [
+    "REWARD_MODEL_REGISTRY",
+    "BaseRewardModel",
+    "Config",
+    "RedRewardModel",
+    "Registry",
+    "RegistryError",
+    "RexdRewardModel",
+    "SENet",
+    "create_reward_model",
+    "get_reward_model_cls",
+    "install",
+]

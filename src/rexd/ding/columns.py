@@ -1,0 +1,112 @@
+"""Which columns observation and action have as a network sees them; told once, from the config and the experts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rexd.errors import SpaceMismatchError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a transition becomes network inputs.
+
+    Attributes:
+        obs: D, columns of an observation, flattened.
+        act: A, columns of an action; the number of actions where they are one-hot.
+        one_hot: Whether actions are integers that become one-hot.
+    """
+
+    obs: int
+    act: int
+    one_hot: bool
+
+    @property
+    def input_size(self) -> int:
+        """Columns of observation and action together."""
+        return self.obs + self.act
+
+    @classmethod
+    def of(cls, obs: Tensor, act: Tensor, input_size: int | None, action_shape: Any = None) -> Columns:
+        """Tell the columns of expert rows.
+
+        Integer actions become one-hot where ``action_shape`` gives their number, or where they are 0-d, unless
+        ``input_size`` leaves a single column for them, as DI-engine's own RED needs it.
+
+        Args:
+            obs: (N, ...) observations.
+            act: (N, ...) actions.
+            input_size: Columns in all, from the config; None infers them.
+            action_shape: Number of discrete actions, or the shape of continuous ones; None if not given.
+
+        Raises:
+            SpaceMismatchError: ``input_size`` or ``action_shape`` does not fit the rows.
+        """
+        width, each = _width(obs), _width(act)
+        given = _size(action_shape)
+        integer = not act.is_floating_point() and each == 1
+        left = None if input_size is None else input_size - width
+        one_hot = integer and (given or left or (2 if act.ndim == 1 else 1)) > 1
+        columns = each
+        if one_hot:
+            columns = given or left or int(act.max()) + 1
+            _check_range(act, columns)
+        elif given is not None and given != each:
+            raise SpaceMismatchError(f"action_shape is {action_shape}, but the expert's actions have {each} columns")
+        found = cls(width, columns, one_hot)
+        if input_size is not None and input_size != found.input_size:
+            raise SpaceMismatchError(
+                f"input_size is {input_size}, but the expert's observations have {width} columns and its actions "
+                f"{columns}: expected {found.input_size}. Leave input_size out, or correct it"
+            )
+        return found
+
+    def split(self, obs: Tensor, act: Tensor) -> tuple[Tensor, Tensor]:
+        """Flatten: (batch, D) float32, and (batch, A) float32 or, for one-hot actions, (batch,) int64.
+
+        Raises:
+            SpaceMismatchError: The rows have other columns than the expert's.
+        """
+        width, each = _width(obs), _width(act)
+        if width != self.obs or each != (1 if self.one_hot else self.act) or len(obs) != len(act):
+            raise SpaceMismatchError(
+                f"observations have shape {tuple(obs.shape)} and actions {tuple(act.shape)}; the reward model expects "
+                f"(batch, {self.obs}) and {'(batch,) integers' if self.one_hot else f'(batch, {self.act})'}"
+            )
+        flat = obs.reshape(len(obs), width).float()
+        if not self.one_hot:
+            return flat, act.reshape(len(act), each).float()
+        given = act.reshape(len(act))
+        number = given.long()
+        if given.is_floating_point() and not torch.equal(number.to(given.dtype), given):
+            raise SpaceMismatchError("actions hold fractions; the reward model expects the numbers of discrete actions")
+        _check_range(number, self.act)
+        return flat, number
+
+    def join(self, obs: Tensor, act: Tensor) -> Tensor:
+        """What a network sees: (batch, D + A) float32."""
+        flat, action = self.split(obs, act)
+        if self.one_hot:
+            action = torch.nn.functional.one_hot(action, self.act).float()
+        return torch.cat([flat, action], dim=1)
+
+
+def _width(rows: Tensor) -> int:
+    return math.prod(rows.shape[1:])
+
+
+def _size(action_shape: Any) -> int | None:
+    if action_shape is None:
+        return None
+    return math.prod(int(n) for n in action_shape) if isinstance(action_shape, Sequence) else int(action_shape)
+
+
+def _check_range(act: Tensor, count: int) -> None:
+    if act.numel() and not 0 <= int(act.min()) <= int(act.max()) < count:
+        raise SpaceMismatchError(f"actions run from {int(act.min())} to {int(act.max())}; expected 0 to {count - 1}")

@@ -1,0 +1,60 @@
+"""Configuration as DI-engine's code uses it: a dict whose items are attributes too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Config(dict[str, Any]):
+    """A dict with attribute access, nested: what DI-engine takes from the package easydict.
+
+    Mappings inside, also in lists and tuples, become ``Config`` as they are set.
+    """
+
+    def __init__(self, *args: Any, **items: Any) -> None:
+        """Take what ``dict`` takes."""
+        super().__init__()
+        self.update(*args, **items)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set an item, and with it an attribute."""
+        super().__setitem__(key, _nested(value))
+
+    def update(self, *args: Any, **items: Any) -> None:
+        """Set several items, as ``dict.update`` does."""
+        for key, value in dict(*args, **items).items():
+            self[key] = value
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Set an item if it is missing, and return it."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __getattr__(self, name: str) -> Any:
+        """The item of that name."""
+        try:
+            return self[name]
+        except KeyError:
+            known = ", ".join(map(str, self)) or "nothing"
+            raise AttributeError(f"the config has no {name!r}; it has {known}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set the item of that name."""
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        """Delete the item of that name."""
+        try:
+            del self[name]
+        except KeyError:
+            raise AttributeError(f"the config has no {name!r}") from None
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, Mapping) and not isinstance(value, Config):
+        return Config(value)
+    if type(value) in (list, tuple):
+        return type(value)(_nested(item) for item in value)
+    return value

@@ -1,0 +1,29 @@
+"""rexd's RED inside DI-engine itself."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from rexd.ding.base import BaseRewardModel
+from rexd.ding.red import RedRewardModel, RexdRewardModel
+from rexd.errors import MissingExtraError
+
+
+def install() -> None:
+    """Put ``RedRewardModel`` in DI-engine's registry in place of its ``red``, and the preset ``rexd`` beside it.
+
+    DI-engine's pipelines then build rexd's classes for ``type='red'`` and ``type='rexd'``, and
+    ``isinstance(model, ding.reward_model.BaseRewardModel)`` is true of them. Calling it again changes nothing.
+
+    Raises:
+        MissingExtraError: DI-engine is not installed.
+    """
+    try:
+        theirs = import_module("ding.reward_model")
+    except ModuleNotFoundError as error:
+        if error.name not in ("ding", "ding.reward_model"):  # any folder called ding is a package without the second
+            raise
+        raise MissingExtraError("DI-engine is not installed: pip install DI-engine") from error
+    for name, model in (("red", RedRewardModel), ("rexd", RexdRewardModel)):
+        import_module("ding.utils").REWARD_MODEL_REGISTRY.register(name, model, force_overwrite=True)
+    theirs.BaseRewardModel.register(BaseRewardModel)

@@ -1,0 +1,133 @@
+"""The configs of the two reward models, and which settings ask for rexd's calibrated RED."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+from rexd.ding.config import Config
+from rexd.errors import RexdError
+from rexd.reward.config import REDConfig
+
+AUTO = "auto"
+_RED = REDConfig()
+
+DOCUMENTED: dict[str, Any] = {
+    "type": "red",
+    "expert_data_path": "expert_data.pkl",
+    "sample_size": 1000,
+    "sigma": 5,
+    "batch_size": 64,
+    "hidden_size": 128,
+    "update_per_collect": 100,
+    "clear_buffer_per_iters": 1,
+    "learning_rate": 1e-3,
+    "input_size": None,
+}
+"""DI-engine's documented defaults. (Its code has sigma 0.5; its documentation, and rexd, 5.)"""
+
+CALIBRATED: dict[str, Any] = {
+    **DOCUMENTED,
+    "type": "rexd",
+    "sample_size": None,
+    "sigma": AUTO,
+    "batch_size": _RED.batch_size,
+    "update_per_collect": _RED.updates,
+    "learning_rate": _RED.learning_rate,
+    "normalize": True,
+    "output_dims": _RED.outputs,
+    "n_targets": _RED.folds,
+    "shape": _RED.shape,
+    "median_reward": _RED.median_reward,
+    "target_layers": None,
+    "predictor_layers": None,
+}
+"""rexd's calibrated RED: inputs standardised, σ measured on held-out rows, several deep targets."""
+
+# what DI-engine's RED has not, or has as one fixed value
+_SIGNS: dict[str, Any] = {
+    "normalize": False,
+    "output_dims": 1,
+    "n_targets": 1,
+    "target_layers": None,
+    "predictor_layers": None,
+    "shape": "exponential",
+    "median_reward": None,
+}
+
+
+def complete(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
+    """The config in use: what is given, and defaults for the rest.
+
+    A setting that only rexd's RED has brings the calibrated defaults for all that is not given, the documented
+    exponential reward apart.
+
+    Raises:
+        RexdError: A value cannot work.
+    """
+    cfg = Config({**defaults, **given})
+    if is_calibrated(cfg):
+        cfg = Config({**CALIBRATED, "type": defaults["type"], "shape": defaults.get("shape", "exponential"), **given})
+    _check(cfg)
+    return cfg
+
+
+def is_calibrated(cfg: Mapping[str, Any]) -> bool:
+    """Whether a config asks for more than DI-engine's RED."""
+    return cfg["sigma"] == AUTO or any(cfg.get(name, plain) not in (plain, None) for name, plain in _SIGNS.items())
+
+
+def red_config(cfg: Config, seed: int) -> REDConfig:
+    """The settings of ``rexd.RED`` that a calibrated config means."""
+    width = int(cfg.hidden_size)
+    return REDConfig(
+        shape=cfg.shape,
+        median_reward=cfg.median_reward,
+        sigma=None if cfg.sigma == AUTO else float(cfg.sigma),
+        folds=int(cfg.n_targets),
+        target_layers=tuple(cfg.target_layers or (width,) * len(_RED.target_layers)),
+        predictor_layers=tuple(cfg.predictor_layers or (width,) * len(_RED.predictor_layers)),
+        outputs=int(cfg.output_dims),
+        updates=int(cfg.update_per_collect),
+        batch_size=int(cfg.batch_size),
+        learning_rate=float(cfg.learning_rate),
+        seed=seed,
+    )
+
+
+def _check(cfg: Config) -> None:
+    for name in ("batch_size", "hidden_size", "update_per_collect", "clear_buffer_per_iters"):
+        if not _is_count(cfg[name]):
+            raise RexdError(f"{name} is {cfg[name]!r}; expected a positive integer")
+    for name in ("sample_size", "input_size"):
+        if cfg[name] is not None and not _is_count(cfg[name]):
+            raise RexdError(f"{name} is {cfg[name]!r}; expected a positive integer, or None")
+    for name, auto in (("sigma", AUTO), ("learning_rate", None)):
+        value = cfg[name]
+        if value != auto and not (isinstance(value, Real) and 0.0 < float(value) < math.inf):
+            raise RexdError(f"{name} is {value!r}; expected a positive number{f', or {auto!r}' if auto else ''}")
+    seed, is_expert = cfg.get("seed"), cfg.get("expert_filter")
+    if seed is not None and not (isinstance(seed, Integral) and int(seed) >= 0):
+        raise RexdError(f"seed is {seed!r}; expected an integer of 0 or more")
+    if is_expert is not None and not callable(is_expert):
+        raise RexdError(f"expert_filter is {is_expert!r}; expected a function of a transition, true for the expert's")
+    if is_calibrated(cfg):
+        _check_calibrated(cfg)
+
+
+def _check_calibrated(cfg: Config) -> None:
+    if not cfg.normalize:
+        raise RexdError(
+            "normalize=False does not go with sigma='auto', shape, or several outputs, layers or targets: the "
+            "calibrated model standardises its inputs. Leave normalize out"
+        )
+    for name, least in (("output_dims", 1), ("n_targets", 2)):
+        if not _is_count(cfg[name]) or int(cfg[name]) < least:
+            raise RexdError(f"{name} of the calibrated model is {cfg[name]!r}; expected an integer of {least} or more")
+    red_config(cfg, 0)  # checks the rest
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1

@@ -1,0 +1,336 @@
+"""RED as DI-engine documents it (``ding.reward_model.red_irl_model``), and rexd's calibrated RED behind the same class.
+
+Wang et al., "Random Expert Distillation", ICML 2019, arXiv 1905.06750.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn, optim
+
+from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel
+from rexd.ding.columns import Columns
+from rexd.ding.expert import (
+    as_tensors,
+    check_rows,
+    number_trajectories,
+    read_expert_data,
+    rows_to_demonstrations,
+    sample_rows,
+)
+from rexd.ding.presets import CALIBRATED, DOCUMENTED, complete, is_calibrated, red_config
+from rexd.ding.rows import gather, write_rewards
+from rexd.ding.senet import SENet, distil, make_pair, support_reward
+from rexd.ding.state import Counts, filled_copies, reading_state, rebuild_calibrated
+from rexd.errors import NotFittedError, RewardFileError, RexdError
+from rexd.reward.red import RED
+from rexd.reward.state import describe_reward
+
+_log = logging.getLogger(__name__)
+
+
+@REWARD_MODEL_REGISTRY.register("red")
+class RedRewardModel(BaseRewardModel):
+    """A reward from the support of the expert's behaviour: r(s, a) = exp(−σ L(s, a)).
+
+    L is the mean squared difference of a fixed random network and one that learnt it on expert rows alone.
+
+    With the documented settings this computes what DI-engine's class computes. Settings that only rexd has
+    (``sigma="auto"``, ``normalize``, ``output_dims``, ``n_targets``, ``target_layers``, ``predictor_layers``,
+    ``shape``, ``median_reward``) select rexd's RED, standardised and calibrated on held-out rows, which scores on
+    the CPU.
+
+    Config:
+        type (str): ``red``, the name in ``REWARD_MODEL_REGISTRY``.
+        expert_data_path (str): The expert's transitions, ``expert_data.pkl``.
+        sample_size (int): Transitions to draw from it, 1000; None takes all.
+        sigma (float): σ, 5; ``"auto"`` measures it.
+        batch_size (int): Rows of an update, 64.
+        hidden_size (int): Width of the hidden layers, 128.
+        update_per_collect (int): Updates of one ``train``, 100.
+        clear_buffer_per_iters (int): Iterations between two ``clear_data``, 1; for whoever drives the model.
+        learning_rate (float): Adam's step size, 1e-3.
+        input_size (int): Columns of observation and action together; None takes them from the data.
+        action_shape (int): Number of discrete actions, to be one-hot; not set by default.
+        continual (bool): Whether ``train`` goes on with expert rows that ``collect_data`` takes; not set by default.
+        expert_filter (callable): Tells for a transition whether it is an expert's, beside its mark ``expert``.
+        inplace (bool): Default of ``estimate``'s argument; true where it is not set.
+        seed (int): Seed of networks, sample and batches; 0 where it is not set.
+
+    Attributes:
+        cfg: The settings in use, defaults included.
+        device: Where the networks are.
+        tb_logger: Takes ``reward_model/red_loss``, or None.
+        expert_data: The expert's transitions, a list of dicts of tensors.
+        collected_data: Further expert transitions since the last ``clear_data``, with ``continual``.
+        target_net: The fixed network; of the calibrated model None before ``train``, as the next two are.
+        online_net: The network that learns.
+        opt: Its optimizer; the calibrated model keeps none.
+        sigma: σ in use, None before it is measured.
+        train_once_flag: Whether ``train`` has run.
+        train_iter: Updates so far.
+        calibrated: rexd's RED where it is selected, else None; ``calibrated.checks_`` tells what the reward pays.
+    """
+
+    config: ClassVar[dict[str, Any]] = DOCUMENTED
+    accepts_batches = True  # estimate takes a dict of stacked arrays too
+    _trajectory: NDArray[np.int64] | None = None  # of each row of expert_data
+
+    def __init__(self, config: Mapping[str, Any], device: str = "cpu", tb_logger: Any = None) -> None:
+        """Build the networks and load the expert's data.
+
+        Args:
+            config: Settings that differ from the defaults.
+            device: ``"cpu"``, ``"cuda"`` or ``"cuda:0"``.
+            tb_logger: ``SummaryWriter`` of torch.utils.tensorboard or tensorboardX, or None.
+
+        Raises:
+            RexdError: A setting cannot work, or the device is not there.
+            DemonstrationError: The expert data cannot be used.
+        """
+        self.cfg = complete(self.config, config)
+        self.device, self.tb_logger = _device(device), tb_logger
+        self.seed = int(self.cfg.get("seed") or 0)
+        self.train_once_flag = False
+        self.train_iter = 0
+        self.collected_data: list[dict[str, Any]] = []
+        self._generator = torch.Generator().manual_seed(self.seed)
+        self._warned = False
+        self.load_expert_data()
+        self._columns = Columns.of(
+            gather(self.expert_data, "obs"),
+            gather(self.expert_data, "action"),
+            self.cfg.input_size,
+            self.cfg.get("action_shape"),
+        )
+        self.cfg.input_size = self._columns.input_size
+        self.target_net: nn.Module | None = None
+        self.online_net: nn.Module | None = None
+        self.opt: optim.Adam | None = None
+        self.calibrated: RED | None = None
+        self.sigma: float | None = None
+        if is_calibrated(self.cfg):
+            self.calibrated = RED(red_config(self.cfg, self.seed))
+        else:
+            self.sigma = float(self.cfg.sigma)
+            self.target_net, self.online_net = (
+                net.to(self.device) for net in make_pair(self.cfg.input_size, self.cfg.hidden_size, 1, self.seed)
+            )
+            self.opt = optim.Adam(self.online_net.parameters(), self.cfg.learning_rate)
+
+    def load_expert_data(self) -> None:
+        """Read ``expert_data_path`` into ``expert_data``, a random sample of ``sample_size`` transitions.
+
+        Raises:
+            DemonstrationError: The file is missing, damaged, or its rows do not fit together.
+            UnsafeFileError: The file would execute code.
+        """
+        path = str(self.cfg.expert_data_path)
+        rows = read_expert_data(path)
+        chosen = sample_rows(rows, self.cfg.sample_size, self.seed)
+        self.expert_data = as_tensors([rows[i] for i in chosen])
+        check_rows(self.expert_data, path)
+        self._trajectory = number_trajectories(rows)[chosen]
+        _log.info("%s: %d expert transitions", path, len(self.expert_data))
+
+    def train(self) -> None:
+        """Learn the support of the expert data, once; a second call warns and changes nothing.
+
+        With ``continual``, a later call learns from the old and the collected expert rows, if there are new ones.
+        """
+        if self.train_once_flag and not self.cfg.get("continual"):
+            if not self._warned:
+                self._warned = True
+                warnings.warn("RED is trained once; train() changes nothing any more", UserWarning, stacklevel=2)
+            return
+        if self.train_once_flag and not self.collected_data:
+            return
+        losses = self._distil() if self.calibrated is None else self._fit()
+        if self.tb_logger is not None:
+            for step, loss in enumerate(losses, self.train_iter):
+                self.tb_logger.add_scalar("reward_model/red_loss", loss, step)
+        self.train_iter += self.cfg.update_per_collect
+        self.train_once_flag = True
+
+    def estimate(self, data: Any, inplace: bool | None = None) -> Any:
+        """Write each transition's reward to its key ``reward``.
+
+        Args:
+            data: List of dicts with at least ``obs`` (...) and ``action`` (A,) or (); or one dict of stacked arrays
+                or tensors, ``obs`` (batch, ...) and ``action`` (batch, A) or (batch,).
+            inplace: Whether the given dicts are changed; otherwise new ones are returned and these left alone, as
+                DI-engine's code does. None takes the config's ``inplace``, true where it is not set.
+
+        Returns:
+            The transitions. A reward is a 0-d float32 tensor in [0, 1] on the model's device, or of shape (n,) where
+            the transition's own had n > 1 entries; for a dict of arrays it is (batch,), an array if ``obs`` is one.
+
+        Raises:
+            DemonstrationError: A key is missing, or shapes differ.
+            SpaceMismatchError: The columns are not the expert's.
+            NotFittedError: The calibrated model was not trained.
+        """
+        if not data:
+            return data
+        reward = self._score(gather(data, "obs"), gather(data, "action"))
+        if inplace is None:
+            inplace = self.cfg.get("inplace") in (None, True)
+        if not inplace:
+            data = dict(data) if isinstance(data, Mapping) else self.reward_deepcopy(data)
+        write_rewards(data, reward)
+        return data
+
+    def collect_data(self, data: Any) -> None:
+        """With ``continual``, keep the transitions that are an expert's; nothing otherwise.
+
+        The agent's own rows are ignored: a support that contains them praises whatever the agent does.
+
+        Args:
+            data: List of dicts; an expert's are marked ``expert=True``, or pass the config's ``expert_filter``.
+
+        Raises:
+            DemonstrationError: An expert's row lacks a key, or is not finite; none of ``data`` is kept.
+            SpaceMismatchError: Its columns are not those of the expert data.
+        """
+        if not self.cfg.get("continual"):
+            return
+        is_expert = self.cfg.get("expert_filter")
+        chosen = as_tensors(
+            [
+                {key: row[key] for key in ("obs", "action", "done") if key in row}
+                for row in data
+                if bool(row.get("expert", False)) or (is_expert is not None and bool(is_expert(row)))
+            ]
+        )
+        if chosen:
+            check_rows(chosen, "collect_data")
+            self._columns.split(gather(chosen, "obs"), gather(chosen, "action"))
+            self.collected_data += chosen
+
+    def clear_data(self) -> None:
+        """Forget what ``collect_data`` took."""
+        self.collected_data = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, optimizer, σ and counts, as tensors and plain Python types."""
+        state: dict[str, Any] = {
+            "sigma": self.sigma,
+            "train_once_flag": self.train_once_flag,
+            "train_iter": self.train_iter,
+            "generator": self._generator.get_state(),
+        }
+        if self.calibrated is not None:
+            return state | {"calibrated": describe_reward(self.calibrated) if self.calibrated.fitted else None}
+        target, online, opt = self._networks()
+        return state | {
+            "target_net": target.state_dict(),
+            "online_net": online.state_dict(),
+            "opt": opt.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what ``state_dict`` gave, or leave everything as it was.
+
+        Raises:
+            RewardFileError: It is of another kind of model, or of other shapes.
+        """
+        wanted = set(self.state_dict())
+        if set(state_dict) != wanted:
+            raise RewardFileError(
+                f"the reward model's state has {sorted(state_dict)}; expected {sorted(wanted)}. Build the model with "
+                "the config that the checkpoint was saved with"
+            )
+        with reading_state():  # all is checked before anything changes
+            measured = self.calibrated is None or state_dict["calibrated"] is not None
+            counts = Counts.of(state_dict, measured)
+            if self.calibrated is None:
+                target, online, opt = self._networks()
+                filled = filled_copies((target, online, opt), state_dict)
+                target.load_state_dict(filled[0].state_dict())
+                online.load_state_dict(filled[1].state_dict())
+                opt.load_state_dict(filled[2].state_dict())
+            elif state_dict["calibrated"] is None:
+                self._use(RED(red_config(self.cfg, self.seed)))
+            else:
+                self._use(rebuild_calibrated(state_dict["calibrated"], self._columns))
+        self.sigma = counts.sigma
+        self.train_once_flag, self.train_iter = counts.train_once_flag, counts.train_iter
+        self._generator.set_state(counts.generator)
+
+    def _train(self, batch_data: Tensor) -> float:
+        """One update on (batch, input_size) rows; returns the loss, the mean squared error to the target."""
+        target, online, opt = self._networks()
+        x = batch_data.to(self.device)
+        with torch.no_grad():
+            wanted = target(x)
+        return distil(online, wanted, x, torch.arange(len(x), device=x.device)[None], opt)[0]
+
+    def _distil(self) -> list[float]:
+        target, online, opt = self._networks()
+        rows = self.expert_data + self.collected_data
+        x = self._columns.join(gather(rows, "obs"), gather(rows, "action")).to(self.device)
+        with torch.no_grad():
+            wanted = target(x)  # it never changes: computed once
+        updates, batch = self.cfg.update_per_collect, self.cfg.batch_size
+        # shuffled rows end to end: each batch draws without replacement, and few rows come again in the next
+        epochs = -(-updates * batch // len(x))
+        order = torch.cat([torch.randperm(len(x), generator=self._generator) for _ in range(epochs)])
+        return distil(online, wanted, x, order[: updates * batch].view(updates, batch).to(x.device), opt)
+
+    def _fit(self) -> list[float]:
+        own = self._trajectory
+        if own is None or len(own) != len(self.expert_data):  # not from load_expert_data
+            own = number_trajectories(self.expert_data)
+        further = own[-1] + 1 + number_trajectories(self.collected_data)
+        rows, numbers = self.expert_data + self.collected_data, np.concatenate([own, further])
+        source = str(self.cfg.expert_data_path)
+        red = RED(red_config(self.cfg, self.seed))
+        self._use(red.fit(rows_to_demonstrations(rows, numbers, self._columns, source)))
+        return [float(np.mean(red.held_out_novelty_))]
+
+    def _use(self, red: RED) -> None:
+        self.calibrated = red
+        self.sigma, self.target_net, self.online_net = (
+            (red.sigma_, red.target_, red.predictor_) if red.fitted else (None, None, None)
+        )
+
+    def _score(self, obs: Tensor, act: Tensor) -> Tensor:
+        if self.calibrated is not None:
+            if not self.calibrated.fitted:
+                raise NotFittedError("the calibrated reward model is not trained; call train(), or load a checkpoint")
+            flat, action = self._columns.split(obs.cpu(), act.cpu())
+            return torch.from_numpy(self.calibrated.predict(flat.numpy(), action.numpy())).to(self.device)
+        target, online, _ = self._networks()
+        assert self.sigma is not None
+        return support_reward(online, target, self._columns.join(obs, act).to(self.device), self.sigma)
+
+    def _networks(self) -> tuple[SENet, SENet, optim.Adam]:
+        assert isinstance(self.target_net, SENet)
+        assert isinstance(self.online_net, SENet)
+        assert self.opt is not None
+        return self.target_net, self.online_net, self.opt
+
+
+@REWARD_MODEL_REGISTRY.register("rexd")
+class RexdRewardModel(RedRewardModel):
+    """``RedRewardModel`` with rexd's calibrated defaults: the same class by the type ``rexd``."""
+
+    config: ClassVar[dict[str, Any]] = CALIBRATED
+
+
+def _device(name: str) -> str:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise RexdError(
+            f"device {name!r} cannot be used ({str(error)[:200]}); expected 'cpu' or a CUDA device "
+            "that this machine has, such as 'cuda' or 'cuda:0'"
+        ) from error
+    return name

@@ -1,0 +1,106 @@
+"""What a checkpoint holds, checked before any of it is used."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from rexd.ding.columns import Columns
+from rexd.errors import RewardFileError
+from rexd.reward.red import RED
+from rexd.reward.state import rebuild_reward
+
+_SETTINGS = {"lr", "betas", "eps", "weight_decay"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """All of a state but networks.
+
+    Attributes:
+        sigma: σ; None where it is not measured yet.
+        train_once_flag: Whether ``train`` has run.
+        train_iter: Updates so far.
+        generator: State of the generator that draws batches.
+    """
+
+    sigma: float | None
+    train_once_flag: bool
+    train_iter: int
+    generator: Tensor
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], measured: bool) -> Counts:
+        """Check and take them, σ too where it must be there; raises what ``reading_state`` explains."""
+        sigma, flag, count = state["sigma"], state["train_once_flag"], state["train_iter"]
+        if (sigma is not None) != measured or (measured and not 0.0 < float(sigma) < math.inf):
+            raise RewardFileError(f"sigma of the state is {sigma}; expected a positive number")
+        if not isinstance(flag, bool) or not isinstance(count, int) or count < 0:
+            raise RewardFileError(f"train_once_flag and train_iter of the state are {flag!r} and {count!r}")
+        torch.Generator().set_state(state["generator"].cpu())  # refuses what is no state
+        return cls(None if sigma is None else float(sigma), flag, count, state["generator"].cpu())
+
+
+@contextmanager
+def reading_state() -> Iterator[None]:
+    """Turn what torch and Python raise on a damaged state into an error that says so."""
+    try:
+        yield
+    except RewardFileError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise RewardFileError(
+            f"the reward model's state is damaged ({type(error).__name__}: {str(error)[:200]}); load another checkpoint"
+        ) from error
+
+
+Networks = tuple[nn.Module, nn.Module, optim.Adam]
+
+
+def filled_copies(networks: Networks, state: Mapping[str, Any]) -> Networks:
+    """Copies of target, online network and optimizer with the state's values; the given ones stay as they are.
+
+    Raises:
+        RewardFileError: A tensor has another shape, or is not finite.
+    """
+    target, online, opt = copied = copy.deepcopy(networks)
+    for name, net in (("target_net", target), ("online_net", online)):
+        shapes = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+        found = {key: tuple(value.shape) for key, value in state[name].items()}
+        if found != shapes:
+            raise RewardFileError(f"{name} of the state has {found}; this model's has {shapes}")
+        net.load_state_dict(state[name])
+        if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
+            raise RewardFileError(f"{name} of the state holds NaN or infinite values")
+    opt.load_state_dict(copy.deepcopy(state["opt"]))  # torch's would share the moments with the state
+    for group in opt.param_groups:
+        if missing := _SETTINGS - set(group):
+            raise RewardFileError(f"opt of the state has no {', '.join(sorted(missing))}")
+    for parameter in online.parameters():
+        moments = opt.state.get(parameter, {})
+        for key in ("exp_avg", "exp_avg_sq") if moments else ():
+            if moments[key].shape != parameter.shape or not bool(moments[key].isfinite().all()):
+                raise RewardFileError(f"{key} in opt of the state does not fit the network, or is not finite")
+    return copied
+
+
+def rebuild_calibrated(described: Any, columns: Columns) -> RED:
+    """The calibrated model of a state.
+
+    Raises:
+        RewardFileError: It is damaged, or is of other columns.
+    """
+    content, tensors = described
+    red = rebuild_reward("the reward model's state", content, tensors)
+    encoder = red.encoder_
+    found = Columns(encoder.obs_dim, encoder.act_dim, encoder.discrete)
+    if found != columns:
+        raise RewardFileError(f"the state is of a model of {found}; this one's expert data has {columns}")
+    return red
