@@ -94,4 +94,4 @@ def _one_for_each(source: str, name: str, value: Any, rows: int) -> Array:
 
 
 def _whole(array: Array) -> bool:
-    return bool((np.isfinite(array) & (array == np.round(array))).all())
+    return bool(((np.abs(array) < 2**31) & (array == np.round(array))).all())

@@ -75,6 +75,14 @@ def find_ends(
     return Ends(term, (ends & ~term) | trunc, recorded, tuple(notes))
 
 
+def follows(observations: Array, following: Array) -> BoolArray:
+    """Whether each next observation is the following row's observation, as far as the coarser dtype tells; (N - 1,)."""
+    coarse = min(observations.dtype, following.dtype, key=lambda dtype: dtype.itemsize)
+    with np.errstate(over="ignore"):
+        same = following[:-1].astype(coarse) == observations[1:].astype(coarse)
+    return np.asarray(same.reshape(len(same), -1).all(axis=1))
+
+
 def _upright(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:
     """Flags that are true at ends; some tools write masks that are true everywhere else."""
     if flags is None or len(flags) < 3 or flags.mean() <= 0.5:
@@ -106,8 +114,7 @@ def _gaps(observations: Array, following: Array | None) -> BoolArray | None:
     """Rows whose next observation is not the row that follows; None where that says nothing about the ends."""
     if following is None or len(observations) < 2:
         return None
-    coarse = min(observations.dtype, following.dtype, key=lambda dtype: dtype.itemsize)
-    same = (following[:-1].astype(coarse) == observations[1:].astype(coarse)).all(axis=1)
+    same = follows(observations, following)
     return np.append(~same, False) if same.mean() > _JOINED else None
 
 

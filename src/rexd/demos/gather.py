@@ -100,7 +100,7 @@ def as_array(source: str, name: str, value: Any) -> Array:
     if not isinstance(value, np.ndarray):
         raise _no_array(source, name, value)
     if not value.dtype.hasobject:
-        return np.asarray(value)
+        return _numbers(source, name, np.asarray(value))
     try:
         return stack(source, name, value.tolist() if value.ndim else [value.item()])
     except DemonstrationError as error:
@@ -157,7 +157,7 @@ def _stack_lists(source: str, name: str, rows: Sequence[Any], depth: int) -> Arr
 
 def _numbers(source: str, name: str, array: Array) -> Array:
     if array.dtype.kind not in "biuf":
-        found = f"of dtype {array.dtype}" if len(array) else "missing"
+        found = f"of dtype {array.dtype}" if array.size else "missing"
         raise DemonstrationError(f"{source}: {name} are {found}; expected numbers")
     return array
 

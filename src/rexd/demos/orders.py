@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rexd.demos.ends import follows
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 
@@ -85,9 +86,7 @@ def _agreement(order: str, places: Sequence[Array]) -> float:
     """The share of rows whose next state is the state of the following row."""
     if "n" not in order or len(places[0]) < 2:
         return 0.0
-    states, following = places[0], places[order.index("n")]
-    same = following[:-1].astype(np.float32) == states[1:].astype(np.float32)
-    return float(same.reshape(len(same), -1).all(axis=1).mean())
+    return float(follows(places[0], places[order.index("n")]).mean())
 
 
 def _spell(order: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rexd.demos.arrays import MAGIC, Npz, memory_limit, read_npy, zip_members
 from rexd.demos.filecheck import check_file, read_head
+from rexd.demos.hdf5 import check_hdf5
 from rexd.demos.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
 from rexd.errors import DemonstrationError, RexdError, import_extra
@@ -46,6 +47,7 @@ class Source:
         self.path = Path(location)
         self.text_id = location if isinstance(location, str) else None
         """The location as it was written, if as a string: a dataset id is no path."""
+        self._hdf5_checked = False
 
     def __repr__(self) -> str:
         """For debugging."""
@@ -172,15 +174,20 @@ class Source:
     def open_hdf5(self) -> Iterator[Any]:
         """Open the file with h5py for the duration of a ``with`` block.
 
-        What h5py raises on damaged content inside of the block becomes an error that names the file.
+        What h5py raises on damaged content inside of the block becomes an error that names the file. Files that would
+        make HDF5 open other files, or that claim far more than they hold, are refused before the block begins.
 
         Raises:
             MissingExtraError: h5py is not installed.
-            DemonstrationError: The file is damaged.
+            UnsafeFileError: It refers to other files.
+            DemonstrationError: It is damaged, or its arrays claim more than ``memory_limit``.
         """
         h5py = import_extra("h5py", "minari")
         try:
             with h5py.File(self.path, "r") as file:
+                if not self._hdf5_checked:
+                    check_hdf5(self.name, file, self.memory_limit)
+                    self._hdf5_checked = True
                 yield file
         except RexdError:
             raise

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rexd.demos.columns import as_flags
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.episodes import from_episodes
 from rexd.demos.formats.format import Format
@@ -74,11 +75,13 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
         lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
         episodes = _split(source_name, columns, lengths)
         return from_episodes(source_name, episodes, hints=hints, notes=notes)
-    starts = None if start_key is None else as_array(source_name, start_key, content[start_key])
-    if starts is None and length_key is not None:
+    starts = None
+    if start_key is not None:
+        starts = as_array(source_name, "starts of trajectories", content[start_key])
+        if len(starts) == len(observations):
+            starts = as_flags(source_name, start_key, starts, len(starts))
+    elif length_key is not None:
         starts = np.cumsum([0, *_lengths(source_name, content[length_key], None)[:-1]])
-    elif starts is not None and len(starts) == len(observations):
-        starts = starts.reshape(len(starts)).astype(np.bool_)
     return from_steps(source_name, **columns, starts=starts, hints=hints, notes=notes)
 
 

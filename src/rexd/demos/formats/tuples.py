@@ -14,7 +14,7 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.formats.format import Format
-from rexd.demos.gather import flatten, join, stack
+from rexd.demos.gather import as_array, flatten, join, stack
 from rexd.demos.hints import Hints
 from rexd.demos.keys import dimensions, items
 from rexd.demos.orders import LENGTHS, tell_order
@@ -41,7 +41,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     notes: list[str] = []
     following: dict[str, Array] = {}
     if _is_of_arrays(rows) and len(rows[0]) == len(rows[1]):
-        places = [np.asarray(place) for place in rows]
+        places = [as_array(source.name, "arrays", place) for place in rows]
     elif _is_of_arrays(rows) or _is_of_arrays(rows[0]):
         places, starts, following = _trajectories(source.name, [rows] if _is_of_arrays(rows) else rows)
     else:

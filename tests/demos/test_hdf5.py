@@ -1,0 +1,89 @@
+"""HDF5 opens no other file, and allocates nothing that the file does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rexd.demos.source import Source
+from rexd.errors import DemonstrationError, UnsafeFileError
+
+h5py = pytest.importorskip("h5py")
+
+
+def external_link(file: Any, secret: Path) -> None:
+    file["group/link"] = h5py.ExternalLink(str(secret), "/data")
+
+
+def link_at_the_top(file: Any, secret: Path) -> None:
+    file["link"] = h5py.ExternalLink(str(secret), "/data")
+
+
+def external_storage(file: Any, secret: Path) -> None:
+    file.create_dataset("raw", (4,), "u1", external=[(str(secret), 0, 4)])
+
+
+def virtual(file: Any, secret: Path) -> None:
+    layout = h5py.VirtualLayout(shape=(3,), dtype="f8")
+    layout[:] = h5py.VirtualSource(str(secret), "data", shape=(3,))
+    file.create_virtual_dataset("virtual", layout)
+
+
+@pytest.mark.parametrize("make", [external_link, link_at_the_top, external_storage, virtual])
+def test_other_files_are_not_opened(tmp_path: Path, make: Callable[[Any, Path], None]) -> None:
+    secret, path = tmp_path / "secret.h5", tmp_path / "demos.h5"
+    with h5py.File(secret, "w") as file:
+        file["data"] = np.arange(3.0)
+    with h5py.File(path, "w") as file:
+        file["observations"] = np.ones(3)
+        make(file, secret)
+    with pytest.raises(UnsafeFileError, match=r"demos\.h5: '.*' .*which was not opened"):
+        _ = Source(path).hdf5_keys
+
+
+def test_claims_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "demos.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a/observations", (10**12, 2), "f4", chunks=(1024, 2))
+    with pytest.raises(DemonstrationError, match=r"demos\.h5: its arrays claim 8000000000000 bytes; expected at most"):
+        _ = Source(path).hdf5_keys
+
+
+def test_links_within_the_file_and_circles(tmp_path: Path) -> None:
+    path = tmp_path / "demos.h5"
+    with h5py.File(path, "w") as file:
+        file["group/data"] = np.ones(3)
+        file["group/circle"] = file["group"]
+        file["soft"] = h5py.SoftLink("/group/data")
+        file["dangling"] = h5py.SoftLink("/nowhere")
+    source = Source(path)
+    assert set(source.hdf5_keys) == {"group", "soft", "dangling"}
+    with source.open_hdf5() as file:
+        assert file["group/circle/circle/data"][:].tolist() == [1, 1, 1]
+    with (
+        pytest.raises(DemonstrationError, match=r"demos\.h5: the HDF5 file is cut short or damaged"),
+        source.open_hdf5() as f,
+    ):
+        _ = f["dangling"][:]
+
+
+def test_damage_raises_rexd_errors_only(tmp_path: Path) -> None:
+    path, rng = tmp_path / "demos.h5", np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        file["group/data"] = np.ones(3)
+    honest, refused = path.read_bytes(), 0
+    for _ in range(100):
+        changed = bytearray(honest)
+        for position in rng.integers(8, len(honest), 20):
+            changed[position] = rng.integers(256)
+        path.write_bytes(changed)
+        try:
+            _ = Source(path).hdf5_keys
+        except DemonstrationError as error:
+            refused += 1
+            assert "demos.h5" in str(error)  # noqa: PT017  (some mutations change nothing that is read)
+    assert refused > 5
