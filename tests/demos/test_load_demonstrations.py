@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rexd.demos import Demonstrations, Trajectory, load_demonstrations, save_demonstrations
+from rexd.demos.load import load_unfitted
 from rexd.errors import DemonstrationError, SpaceMismatchError, TaskError
 
 
@@ -38,6 +39,12 @@ def test_environment_object_gives_spaces_and_time_limit(file: Path) -> None:
         "clipped 2 of 6 action entries (33.3%) to the action space",
     )
     assert np.abs(demos.trajectories[0].actions).max() == 1.0
+
+
+def test_unfitted_rows_are_read_with_what_the_environment_knows(file: Path) -> None:
+    demos = load_unfitted(file, env=environment(9, limit=6), columns=[0])
+    assert (len(demos), demos.obs_dim, demos.action_bounds) == (1, 1, None)
+    assert np.abs(demos.trajectories[0].actions).max() == 3.0
 
 
 def test_columns_are_selected_before_the_environment_is_compared(file: Path) -> None:
