@@ -1,6 +1,6 @@
-"""Three ratios that say whether rexd is quick, each measured in turn with its yardstick in one run.
+"""Ratios that say whether rexd is quick, each measured in turn with its yardstick in one run.
 
-    python benchmarks/speed.py            # all three, a few minutes
+    python benchmarks/speed.py            # all, a few minutes
     python benchmarks/speed.py fit score  # some of them
 
 Machines are noisy and differ; ratios in one run do not. Each pair is run in turns, and the ratio of the medians
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,10 @@ from rexd.reward.config import REDConfig
 from rexd.reward.networks import EnsembleMLP, squared_error
 from rexd.reward.red import RED
 
+from measuring import in_turns, seconds
+from speed_ding import ding_batch, ding_list, ding_train
+
 RESULT = Path(__file__).parent / "results" / "speed.json"
-TURNS = 3
 
 
 def main() -> None:
@@ -40,18 +40,6 @@ def main() -> None:
         write_json(RESULT, results)
         verdict = "met" if result["met"] else "MISSED"
         print(f"{name}: {result['ratio']:.2f} ({result['aim']}: {verdict})  {result['what']}", flush=True)
-
-
-def in_turns(ours: Callable[[], float], yardstick: Callable[[], float]) -> tuple[float, float]:
-    """Medians of what each returns, measured A B A B."""
-    pairs = [(ours(), yardstick()) for _ in range(TURNS)]
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def fit() -> dict[str, Any]:
@@ -158,7 +146,14 @@ def train() -> dict[str, Any]:
     }
 
 
-MEASURES: dict[str, Callable[[], dict[str, Any]]] = {"fit": fit, "score": score, "train": train}
+MEASURES: dict[str, Callable[[], dict[str, Any]]] = {
+    "fit": fit,
+    "score": score,
+    "train": train,
+    "ding-list": ding_list,
+    "ding-batch": ding_batch,
+    "ding-train": ding_train,
+}
 
 if __name__ == "__main__":
     main()
