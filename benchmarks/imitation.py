@@ -57,7 +57,7 @@ TASKS = {
     "HalfCheetah": Task("HalfCheetah-v5", 17, 12_000, 4103.0, 3900.0),
     "Hopper": Task("Hopper-v5", 11, 60_000, 3742.0, 3400.0),
     "Ant": Task("Ant-v4", 27, 100_000, 4770.0, 3900.0),
-    "Reacher": Task("Reacher-v5", 10, 20_000, -3.96, -6.5, subsampled=False),
+    "Reacher": Task("Reacher-v5", 10, 50_000, -3.96, -6.5, subsampled=False),
     "Walker2d": Task("Walker2d-v5", 17, 100_000, 5539.0, None),
 }
 REGIMES = {"4x20": (4, 20), "4x1": (4, 1), "1x1": (1, 1), "1x20": (1, 20)}

@@ -15,7 +15,7 @@ from rexd.reward.files import load_reward
 from rexd.reward.red import RED
 
 FORMAT = "rexd-reward"
-ENCODER = ("encoder.mean", "encoder.std", "encoder.kept")
+ENCODER = ("encoder.mean", "encoder.std", "encoder.kept", "encoder.relevance")
 KEYS = (
     *ENCODER,
     "held_out_novelty",
@@ -144,6 +144,11 @@ def test_a_spread_of_zero(write, content):
         load_reward(write({"encoder.std": torch.zeros_like(content[0]["encoder.std"])}))
 
 
+def test_a_relevance_that_is_not_positive(write, content):
+    with pytest.raises(RewardFileError, match=r"encoder.relevance of a kept column is not positive"):
+        load_reward(write({"encoder.relevance": torch.zeros_like(content[0]["encoder.relevance"])}))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1, 0.5, 0.9, 0.999])
 def test_a_file_cut_short(saved, tmp_path, share):
     whole = saved.read_bytes()
@@ -220,8 +225,8 @@ def test_scales_that_would_break_the_reward(write, content, value):
 
 
 def test_a_version_of_the_future(write):
-    with pytest.raises(RewardFileError, match="reward file version 2; this rexd reads version 1"):
-        load_reward(write(entries={"version": 2}))
+    with pytest.raises(RewardFileError, match="reward file version 3; this rexd reads version 2"):
+        load_reward(write(entries={"version": 3}))
 
 
 def test_every_error_names_the_file(write):

@@ -72,17 +72,19 @@ class Command:
                     "sigma": model.sigma_,
                     "calibration": model.calibration_.to_dict(),
                     "dropped_columns": model.encoder_.dropped_columns,
+                    "episode_columns": model.encoder_.episode_columns,
                     "checks": [check.to_dict() for check in model.checks_],
                     "warnings": warnings,
                 }
             )
             return
         print_checks(model.checks_, warnings)
-        dropped = len(model.encoder_.dropped_columns)
+        dropped, episodes = len(model.encoder_.dropped_columns), model.encoder_.episode_columns
         print_facts(
             {
                 "fitted to": f"{demos.n_transitions:,} transitions of {len(demos)} trajectories",
-                "constant": f"{dropped} columns are left out, as they never vary" if dropped else None,
+                "left out": f"{dropped} columns that never vary, or tell nothing but the episode" if dropped else None,
+                "weighted down": f"{', '.join(episodes)}: they tell episodes apart" if episodes else None,
                 "sigma": f"{model.sigma_:.4g}",
                 "reward": saved,
             }

@@ -26,6 +26,8 @@ class Calibration:
         median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
         anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with actions of no relation.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
+        separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, less that over held-out
+            rows: how well the model tells what the expert does in a state from what it does elsewhere.
         unused_median: Median error of expert rows that no model saw (those that a selection left out), if any.
             Near ``median`` where the folds tell the truth.
     """
@@ -33,6 +35,7 @@ class Calibration:
     median: float
     anchor: float
     quantiles: tuple[float, ...]
+    separation: float
     unused_median: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,13 +58,15 @@ def calibrate(demonstrations: Demonstrations, held_out: NDArray[np.float32], nov
         seed: Seed of the unrelated actions.
     """
     unused = demonstrations.unused_transitions()
-    off_support = np.concatenate([novelty(rows) for rows in unrelated_actions(demonstrations, seed)])
+    uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed))
     median = float(np.median(held_out))
-    anchor = ANCHOR_FACTOR * float(np.quantile(off_support, ANCHOR_QUANTILE))
+    anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([uniform, others]), ANCHOR_QUANTILE))
+    unit = max(median, float(np.finfo(np.float32).tiny))
     return Calibration(
         median=median,
         anchor=max(anchor, 2.0 * median),  # a reward must fall somewhere, even if unrelated actions look expert
         quantiles=tuple(float(q) for q in np.quantile(held_out, QUANTILES)),
+        separation=float(np.log1p(others / unit).mean() - np.log1p(held_out / unit).mean()),
         unused_median=None if unused is None else float(np.median(novelty(unused))),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from rexd.errors import SpaceMismatchError
 from rexd.reward.config import Inputs
+from rexd.reward.relevance import LEAST
 
 CONSTANT = 1e-6  # a column whose spread is below this share of its size (or of 1) carries no information
 FAR = 1e6  # standard deviations; beyond them all is equally alien, and squares would overflow
@@ -28,7 +30,8 @@ class Encoder:
         discrete: Whether actions are integers, to be encoded one-hot.
         mean: (C,) float32 of the kept columns.
         std: (C,) float32 of the kept columns, positive.
-        kept: (C,) int64, the raw columns that vary in the demonstrations.
+        kept: (C,) int64, the raw columns that vary in the demonstrations and are not left out as irrelevant.
+        relevance: (raw columns,) float32 in [0, 1], factors of the standardised columns (``rexd.reward.relevance``).
     """
 
     inputs: Inputs
@@ -38,20 +41,49 @@ class Encoder:
     mean: Tensor
     std: Tensor
     kept: Tensor
+    relevance: Tensor
 
     @classmethod
-    def fit(cls, inputs: Inputs, rows: Tensor, obs_dim: int, act_dim: int, *, discrete: bool) -> Encoder:
-        """Take mean and standard deviation of raw ``rows`` (N, raw columns); drop the columns that never vary."""
+    def fit(
+        cls,
+        inputs: Inputs,
+        rows: Tensor,
+        obs_dim: int,
+        act_dim: int,
+        *,
+        discrete: bool,
+        relevance: Tensor | None = None,
+    ) -> Encoder:
+        """Take mean and standard deviation of raw ``rows`` (N, raw columns); drop the columns that never vary.
+
+        Args:
+            inputs: Which of s, a and s' enter.
+            rows: (N, raw columns).
+            obs_dim: Observation columns.
+            act_dim: Action columns.
+            discrete: Whether actions are one-hot.
+            relevance: (raw columns,) factors of the columns; None leaves all at 1.
+        """
+        factors = torch.ones(rows.shape[1]) if relevance is None else relevance
         wide = rows.double()
         mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
-        kept = torch.nonzero(std > CONSTANT * mean.abs().clamp(min=1.0)).flatten()
-        return cls(inputs, obs_dim, act_dim, discrete, mean[kept].float(), std[kept].float(), kept)
+        kept = torch.nonzero((std > CONSTANT * mean.abs().clamp(min=1.0)) & (factors >= LEAST)).flatten()
+        return cls(inputs, obs_dim, act_dim, discrete, mean[kept].float(), std[kept].float(), kept, factors)
 
     @property
     def dropped_columns(self) -> list[str]:
-        """Names of the constant columns, such as ``observation[27]``."""
+        """Names of the columns that do not enter, constant or of no relevance, such as ``observation[27]``."""
         kept = set(self.kept.tolist())
         return [name for column, name in enumerate(self.column_names) if column not in kept]
+
+    @property
+    def episode_columns(self) -> list[str]:
+        """Names of the columns that are weighted down, as they tell episodes apart and not what the expert does."""
+        return [name for name, factor in zip(self.column_names, self.relevance.tolist(), strict=True) if factor < 0.5]
+
+    @cached_property
+    def _spread(self) -> Tensor:
+        return self.std / self.relevance[self.kept]
 
     @property
     def column_names(self) -> list[str]:
@@ -64,10 +96,10 @@ class Encoder:
         return names
 
     def standardise(self, raw: Tensor) -> Tensor:
-        """(batch, raw columns) -> (batch, C), zero mean and unit spread on the demonstrations, within ``FAR``."""
+        """(batch, raw columns) -> (batch, C), zero mean and a spread of 1 · relevance on the demonstrations."""
         if len(self.kept) < raw.shape[1]:
             raw = raw[:, self.kept]
-        return ((raw - self.mean) / self.std).clamp(-FAR, FAR)
+        return ((raw - self.mean) / self._spread).clamp(-FAR, FAR)
 
     def check(self, obs: NDArray[Any], act: NDArray[Any] | None, next_obs: NDArray[Any] | None) -> None:
         """Refuse arrays that do not fit, naming what was found and expected.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from rexd.reward.fitting import make_networks
 from rexd.reward.red import RED
 from rexd.reward.standardise import Encoder
 
-VERSION = 1
+VERSION = 2
 
 
 def describe_reward(model: RED) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -26,6 +27,7 @@ def describe_reward(model: RED) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "encoder.mean": encoder.mean,
         "encoder.std": encoder.std,
         "encoder.kept": encoder.kept,
+        "encoder.relevance": encoder.relevance,
         "held_out_novelty": torch.from_numpy(model.held_out_novelty_.copy()),
     }
     for name, network in (("target", model.target_), ("predictor", model.predictor_)):
@@ -83,12 +85,17 @@ def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -
         mean=_take(source, tensors, "encoder.mean", (columns,)),
         std=_take(source, tensors, "encoder.std", (columns,)),
         kept=_take(source, tensors, "encoder.kept", (columns,), torch.int64),
+        relevance=torch.ones(0),
     )
     names = len(model.encoder_.column_names)
     if columns == 0 or not bool(((model.encoder_.kept >= 0) & (model.encoder_.kept < names)).all()):
         raise RewardFileError(f"{source}: encoder.kept names columns other than 0 to {names - 1}; fit the reward anew")
     if not bool((model.encoder_.std > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.std is not positive; fit the reward anew")
+    relevance = _take(source, tensors, "encoder.relevance", (names,))
+    model.encoder_ = replace(model.encoder_, relevance=relevance)
+    if not bool((relevance[model.encoder_.kept] > 0.0).all()):
+        raise RewardFileError(f"{source}: encoder.relevance of a kept column is not positive; fit the reward anew")
     networks = make_networks(model.config, columns, n_models)
     for name, network in zip(("target", "predictor"), networks, strict=True):
         state = {
