@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.boundaries import find_boundaries
+from rexd.demos.breaks import find_breaks
 from rexd.demos.hints import Hints
 from rexd.demos.trajectory import Array, BoolArray
 from rexd.errors import DemonstrationError
@@ -142,7 +143,16 @@ def _infer(source: str, observations: Array, hints: Hints, notes: list[str], *, 
             max_episode_steps=hints.max_episode_steps,
         )
     except DemonstrationError:
-        if not whole or hints.episode_length is not None:
+        if hints.episode_length is not None:
+            raise
+        if (starts := find_breaks(observations)) is not None:
+            notes.append(
+                f"inferred {len(starts)} trajectories: a position follows from the row before to the last digits, and "
+                "jumps back to the start at the first row of each and nowhere else"
+            )
+            ends[starts[1:] - 1] = True
+            return ends
+        if not whole:
             raise
         notes.append(f"taken as one trajectory of {len(ends)} steps: each next observation is the row that follows")
         return ends
