@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,56 @@ def test_damage_raises_rexd_errors_only(tmp_path: Path) -> None:
             refused += 1
             assert "demos.h5" in str(error)  # noqa: PT017  (some mutations change nothing that is read)
     assert refused > 5
+
+
+@pytest.mark.parametrize("checksum", [False, True])
+def test_chunks_that_unpack_to_more_than_their_size(tmp_path: Path, checksum: bool) -> None:
+    path = tmp_path / "demos.h5"
+    bomb = zlib.compress(b"\x00" * 2**29, 9)
+    with h5py.File(path, "w") as file:
+        shape = ((len(bomb) + 8) // 4 * 4,)
+        item = file.create_dataset("obs", shape, "u1", chunks=shape, compression="gzip", fletcher32=checksum)
+        item.id.write_direct_chunk((0,), bomb + b"\x00" * 4 * checksum)
+    with pytest.raises(DemonstrationError, match=r"a compressed chunk of 'obs' holds more than its \d+ bytes"):
+        _ = Source(path).hdf5_keys
+
+
+def test_stored_chunks_larger_than_they_should_be(tmp_path: Path) -> None:
+    path = tmp_path / "demos.h5"
+    with h5py.File(path, "w") as file:
+        item = file.create_dataset("obs", (4,), "u1", chunks=(4,), compression="gzip")
+        item.id.write_direct_chunk((0,), zlib.compress(b"\x00" * 2**24) + b"\x00" * 5000)
+    with pytest.raises(DemonstrationError, match="a compressed chunk of 'obs' holds more than its 4 bytes"):
+        _ = Source(path).hdf5_keys
+
+
+def test_honest_chunks_of_any_size_are_read(tmp_path: Path) -> None:
+    path, rng = tmp_path / "demos.h5", np.random.default_rng(0)
+    noise = rng.integers(0, 256, 2**22, np.uint8)
+    noise[: 2**20] = 0
+    with h5py.File(path, "w") as file:
+        for number, options in enumerate(
+            (
+                {"compression": "gzip"},
+                {"compression": "gzip", "shuffle": True, "fletcher32": True},
+                {"compression": "lzf"},
+            )
+        ):
+            file.create_dataset(f"{number}", data=noise, chunks=noise.shape, **options)
+    with Source(path).open_hdf5() as file:
+        for key in file:
+            np.testing.assert_array_equal(file[key][:], noise)
+
+
+def test_other_filters_and_chunks_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "demos.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("obs", data=np.arange(4), chunks=(4,), scaleoffset=0)
+    with pytest.raises(
+        DemonstrationError, match=r"'obs' is compressed by the HDF5 filters \[6.*\]; expected gzip or lzf"
+    ):
+        _ = Source(path).hdf5_keys
+    with h5py.File(path, "w") as file:
+        file.create_dataset("obs", (4,), "u1", chunks=(2**29,), maxshape=(None,), compression="gzip")
+    with pytest.raises(DemonstrationError, match="'obs' has chunks of 536870912 bytes; expected at most"):
+        _ = Source(path).hdf5_keys

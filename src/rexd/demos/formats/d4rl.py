@@ -1,0 +1,138 @@
+"""D4RL's HDF5 files: rows end to end, terminal states and time limits kept apart.
+
+https://github.com/Farama-Foundation/D4RL. ``terminals`` are states from which nothing follows; ``timeouts`` are where
+an episode was cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.formats.format import Format
+from rexd.demos.gather import names
+from rexd.demos.hdf5 import is_numbers, numbers
+from rexd.demos.hints import Hints
+from rexd.demos.source import Source
+from rexd.demos.steps import from_steps
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError, RexdError, import_extra
+from rexd.files import atomic_path
+
+_NEEDED = {"observations", "actions"}
+_ENDS = {"terminals", "timeouts"}
+_ROLES = {
+    "observations": "observations",
+    "actions": "actions",
+    "next_observations": "next_observations",
+    "rewards": "rewards",
+    "terminals": "terminated",
+    "timeouts": "truncated",
+}
+
+
+def sniff(source: Source) -> bool:
+    """Whether an HDF5 file has observations, actions and one of D4RL's two kinds of ends."""
+    keys = set(source.hdf5_keys)
+    return keys >= _NEEDED and bool(keys & _ENDS)
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read the arrays, and cut them into trajectories.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        UnsafeFileError: The file refers to other files.
+        DemonstrationError: It is damaged, or its arrays do not fit each other.
+    """
+    with source.open_hdf5() as file:
+        needed = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
+        columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
+        ignored = [key for key in file if key not in needed]
+    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+    return from_steps(source.name, **columns, hints=hints, notes=notes)
+
+
+def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:
+    """Write demonstrations as D4RL keeps them; ``load_demonstrations`` gives back the same arrays and dtypes.
+
+    Args:
+        demos: What to write. Next observations are left out where the last of each trajectory is not known.
+        path: The file, replaced in one step if it exists.
+
+    Returns:
+        The path written.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        DemonstrationError: The layout cannot hold them: some rows are left out, or their dtypes differ.
+    """
+    h5py = import_extra("h5py", "minari")
+    columns = _columns(demos)
+    target = Path(path)
+    with atomic_path(target) as temporary, h5py.File(temporary, "w") as file:
+        for key, role in _ROLES.items():
+            if role in columns:
+                file[key] = columns[role]
+    return target
+
+
+FORMAT = Format("D4RL HDF5", sniff, load, save=save_d4rl)
+
+
+def _columns(demos: Demonstrations) -> dict[str, Array]:
+    """The rows of all trajectories end to end, such that reading them finds the same trajectories."""
+    columns = {role: _join(demos, role) for role in ("observations", "actions", "terminated", "truncated")}
+    if all(t.rewards is not None for t in demos):
+        columns["rewards"] = _join(demos, "rewards")
+    last = np.cumsum([len(t) for t in demos]) - 1
+    columns["truncated"] = columns["truncated"].copy()
+    columns["truncated"][last] |= ~columns["terminated"][last]
+    if all(t.next_known.all() for t in demos):
+        columns["next_observations"] = _join(demos, "next_observations")
+    _check_reads_back(demos, columns)
+    return columns
+
+
+def _join(demos: Demonstrations, name: str) -> Array:
+    parts = [getattr(t, name) for t in demos]
+    dtypes = sorted({str(part.dtype) for part in parts})
+    if len(dtypes) > 1:
+        raise DemonstrationError(
+            f"{demos.source}: {name.replace('_', ' ')} have the dtypes {', '.join(dtypes)}; expected one for all "
+            "trajectories, which D4RL's layout asks for. Save it as npz or as a Minari dataset"
+        )
+    return np.concatenate(parts)
+
+
+def _check_reads_back(demos: Demonstrations, columns: Mapping[str, Any]) -> None:
+    """Refuse what this layout would lose: rows that were left out, parts without names for them."""
+    lost = None
+    if demos.unused:
+        lost = "rows that a selection left out"
+    else:
+        try:
+            read = from_steps(demos.source, **columns, hints=Hints())
+        except RexdError:
+            lost = "ends of its trajectories"
+        else:
+            same = len(read) == len(demos) and all(map(_equal, read, demos))
+            lost = None if same else "ends or next observations of its trajectories"
+    if lost is not None:
+        raise DemonstrationError(
+            f"{demos.source}: D4RL's layout cannot hold the {lost}; expected whole trajectories, step after step. Save "
+            "it as npz (save_demonstrations)"
+        )
+
+
+def _equal(read: Any, made: Any) -> bool:
+    if len(read) != len(made) or not np.array_equal(read.terminated, made.terminated):
+        return False
+    if not np.array_equal(read.truncated[:-1], made.truncated[:-1]):
+        return False
+    following = np.array_equal(read.next_observations, made.next_observations)
+    return following and np.array_equal(read.next_known, made.next_known)
