@@ -22,7 +22,11 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 64
         (b"<!DOCTYPE html>\n<html><body>404</body></html>", "is a web page, not data.* raw file"),
         (b"\n\n  <HTML>", "is a web page"),
         (gzip.compress(b"data", mtime=0), "is compressed .* decompress it first"),
-        (b"just text", "is none of the formats that rexd reads; expected one of: rexd npz; Minari"),
+        (
+            b"just text",
+            r"is text without a row of numbers .*\(it begins 'just text'\); expected one of: rexd npz; Minari",
+        ),
+        (b"\x00\x01\x02", "is none of the formats that rexd reads .*00 01 02"),
         (b"PK\x03\x04 cut", "is an npz or zip cut short or damaged"),
         (b"\x80\x04\x95", "the pickle is cut short or damaged"),
     ],
@@ -37,7 +41,11 @@ def test_message_names_file_and_remedy(tmp_path: Path, content: bytes, message: 
 def test_missing_and_irregular_files(tmp_path: Path) -> None:
     with pytest.raises(DemonstrationError, match=r"absent\.pkl: does not exist"):
         load_demonstrations(tmp_path / "absent.pkl")
-    with pytest.raises(DemonstrationError, match="is a folder without data/metadata"):
+    with pytest.raises(DemonstrationError, match="is an empty folder; expected one of: rexd npz; Minari .*Name a file"):
+        load_demonstrations(tmp_path)
+    for number in range(10):
+        (tmp_path / f"{number}.bin").touch()
+    with pytest.raises(DemonstrationError, match=r"is a folder of 0\.bin, .*7\.bin and 2 more; expected one of"):
         load_demonstrations(tmp_path)
     with pytest.raises(DemonstrationError, match="is not a regular file"):
         check_file(tmp_path)

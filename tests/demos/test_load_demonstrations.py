@@ -106,17 +106,21 @@ def test_unknown_environment_is_a_task_error(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("content", "found"),
     [
-        "gail_ppo_tf/observations.csv",
-        "imitation/cartpole_0_final.npz",
-        "opolo/expert_data_no_img_Hopper_scores_3500_episodes_4.npz",
-        "README.md",
+        ({"policy": 1, "value": 2}, "is a pickled dict of 'policy', 'value'"),
+        ([{"reward": 1.0}], "is a pickled list of 1, the first a dict of 'reward'"),
+        (np.zeros(3), r"is a pickled array \(float64 of shape \(3,\)\)"),
+        ("expert", "is a pickled str"),
+        ([], "is a pickled list"),
     ],
 )
-def test_other_peoples_formats_are_refused_with_a_way_out(shared_data: Path, name: str) -> None:
-    with pytest.raises(DemonstrationError, match=r"expected one of: rexd npz.*Build Trajectory\.from_steps"):
-        load_demonstrations(shared_data / name)
+def test_what_is_unknown_is_described_with_a_way_out(tmp_path: Path, content: object, found: str) -> None:
+    file = tmp_path / "demos.pkl"
+    file.write_bytes(pickle.dumps(content))
+    expected = r"expected one of: rexd npz; Minari.*Build Trajectory\.from_steps"
+    with pytest.raises(DemonstrationError, match=rf"demos\.pkl: {found}; {expected}"):
+        load_demonstrations(file)
 
 
 def test_import_stays_light() -> None:

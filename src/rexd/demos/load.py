@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ from numpy.typing import ArrayLike
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.filecheck import check_file
 from rexd.demos.formats import FORMATS, Format
-from rexd.demos.hints import Hints
-from rexd.demos.source import NOTHING, Source
+from rexd.demos.source import Source
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.steps import check_episode_length
-from rexd.errors import DemonstrationError, TaskError, import_extra
+from rexd.demos.task import Task, make_hints, make_task
+from rexd.demos.unknown import unknown
 
 
 def load_demonstrations(
@@ -43,14 +42,21 @@ def load_demonstrations(
         SpaceMismatchError: The demonstrations do not fit the environment.
         TaskError: The environment cannot be made.
     """
-    task = None if env is None else _task(env)
-    demos = _read(path, task, episode_length, columns)
+    task = None if env is None else make_task(env)
+    return fit(_read(path, task, episode_length, columns), task, action_bounds)
+
+
+def fit(demos: Demonstrations, task: Task | None, action_bounds: tuple[ArrayLike, ArrayLike] | None) -> Demonstrations:
+    """Clip actions to the bounds, then compare with the environment and clip to its bounds.
+
+    Raises:
+        DemonstrationError: The bounds do not fit the actions.
+        SpaceMismatchError: The demonstrations do not fit the environment.
+    """
     if action_bounds is not None:
         low, high = action_bounds
         demos = demos.clip_actions(np.asarray(low), np.asarray(high))
-    if task is not None:
-        demos = fit_to_spaces(demos, task.observation_space, task.action_space)
-    return demos
+    return demos if task is None else fit_to_spaces(demos, task.observation_space, task.action_space)
 
 
 def load_unfitted(
@@ -64,13 +70,13 @@ def load_unfitted(
 
     The arguments and errors are those of ``load_demonstrations``.
     """
-    return _read(path, None if env is None else _task(env), episode_length, columns)
+    return _read(path, None if env is None else make_task(env), episode_length, columns)
 
 
 def _read(
-    path: str | Path, task: _Task | None, episode_length: int | None, columns: Sequence[int] | slice | None
+    path: str | Path, task: Task | None, episode_length: int | None, columns: Sequence[int] | slice | None
 ) -> Demonstrations:
-    source, hints = Source(path), _hints(task, episode_length, columns)
+    source, hints = Source(path), make_hints(task, episode_length, columns)
     item = recognise(source)
     demos = item.load(source, hints)
     if item.records_boundaries:
@@ -89,82 +95,5 @@ def recognise(source: Source) -> Format:
         check_file(source.path)
     found = next((item for item in FORMATS if item.sniff(source)), None)
     if found is None:
-        raise _unknown(source)
+        raise unknown(source)
     return found
-
-
-def _unknown(source: Source) -> DemonstrationError:
-    known = "; ".join(item.name for item in FORMATS)
-    if source.is_folder:
-        return DemonstrationError(
-            f"{source.name}: is a folder without data/metadata.json; expected a file or a Minari dataset"
-        )
-    check_file(source.path)  # says so where there is no such file
-    if source.content is not NOTHING:
-        what = f"{source.container} {type(source.content).__name__}"
-    elif source.head.startswith(b"PK\x03\x04") and not source.zip_members:
-        return DemonstrationError(f"{source.name}: is an npz or zip cut short or damaged; write or download it again")
-    elif source.zip_members:
-        what = f"a zip archive of {', '.join(source.zip_members[:8])}"
-    elif source.is_hdf5:
-        what = f"an HDF5 file of {', '.join(source.hdf5_keys[:8])}"
-    else:
-        what = "none of the formats that rexd reads"
-    return DemonstrationError(
-        f"{source.name}: is {what}; expected one of: {known}. Build Trajectory.from_steps(observations, actions) for "
-        "each episode, and save Demonstrations(...) with save_demonstrations"
-    )
-
-
-@dataclass(frozen=True)
-class _Task:
-    observation_space: Any
-    action_space: Any
-    max_episode_steps: int | None
-
-
-def _task(env: Any) -> _Task:
-    if not isinstance(env, str):
-        return _describe(env)
-    gymnasium = import_extra("gymnasium", "train")
-    try:
-        made = gymnasium.make(env)
-    except Exception as error:  # an environment may raise anything while it is made
-        raise TaskError(
-            f"{env}: cannot be made ({type(error).__name__}: {error}); check the id and install what it needs"
-        ) from error
-    try:
-        return _describe(made)
-    finally:
-        made.close()
-
-
-def _describe(env: Any) -> _Task:
-    try:
-        spaces = env.observation_space, env.action_space
-    except AttributeError as error:
-        raise TaskError(
-            f"{type(env).__name__} has no observation_space and action_space; expected a Gymnasium environment or id"
-        ) from error
-    limit = getattr(getattr(env, "spec", None), "max_episode_steps", None)
-    return _Task(*spaces, limit if isinstance(limit, int) else None)
-
-
-def _hints(task: _Task | None, episode_length: int | None, columns: Sequence[int] | slice | None) -> Hints:
-    if task is None:
-        return Hints(episode_length=episode_length, columns=columns)
-    count = getattr(task.action_space, "n", None)
-    return Hints(
-        episode_length=episode_length,
-        max_episode_steps=task.max_episode_steps,
-        columns=columns,
-        obs_dim=_columns(task.observation_space),
-        act_dim=None if count is not None else _columns(task.action_space),
-        n_actions=None if count is None else int(count),
-    )
-
-
-def _columns(space: Any) -> int | None:
-    """The columns of a flat space; what other spaces lack is said when the demonstrations are fitted to them."""
-    shape = getattr(space, "shape", None)
-    return int(shape[0]) if isinstance(shape, tuple) and len(shape) == 1 else None
