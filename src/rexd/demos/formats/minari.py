@@ -1,6 +1,7 @@
 """A local Minari dataset, by its id or its folder. Nothing is downloaded, and no environment is made.
 
-https://minari.farama.org. Minari keeps ``data/metadata.json`` beside the data of all episodes.
+https://minari.farama.org. Minari keeps ``data/metadata.json`` beside the data of all episodes, which are read here
+as they lie (``rexd.demos.minari``): Minari itself is not needed.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.formats.format import Format
+from rexd.demos.gather import names
 from rexd.demos.hints import Hints
+from rexd.demos.minari.spaces import ObservationColumns, parse_space
+from rexd.demos.minari.storage import Episode, episodes
+from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN, save_minari
+from rexd.demos.parts import columns_note
 from rexd.demos.source import Source
 from rexd.demos.spaces import box_columns, discrete_count
-from rexd.demos.trajectory import Trajectory
-from rexd.errors import DemonstrationError, RexdError, import_extra
+from rexd.demos.trajectory import Array, Trajectory
+from rexd.errors import DemonstrationError
 
 _ID = re.compile(r"([\w-]+/)*[\w-]+-v\d+")
-_FREE_BYTES = 256 * 1024**2
 
 
 def is_dataset_id(text: str) -> bool:
@@ -52,9 +57,12 @@ def sniff(source: Source) -> bool:
 def load(source: Source, hints: Hints) -> Demonstrations:
     """Read a dataset by its folder or its id.
 
+    Observations of several parts are put side by side, as ``gymnasium.spaces.flatten`` does.
+
     Raises:
-        MissingExtraError: Minari is not installed.
-        SpaceMismatchError: Its spaces are dicts, tuples or images.
+        MissingExtraError: h5py, or for the arrow and parquet storages pyarrow, is not installed.
+        UnsafeFileError: A file refers to other files.
+        SpaceMismatchError: Its observations are images or text, or its actions neither a flat box nor discrete.
         DemonstrationError: It is not on this machine, incomplete or damaged, or holds no episodes.
     """
     dataset_id = None if source.exists else _id(source)
@@ -69,7 +77,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return _load_folder(path)
 
 
-FORMAT = Format("Minari dataset", sniff, load, records_boundaries=True)
+FORMAT = Format("Minari dataset", sniff, load, save=save_minari, records_boundaries=True)
 
 
 def _id(source: Source) -> str | None:
@@ -81,33 +89,35 @@ def _load_folder(path: Path) -> Demonstrations:
     if folder is None:
         raise DemonstrationError(f"{path}: is no Minari dataset; expected a folder with data/metadata.json")
     metadata = _metadata(folder)
-    for name in ("observation_space", "action_space"):
-        if not isinstance(metadata.get(name), str):
+    source = str(metadata.get("dataset_id") or path)
+    spaces = {}
+    for what in ("observation", "action"):
+        text = metadata.get(f"{what}_space")
+        if not isinstance(text, str):
             # Minari would make the environment that the file names instead, which imports what the file says.
             raise DemonstrationError(
-                f"{path}: the metadata has no {name!r}; expected a dataset that records its spaces. Write it again "
-                "with a current Minari"
+                f"{path}: the metadata has no '{what}_space'; expected a dataset that records its spaces. Write it "
+                "again with a current Minari"
             )
-    minari = import_extra("minari", "minari")
-    source = str(metadata.get("dataset_id") or path)
-    try:
-        if metadata.get("data_format", "hdf5") == "hdf5":
-            _check_claims(path, folder)
-        dataset = minari.MinariDataset(folder)
-        box_columns(dataset.observation_space, "observation", source)
-        count = discrete_count(dataset.action_space, source)
-        if count is None:
-            box_columns(dataset.action_space, "action", source)
-        trajectories = tuple(
-            _trajectory(source, number, episode) for number, episode in enumerate(dataset.iterate_episodes())
-        )
-    except (RexdError, ImportError):
-        raise
-    except Exception as error:  # h5py and Minari raise many kinds on damaged files
+        spaces[what] = parse_space(source, what, text)
+    columns = ObservationColumns(source, spaces["observation"])
+    count = discrete_count(spaces["action"], source)
+    if count is None:
+        box_columns(spaces["action"], "action", source)
+    found = episodes(folder, str(metadata.get("data_format", "hdf5")))
+    trajectories = tuple(_trajectory(source, columns, episode) for episode in found)
+    total = metadata.get("total_episodes")
+    if isinstance(total, int) and len(trajectories) < total:
         raise DemonstrationError(
-            f"{path}: Minari cannot read it ({type(error).__name__}: {str(error)[:200]}); download it again"
-        ) from error
-    return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata))
+            f"{path}: has {len(trajectories)} episodes; expected {total} as its metadata says. Download it again"
+        )
+    notes = () if columns.is_plain else _notes(columns)
+    return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata), notes=notes)
+
+
+def _notes(columns: ObservationColumns) -> tuple[str, ...]:
+    left_out = f"left out {names(columns.left_out)} of the observations: images, text and what else is no numbers"
+    return (columns_note(columns.widths), *([left_out] if columns.left_out else []))
 
 
 def _data_folder(path: Path) -> Path | None:
@@ -126,50 +136,44 @@ def _metadata(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _check_claims(path: Path, folder: Path) -> None:
-    """Refuse data whose arrays claim far more than the file holds: HDF5 fills what was never written."""
-    h5py = import_extra("h5py", "minari")
-    file = folder / "main_data.hdf5"
-    if not file.is_file():
-        raise DemonstrationError(f"{path}: has no {file.name}; download the dataset again")
-    sizes: list[int] = []
-    with h5py.File(file, "r") as content:
-        content.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
-    limit = max(_FREE_BYTES, 16 * file.stat().st_size)
-    if sum(sizes) > limit:
-        raise DemonstrationError(
-            f"{path}: its arrays claim {sum(sizes)} bytes; expected at most {limit} from this file"
-        )
-
-
-def _trajectory(source: str, number: int, episode: Any) -> Trajectory:
-    observations, steps = np.asarray(episode.observations), len(episode.rewards)
+def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> Trajectory:
+    label = f"{source}: trajectory {episode.number}"
+    observations = columns.read(episode.number, episode.read)
+    rewards, actions = episode.read(("rewards",)), episode.read(("actions",))
+    steps = len(rewards)
     if len(observations) != steps + 1:
         raise DemonstrationError(
-            f"{source}: trajectory {number} has {len(observations)} observations; expected {steps + 1} for {steps} "
-            "steps and the end"
+            f"{label} has {len(observations)} observations; expected {steps + 1} for {steps} steps and the end"
         )
-    terminated = np.asarray(episode.terminations, bool)
-    truncated = np.asarray(episode.truncations, bool).copy()
-    if steps and not terminated[-1]:
-        truncated[-1] = True  # whatever ended the recording, it was not the task
+    terminated, truncated = (_flags(label, episode, name) for name in ("terminations", "truncations"))
+    if steps and not terminated[-1:].any():
+        truncated[-1:] = True  # whatever ended the recording, it was not the task
+    known = np.ones(steps, bool)
+    known[-1:] = bool(episode.metadata.get(FINAL_KNOWN, True))
     try:
         return Trajectory(
             observations=observations[:-1],
-            actions=np.asarray(episode.actions),
+            actions=actions,
             next_observations=observations[1:],
             terminated=terminated,
             truncated=truncated,
-            next_known=np.ones(steps, bool),
-            rewards=np.asarray(episode.rewards),
+            next_known=known,
+            rewards=rewards if bool(episode.metadata.get(REWARDS_KNOWN, True)) else None,
         )
     except DemonstrationError as error:
-        raise DemonstrationError(f"{source}: trajectory {number}: {error}") from error
+        raise DemonstrationError(f"{label}: {error}") from error
+
+
+def _flags(label: str, episode: Episode, name: str) -> Array:
+    found = episode.read((name,))
+    if found.ndim != 1:
+        raise DemonstrationError(f"{label}: {name} have shape {found.shape}; expected one for each step")
+    return found.astype(np.bool_)
 
 
 def _env_id(metadata: dict[str, Any]) -> str | None:
     try:
         found = json.loads(metadata["env_spec"])["id"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, str) else None

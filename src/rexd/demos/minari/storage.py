@@ -1,0 +1,109 @@
+"""The episodes of a Minari dataset, whichever way they are stored. Nothing is read before it is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rexd.demos.arrow import as_numbers, columns_of, naming, read_ipc, read_parquet
+from rexd.demos.hdf5 import numbers
+from rexd.demos.minari import spaces
+from rexd.demos.source import Source
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError
+
+_EPISODE = re.compile(r"episode_(\d{1,9})")
+_COLUMNS = ("observations", "actions", "rewards", "terminations", "truncations")
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode, while its file is open.
+
+    Attributes:
+        number: Its id.
+        read: Gives an array of it: ``("actions",)``, or ``("observations", key)`` for a part of a dict.
+        metadata: What is recorded of it beside the arrays.
+    """
+
+    number: int
+    read: Callable[[spaces.Path], Array]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def episodes(folder: Path, storage: str) -> Iterator[Episode]:
+    """The episodes in a dataset's ``data`` folder, in the order of their numbers.
+
+    Args:
+        folder: The folder.
+        storage: Minari's name of it: "hdf5", "arrow" or "parquet".
+
+    Raises:
+        MissingExtraError: h5py or pyarrow is not installed.
+        UnsafeFileError: A file refers to other files.
+        DemonstrationError: The storage is of another kind, or a file is missing, damaged or claims too much.
+    """
+    if storage == "hdf5":
+        return _hdf5(folder)
+    if storage in ("arrow", "parquet"):
+        return _arrow(folder, storage)
+    raise DemonstrationError(
+        f"{folder}: its data format is {storage[:40]!r}; expected hdf5, arrow or parquet. Others need a later rexd"
+    )
+
+
+def _hdf5(folder: Path) -> Iterator[Episode]:
+    file = folder / "main_data.hdf5"
+    if not file.is_file():
+        raise DemonstrationError(f"{folder.parent}: has no {file.name}; download the dataset again")
+    source = Source(file)
+    _ = source.size  # refuses what cannot be data at all
+    with source.open_hdf5() as opened:
+        found = sorted(int(match[1]) for key in opened if (match := _EPISODE.fullmatch(key)))
+        for number in found:
+            group = opened[f"episode_{number}"]
+
+            def read(path: spaces.Path, group: Any = group) -> Array:
+                return numbers(source.name, group, "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path))
+
+            yield Episode(number, read, group.attrs)
+
+
+def _arrow(folder: Path, storage: str) -> Iterator[Episode]:
+    found = sorted(int(item.name) for item in folder.iterdir() if item.name.isdecimal() and item.is_dir())
+    for number in found:
+        files = sorted((folder / str(number)).glob(f"*.{storage}"))
+        if len(files) != 1:
+            raise DemonstrationError(
+                f"{folder / str(number)}: has {len(files)} files *.{storage}; expected one for the episode. Download "
+                "the dataset again"
+            )
+        file = files[0]
+        content = read_ipc(file) if storage == "arrow" else read_parquet(file, _COLUMNS)
+        table = columns_of(file, content, _COLUMNS)
+
+        def read(path: spaces.Path, table: Mapping[str, Any] = table, file: Path = file) -> Array:
+            values = as_numbers(str(file), "/".join(map(str, path)), _part(str(file), table, path))
+            return values if path[0] == "observations" else values[:-1]  # padded to the number of observations
+
+        yield Episode(number, read)
+
+
+def _part(source: str, table: Mapping[str, Any], path: spaces.Path) -> Any:
+    with naming(source, "Arrow"):
+        column = table.get(str(path[0]))
+        for key in path[1:]:
+            names = [item.name for item in getattr(getattr(column, "type", None), "fields", ())]
+            if column is None or names.count(str(key)) != 1 or column.null_count:
+                column = None
+                break
+            column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+            column = column.field(str(key))
+    if column is None:
+        raise DemonstrationError(
+            f"{source}: has no column {'/'.join(map(str, path))!r}, or not in every row; download the dataset again"
+        )
+    return column

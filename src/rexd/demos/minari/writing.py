@@ -1,0 +1,149 @@
+"""Writing a Minari dataset, so that Minari and rexd read it back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Trajectory
+from rexd.errors import DemonstrationError, import_extra
+
+_VERSION = "0.5.2"  # of Minari, whose layout this is
+
+# What Minari has no word for, beside the arrays of an episode; it reads the episode without minding them.
+FINAL_KNOWN, REWARDS_KNOWN = "final_observation_known", "rewards_known"
+
+
+def save_minari(demos: Demonstrations, path: str | Path) -> Path:
+    """Write demonstrations as a Minari dataset; ``load_demonstrations`` gives back the same arrays and dtypes.
+
+    Args:
+        demos: What to write: whole trajectories, step after step.
+        path: The dataset's folder, which must not exist or be empty. Within Minari's own folder of datasets its name
+            there is the dataset's id.
+
+    Returns:
+        The path written.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        DemonstrationError: There is something at the path already, or the layout cannot hold the demonstrations.
+    """
+    h5py = import_extra("h5py", "minari")
+    target = Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise DemonstrationError(f"{target}: exists; expected a new folder for the dataset. Remove it or name another")
+    if demos.unused:
+        raise _lost(demos, "rows that a selection left out")
+    for number, trajectory in enumerate(demos):
+        _check(demos, number, trajectory)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        data = temporary / "data"
+        data.mkdir()
+        with h5py.File(data / "main_data.hdf5", "w", track_order=True) as file:
+            for number, trajectory in enumerate(demos):
+                _write(file.create_group(f"episode_{number}"), number, trajectory)
+        size = round((data / "main_data.hdf5").stat().st_size / 10**6, 1)
+        (data / "metadata.json").write_text(json.dumps(_metadata(demos, target, size)), encoding="utf-8")
+        temporary.chmod(0o755)
+        temporary.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _check(demos: Demonstrations, number: int, trajectory: Trajectory) -> None:
+    obs, following = trajectory.observations, trajectory.next_observations
+    if obs.dtype != following.dtype or following[:-1].tobytes() != obs[1:].tobytes():
+        raise _lost(demos, f"next observations of trajectory {number}, which are not the rows that follow")
+    if not trajectory.next_known[:-1].all():
+        raise _lost(demos, f"next observations of trajectory {number}, of which some are not known")
+
+
+def _lost(demos: Demonstrations, what: str) -> DemonstrationError:
+    return DemonstrationError(
+        f"{demos.source}: Minari's layout cannot hold the {what}; expected whole trajectories, step after step. "
+        "Save it as npz (save_demonstrations)"
+    )
+
+
+def _write(group: Any, number: int, trajectory: Trajectory) -> None:
+    steps, rewards = len(trajectory), trajectory.rewards
+    group.attrs["id"] = number
+    group.attrs["total_steps"] = steps
+    if not trajectory.next_known[-1]:
+        group.attrs[FINAL_KNOWN] = False
+    if rewards is None:
+        group.attrs[REWARDS_KNOWN] = False
+    group["observations"] = np.concatenate([trajectory.observations, trajectory.next_observations[-1:]])
+    group["actions"] = trajectory.actions
+    group["rewards"] = np.zeros(steps) if rewards is None else rewards
+    group["terminations"] = trajectory.terminated
+    group["truncations"] = trajectory.truncated
+    group.create_group("infos")
+
+
+def _metadata(demos: Demonstrations, target: Path, size: float) -> dict[str, Any]:
+    first = demos.trajectories[0]
+    if demos.n_actions is not None:
+        action_space: dict[str, Any] = {"type": "Discrete", "dtype": "int64", "start": 0, "n": demos.n_actions}
+    else:
+        low, high = demos.action_bounds if demos.action_bounds is not None else (-np.inf, np.inf)
+        action_space = _box(first.actions.shape[1], first.actions.dtype, low, high)
+    metadata = {
+        "total_episodes": len(demos),
+        "total_steps": demos.n_transitions,
+        "data_format": "hdf5",
+        "jpeg_encoding": True,
+        "observation_space": json.dumps(_box(demos.obs_dim, first.observations.dtype, -np.inf, np.inf)),
+        "action_space": json.dumps(action_space),
+        "dataset_id": _dataset_id(target),
+        "minari_version": _VERSION,
+        "dataset_size": size,
+        "description": "; ".join(demos.notes),
+    }
+    spec = None if demos.env_id is None else _env_spec(demos.env_id)
+    return metadata if spec is None else metadata | {"env_spec": spec}
+
+
+def _box(columns: int, dtype: np.dtype[Any], low: Any, high: Any) -> dict[str, Any]:
+    bounds = {name: np.broadcast_to(bound, columns).tolist() for name, bound in (("low", low), ("high", high))}
+    return {"type": "Box", "dtype": str(dtype), "shape": [columns], **bounds}
+
+
+def _dataset_id(target: Path) -> str:
+    root = os.environ.get("MINARI_DATASETS_PATH")
+    name = target.name
+    if root is not None and target.resolve().is_relative_to(Path(root).resolve()):
+        name = target.resolve().relative_to(Path(root).resolve()).as_posix()
+    if re.fullmatch(r"([\w-]+/)*[\w-]+-v\d+", name):
+        return name
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', target.name).strip('-') or 'demonstrations'}-v0"
+
+
+def _env_spec(env_id: str) -> str:
+    """The environment's specification if Gymnasium has it, otherwise its id alone, in a form that Minari reads."""
+    with suppress(
+        Exception
+    ):  # no Gymnasium, no such environment, or one that was registered with arguments of any kind
+        return str(import_module("gymnasium").registry[env_id].to_json())
+    bare: dict[str, Any] = {
+        "id": env_id,
+        "entry_point": None,
+        "kwargs": {},
+        "additional_wrappers": [],
+        "vector_entry_point": None,
+    }
+    return json.dumps(bare)
