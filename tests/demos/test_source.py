@@ -40,7 +40,7 @@ def test_pickle(tmp_path: Path) -> None:
     assert source.content is source.content
     assert source.content["a"].tolist() == [0, 1, 2]
     assert (source.container, source.zip_members, len(source.npz), source.hdf5_keys) == ("a pickled", (), 0, ())
-    assert source.text is None
+    assert source.table is None
 
 
 def test_npy_of_numbers_and_of_objects(tmp_path: Path) -> None:
@@ -126,19 +126,23 @@ def test_hdf5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_text(tmp_path: Path) -> None:
-    assert write(tmp_path, "\ufeffä,b\n1,2\n".encode()).text == "ä,b\n1,2\n"
+    table = write(tmp_path, "\ufeffä,b\n1,2\n".encode()).table
+    assert table is not None
+    assert table.names == ("ä", "b")
     assert write(tmp_path, "é".encode() * 5000 + b"a").is_text
     assert write(tmp_path, b"cart_x pole_y\n0.1 0.2\n").is_text
     for content in (b"\x00", b"\xff\xfe", pickle.dumps([1]), pickle.dumps([1], 0)):
-        assert write(tmp_path, content).text is None
-    with pytest.raises(DemonstrationError, match="cannot be read as UTF-8 text"):
-        _ = write(tmp_path, b"a" * 5000 + b"\xff").text
+        assert write(tmp_path, content).table is None
+    damaged = write(tmp_path, b"1 2\n" * 2000 + b"\xff").table
+    assert damaged is not None
+    with pytest.raises(DemonstrationError, match=r"file: cannot be read as a table of 2 columns \(.*decode byte 0xff"):
+        damaged.rows()
 
 
 def test_folders_and_absent_files_hold_nothing(tmp_path: Path) -> None:
     for source in (Source(tmp_path), Source(tmp_path / "absent")):
         assert not source.is_file
         assert (source.head, source.content, source.zip_members, source.hdf5_keys) == (b"", NOTHING, (), ())
-        assert (source.text, source.container, len(source.npz)) == (None, None, 0)
+        assert (source.table, source.container, len(source.npz)) == (None, None, 0)
     assert repr(Source(tmp_path)) == f"Source({str(tmp_path)!r})"
     assert repr(NOTHING) == "nothing"

@@ -16,11 +16,11 @@ from rexd.demos.filecheck import check_file, read_head
 from rexd.demos.hdf5 import check_hdf5
 from rexd.demos.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
+from rexd.demos.text import Table, read_layout
 from rexd.errors import DemonstrationError, RexdError, import_extra
 
 _HEAD = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_TEXT_LIMIT = 1024**3
 
 
 class Nothing:
@@ -224,16 +224,6 @@ class Source:
         return True
 
     @cached_property
-    def text(self) -> str | None:
-        """The whole of a text file, None for other files.
-
-        Raises:
-            DemonstrationError: It is too large, or is not UTF-8 all through.
-        """
-        if not self.is_text:
-            return None
-        check_file(self.path, max_bytes=_TEXT_LIMIT)
-        try:
-            return self.path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DemonstrationError(f"{self.name}: cannot be read as UTF-8 text ({error}); save it again") from error
+    def table(self) -> Table | None:
+        """The layout of a text file with rows of numbers, None for other files."""
+        return read_layout(self.path) if self.is_text else None

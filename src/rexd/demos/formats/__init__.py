@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from rexd.demos.formats import (
     array_dict,
+    csv_pair,
+    csv_plain,
+    csv_table,
     d4rl,
     expert_dataset,
     gail_experts,
@@ -45,6 +48,9 @@ FORMATS: tuple[Format, ...] = (
     array_dict.FORMAT,
     plain_array.FORMAT,
     red_pickle.FORMAT,
+    csv_table.FORMAT,
+    csv_pair.FORMAT,
+    csv_plain.FORMAT,
 )
 """In the order in which they are tried: what asks for more comes before what asks for less."""
 
