@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rexd.demos.bundled import bundled_demonstrations
     from rexd.demos.formats.rexd_npz import save_demonstrations
     from rexd.demos.load import load_demonstrations
+    from rexd.demos.memory import to_demonstrations
     from rexd.errors import RexdError
     from rexd.reward.base import RewardModel
     from rexd.reward.config import REDConfig
@@ -39,6 +40,7 @@ __all__ = [
     "load_policy",
     "load_reward",
     "save_demonstrations",
+    "to_demonstrations",
     "train",
 ]
 
@@ -57,6 +59,7 @@ _HOME = {
     "load_policy": "rexd.rl.policy",
     "load_reward": "rexd.reward.files",
     "save_demonstrations": "rexd.demos.formats.rexd_npz",
+    "to_demonstrations": "rexd.demos.memory",
     "train": "rexd.rl.train",
 }
 
