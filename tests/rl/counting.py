@@ -35,12 +35,17 @@ class Counting(gymnasium.Env):
 
 
 class Spy:
-    """A reward model that keeps what it was asked; the reward is 10 * episode + step + action / 10."""
+    """A reward model that keeps what it was asked; the reward is 10 * episode + step + action / 10.
 
-    def __init__(self):
-        self.calls = []
+    With a clock it checks the time that it is told.
+    """
 
-    def predict(self, obs, act=None, next_obs=None):
+    def __init__(self, clock=True):
+        self.calls, self.clock = [], clock
+
+    def predict(self, obs, act=None, next_obs=None, step=None):
+        if self.clock:
+            assert step.tolist() == obs[:, 1].tolist()
         self.calls.append((obs.copy(), act.copy(), next_obs.copy()))
         return (10 * obs[:, 0] + obs[:, 1] + act.reshape(len(obs), -1)[:, 0] / 10).astype(np.float32)
 

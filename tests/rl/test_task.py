@@ -87,11 +87,11 @@ def test_rewards_are_those_of_the_model(make):
 
 def test_absorbing_states():
     class Last(Spy):
-        def predict(self, obs, act=None, next_obs=None):
+        def predict(self, obs, act=None, next_obs=None, step=None):
             super().predict(obs, act, next_obs)
             return obs[:, -1]
 
-    spy = Last()
+    spy = Last(clock=False)
     scale = SCALE.with_indicator()
     env = training_environment(
         lambda: steer(terminates=True), spy, ObservationScale.of(demonstrations()).with_indicator(), absorbing=True

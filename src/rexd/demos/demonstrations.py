@@ -29,6 +29,7 @@ class Transitions:
         truncated: (N,) bool.
         next_known: (N,) bool, whether ``next_obs`` was recorded.
         trajectory: (N,) int64, the number of the trajectory that each row comes from.
+        step: (N,) int64, steps of the episode before each row.
     """
 
     obs: Float32
@@ -38,6 +39,7 @@ class Transitions:
     truncated: BoolArray
     next_known: BoolArray
     trajectory: NDArray[np.int64]
+    step: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -312,4 +314,5 @@ def _stack(trajectories: Sequence[Trajectory]) -> Transitions:
         truncated=column("truncated", np.bool_),
         next_known=column("next_known", np.bool_),
         trajectory=np.repeat(np.arange(len(trajectories)), [len(t) for t in trajectories]),
+        step=column("steps", np.int64),
     )

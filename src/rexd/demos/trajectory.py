@@ -32,6 +32,7 @@ class Trajectory:
         truncated: (T,) bool, the recording or a time limit ended the episode on this step.
         next_known: (T,) bool, false where ``next_observations`` was not recorded.
         rewards: (T,) the environment's rewards if the file has them; for evaluation only, never for learning.
+        steps: (T,) int64, steps of the episode before each row. Not given, rows count from 0 on.
     """
 
     observations: Array
@@ -41,9 +42,12 @@ class Trajectory:
     truncated: BoolArray
     next_known: BoolArray
     rewards: Array | None = field(default=None)
+    steps: NDArray[np.int64] = field(default=None)  # type: ignore[arg-type]  # never None once it is made
 
     def __post_init__(self) -> None:
         """Check shapes, dtypes and finiteness, then make every array read-only."""
+        if self.steps is None:
+            object.__setattr__(self, "steps", np.arange(len(self.actions), dtype=np.int64))
         _check_shapes(self)
         for name in ("observations", "actions", "next_observations", "rewards"):
             _check_finite(name, getattr(self, name))
@@ -141,12 +145,17 @@ def _check_shapes(trajectory: Trajectory) -> None:
         array = getattr(trajectory, name)
         if array.dtype != np.bool_ or array.ndim != 1:
             raise DemonstrationError(f"{name} has shape {array.shape} and dtype {array.dtype}; expected (steps,) bool")
+    steps = trajectory.steps
+    if steps.ndim != 1 or steps.dtype != np.int64 or (steps < 0).any():
+        raise DemonstrationError(
+            f"steps have shape {steps.shape} and dtype {steps.dtype}; expected int64 of shape (steps,), 0 or more"
+        )
     rewards = trajectory.rewards
     if rewards is not None and (rewards.ndim != 1 or rewards.dtype.kind not in "biuf"):
         raise DemonstrationError(
             f"rewards have shape {rewards.shape} and dtype {rewards.dtype}; expected numbers of shape (steps,)"
         )
-    for name in ("actions", "terminated", "truncated", "next_known", "rewards"):
+    for name in ("actions", "terminated", "truncated", "next_known", "rewards", "steps"):
         array = getattr(trajectory, name)
         if array is not None and len(array) != len(observations):
             raise DemonstrationError(f"{name} has {len(array)} rows; expected {len(observations)}")

@@ -9,7 +9,7 @@ from typing import Any
 from rexd.demos.trajectory import Trajectory
 from rexd.evaluation.rollouts import Env, PolicyLike, rollout
 from rexd.evaluation.statistics import Summary, summarise
-from rexd.reward.base import RewardModel
+from rexd.reward.base import RewardModel, predict_at
 
 
 @dataclass(frozen=True)
@@ -124,5 +124,7 @@ def evaluation_of(played: list[Trajectory], reward: RewardModel | None) -> Evalu
 
 def learned_return(trajectory: Trajectory, reward: RewardModel) -> float:
     """Sum of the learned rewards of one episode."""
-    rewards = reward.predict(trajectory.observations, trajectory.actions, trajectory.next_observations)
+    rewards = predict_at(
+        reward, trajectory.observations, trajectory.actions, trajectory.next_observations, trajectory.steps
+    )
     return float(rewards.sum(dtype=float))

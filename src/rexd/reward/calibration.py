@@ -100,4 +100,5 @@ def _with_actions(
         truncated=rows.truncated[pick],
         next_known=rows.next_known[pick],
         trajectory=rows.trajectory[pick],
+        step=rows.step[pick],
     )

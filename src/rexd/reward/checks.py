@@ -60,10 +60,10 @@ def check_reward(
     checks = [Check.of(EXPERT, model.held_out_novelty_, model)]
     unused = demonstrations.unused_transitions()
     if unused is not None:
-        checks.append(Check.of(UNUSED, model.novelty(unused.obs, unused.act, unused.next_obs), model))
+        checks.append(Check.of(UNUSED, model.novelty(unused.obs, unused.act, unused.next_obs, unused.step), model))
     unrelated = unrelated_actions(demonstrations, model.config.seed)
     for name, rows in zip((RANDOM_ACTIONS, OTHER_ACTIONS), unrelated, strict=True):
-        checks.append(Check.of(name, model.novelty(rows.obs, rows.act, rows.next_obs), model))
+        checks.append(Check.of(name, model.novelty(rows.obs, rows.act, rows.next_obs, rows.step), model))
     if velocity_columns:
         worst = standstill_novelty(model, demonstrations, velocity_columns)
         checks.append(Check.of(STANDSTILL, worst, model))

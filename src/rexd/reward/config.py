@@ -24,6 +24,8 @@ class REDConfig(Config):
     """Tag of the model in configuration and reward files."""
     inputs: Inputs = "state-action"
     """What the support is estimated on: (s, a), s alone, or (s, s')."""
+    clock: bool = False
+    """Whether the steps since an episode's start enter too: demonstrations stand still at their start alone."""
     shape: Shape = "logarithmic"
     """How the error becomes a reward; the formulas stand in ``rexd.reward.shapes``."""
     median_reward: float = 0.5

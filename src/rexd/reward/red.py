@@ -23,7 +23,7 @@ from rexd.reward.folds import assign_folds
 from rexd.reward.networks import EnsembleMLP, squared_error
 from rexd.reward.relevance import column_relevance
 from rexd.reward.shapes import reward_of, sigma_at_median
-from rexd.reward.standardise import Encoder, raw_rows
+from rexd.reward.standardise import Encoder, raw_rows, with_clock
 
 NOTABLE = 0.5  # relevance below which weighting columns is tried
 GAIN = 0.2  # in ``Calibration.separation``; with less, the columns stay as they are
@@ -63,6 +63,7 @@ class RED(RewardModel):
     def __init__(self, config: REDConfig | None = None, **settings: Any) -> None:
         """Take a configuration, or its fields by name: ``RED(seed=0, shape="rational")``."""
         self.config = replace(config or REDConfig(), **settings)
+        self.clock = self.config.clock
 
     @property
     def fitted(self) -> bool:
@@ -101,8 +102,9 @@ class RED(RewardModel):
             known = demonstrations.transitions().next_known
             demonstrations = _with_known_next(demonstrations)
         rows = demonstrations.transitions()
-        act_dim, inputs = demonstrations.act_dim, self.config.inputs
-        raw = raw_rows(inputs, rows.obs, rows.act, rows.next_obs, act_dim)
+        raw = raw_rows(self.config.inputs, rows.obs, rows.act, rows.next_obs, demonstrations.act_dim)
+        if self.config.clock:
+            raw = with_clock(raw, rows.step)
         fold = assign_folds(rows.trajectory, self.config.folds)
         # unweighted, and where some columns tell episodes apart also with these weighted down
         relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
@@ -140,6 +142,7 @@ class RED(RewardModel):
             demonstrations.obs_dim,
             demonstrations.act_dim,
             discrete=demonstrations.n_actions is not None,
+            clock=self.config.clock,
             relevance=relevance,
         )
         if len(encoder.kept) == 0:
@@ -154,20 +157,23 @@ class RED(RewardModel):
         return model
 
     def novelty(
-        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None = None,
+        next_obs: NDArray[Any] | None = None,
+        step: NDArray[np.int64] | None = None,
     ) -> Float32:
         """The error L of each row, averaged over the folds' models: (batch,) float32."""
         encoder = self._encoder()
-        encoder.check(obs, act, next_obs)
+        encoder.check(obs, act, next_obs, step)
         out = np.empty(len(obs), np.float32)
         for start in range(0, len(obs), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            raw = raw_rows(
-                encoder.inputs,
+            raw = encoder.raw(
                 obs[block],
                 None if act is None else act[block],
                 None if next_obs is None else next_obs[block],
-                encoder.act_dim,
+                None if step is None else step[block],
             )
             out[block] = self.novelty_of_inputs(encoder.standardise(raw)).numpy()
         return out
@@ -178,10 +184,14 @@ class RED(RewardModel):
         return squared_error(self.target_, self.predictor_, x.expand(models, -1, -1)).mean(dim=0)
 
     def predict(
-        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None = None,
+        next_obs: NDArray[Any] | None = None,
+        step: NDArray[np.int64] | None = None,
     ) -> Float32:
         """The reward of each row, in [0, 1]: (batch,) float32."""
-        return self.reward_of_novelty(self.novelty(obs, act, next_obs))
+        return self.reward_of_novelty(self.novelty(obs, act, next_obs, step))
 
     def reward_of_novelty(self, novelty: Float32) -> Float32:
         """The calibrated shape applied to errors."""
@@ -196,7 +206,7 @@ class RED(RewardModel):
         return save_reward(self, path)
 
     def _novelty_of(self, rows: Transitions) -> Float32:
-        return self.novelty(rows.obs, rows.act, rows.next_obs)
+        return self.novelty(rows.obs, rows.act, rows.next_obs, rows.step)
 
     def _encoder(self) -> Encoder:
         if not hasattr(self, "encoder_"):

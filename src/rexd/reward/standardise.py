@@ -16,6 +16,8 @@ from rexd.reward.config import Inputs
 from rexd.reward.relevance import LEAST
 
 CONSTANT = 1e-6  # a column whose spread is below this share of its size (or of 1) carries no information
+CLOCK = "clock"
+CLOCK_STEPS = 20.0  # what counts as early; 5 and 100 do nearly as well (docs/experiments.md)
 FAR = 1e6  # standard deviations; beyond them all is equally alien, and squares would overflow
 
 
@@ -28,6 +30,7 @@ class Encoder:
         obs_dim: D, observation columns.
         act_dim: A, action columns, or the size of a discrete action space.
         discrete: Whether actions are integers, to be encoded one-hot.
+        clock: Whether the steps since the episode's start are a column, the last.
         mean: (C,) float32 of the kept columns.
         std: (C,) float32 of the kept columns, positive.
         kept: (C,) int64, the raw columns that vary in the demonstrations and are not left out as irrelevant.
@@ -38,6 +41,7 @@ class Encoder:
     obs_dim: int
     act_dim: int
     discrete: bool
+    clock: bool
     mean: Tensor
     std: Tensor
     kept: Tensor
@@ -52,6 +56,7 @@ class Encoder:
         act_dim: int,
         *,
         discrete: bool,
+        clock: bool = False,
         relevance: Tensor | None = None,
     ) -> Encoder:
         """Take mean and standard deviation of raw ``rows`` (N, raw columns); drop the columns that never vary.
@@ -62,13 +67,14 @@ class Encoder:
             obs_dim: Observation columns.
             act_dim: Action columns.
             discrete: Whether actions are one-hot.
+            clock: Whether the last column is the clock.
             relevance: (raw columns,) factors of the columns; None leaves all at 1.
         """
         factors = torch.ones(rows.shape[1]) if relevance is None else relevance
         wide = rows.double()
         mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
         kept = torch.nonzero((std > CONSTANT * mean.abs().clamp(min=1.0)) & (factors >= LEAST)).flatten()
-        return cls(inputs, obs_dim, act_dim, discrete, mean[kept].float(), std[kept].float(), kept, factors)
+        return cls(inputs, obs_dim, act_dim, discrete, clock, mean[kept].float(), std[kept].float(), kept, factors)
 
     @property
     def dropped_columns(self) -> list[str]:
@@ -93,7 +99,24 @@ class Encoder:
             names += [f"action[{i}]" for i in range(self.act_dim)]
         elif self.inputs == "state-next-state":
             names += [f"next_observation[{i}]" for i in range(self.obs_dim)]
-        return names
+        return [*names, CLOCK] if self.clock else names
+
+    def raw(
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None,
+        next_obs: NDArray[Any] | None,
+        step: NDArray[np.int64] | None = None,
+    ) -> Tensor:
+        """What ``standardise`` takes: (batch, raw columns). Where steps are not given, the clock shows its mean."""
+        rows = raw_rows(self.inputs, obs, act, next_obs, self.act_dim)
+        if not self.clock:
+            return rows
+        if step is not None:
+            return with_clock(rows, step)
+        at = torch.nonzero(self.kept == len(self.column_names) - 1).flatten()
+        typical = float(self.mean[at]) if len(at) else 0.0
+        return torch.cat([rows, rows.new_full((len(rows), 1), typical)], dim=1)
 
     def standardise(self, raw: Tensor) -> Tensor:
         """(batch, raw columns) -> (batch, C), zero mean and a spread of 1 · relevance on the demonstrations."""
@@ -101,7 +124,13 @@ class Encoder:
             raw = raw[:, self.kept]
         return ((raw - self.mean) / self._spread).clamp(-FAR, FAR)
 
-    def check(self, obs: NDArray[Any], act: NDArray[Any] | None, next_obs: NDArray[Any] | None) -> None:
+    def check(
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None,
+        next_obs: NDArray[Any] | None,
+        step: NDArray[np.int64] | None = None,
+    ) -> None:
         """Refuse arrays that do not fit, naming what was found and expected.
 
         Raises:
@@ -120,10 +149,18 @@ class Encoder:
                 raise SpaceMismatchError(
                     f"actions run from {act.min()} to {act.max()}; the reward expects 0 to {self.act_dim - 1}"
                 )
+        if step is not None and np.shape(step) != (len(obs),):
+            raise SpaceMismatchError(f"steps have shape {np.shape(step)}; the reward expects ({len(obs)},)")
         if self.inputs == "state-next-state":
             found = None if next_obs is None else next_obs.shape
             if found != obs.shape:
                 raise SpaceMismatchError(f"next observations have shape {found}; the reward expects {obs.shape}")
+
+
+def with_clock(rows: Tensor, step: NDArray[np.int64]) -> Tensor:
+    """Append ln(1 + t / 20): the start of an episode takes as much room as all that follows."""
+    clock = torch.from_numpy(np.log1p(np.asarray(step) / CLOCK_STEPS).astype(np.float32))
+    return torch.cat([rows, clock[:, None]], dim=1)
 
 
 def raw_rows(

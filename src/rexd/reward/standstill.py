@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.reward.standardise import raw_rows
+from rexd.reward.standardise import CLOCK
 
 if TYPE_CHECKING:
     from rexd.reward.red import RED
@@ -40,10 +40,10 @@ def standstill_novelty(
     pick = np.random.default_rng(model.config.seed).integers(len(rows), size=STARTS)
     still = rows.obs[pick].copy()
     still[:, list(velocity_columns)] = 0.0
-    act, dim = rows.act, encoder.act_dim
+    act = rows.act
     # standing still, the next state is the state
-    x = encoder.standardise(raw_rows(encoder.inputs, still, act[pick], still, dim)).requires_grad_()
-    seen = encoder.standardise(raw_rows(encoder.inputs, rows.obs, act, rows.next_obs, dim))
+    x = encoder.standardise(encoder.raw(still, act[pick], still)).requires_grad_()  # at a typical time
+    seen = encoder.standardise(encoder.raw(rows.obs, act, rows.next_obs, rows.step))
     low, high = seen.min(dim=0).values, seen.max(dim=0).values
     fixed = torch.tensor([_is_fixed(encoder.column_names[c], velocity_columns, encoder.discrete) for c in encoder.kept])
     start = x.detach().clone()
@@ -61,7 +61,9 @@ def standstill_novelty(
 
 
 def _is_fixed(column: str, velocity_columns: Sequence[int], discrete: bool) -> bool:
-    """Velocities stay zero, one-hot actions stay one-hot; positions and continuous actions are searched."""
+    """Velocities stay zero, time and one-hot actions as they are; positions and continuous actions are searched."""
+    if column == CLOCK:
+        return True
     kind, number = column.rstrip("]").split("[")
     if kind == "action":
         return discrete

@@ -82,6 +82,7 @@ def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -
         obs_dim=int(content["obs_dim"]),
         act_dim=int(content["act_dim"]),
         discrete=bool(content["discrete"]),
+        clock=model.config.clock,
         mean=_take(source, tensors, "encoder.mean", (columns,)),
         std=_take(source, tensors, "encoder.std", (columns,)),
         kept=_take(source, tensors, "encoder.kept", (columns,), torch.int64),

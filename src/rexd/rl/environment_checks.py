@@ -59,6 +59,6 @@ def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any
     checks = []
     for name, policy in policies.items():
         episodes = rollout(make_env, policy, EPISODES, seed=seed)
-        scores = [model.novelty(e.observations, e.actions, e.next_observations) for e in episodes]
+        scores = [model.novelty(e.observations, e.actions, e.next_observations, e.steps) for e in episodes]
         checks.append(Check.of(name, np.concatenate(scores), model))
     return tuple(checks)

@@ -24,13 +24,21 @@ class ConstantReward(RewardModel):
         return self
 
     def novelty(
-        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None = None,
+        next_obs: NDArray[Any] | None = None,
+        step: NDArray[np.int64] | None = None,
     ) -> Float32:
         """1 for every row: whatever the agent does is not a demonstration."""
         return np.ones(len(obs), np.float32)
 
     def predict(
-        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None = None,
+        next_obs: NDArray[Any] | None = None,
+        step: NDArray[np.int64] | None = None,
     ) -> Float32:
         """0 for every row."""
         return np.zeros(len(obs), np.float32)
@@ -53,7 +61,7 @@ class AbsorbingReward(RewardModel):
 
     def __init__(self, inner: RewardModel, demonstrations: Demonstrations) -> None:
         """Wrap a fitted model; ``demonstrations`` are the raw ones that it was fitted to."""
-        self.inner = inner
+        self.inner, self.clock = inner, getattr(inner, "clock", False)
         self._raw = demonstrations
         terminates = any(bool(t.terminated.any()) for t in demonstrations)
         self.absorbing = float(inner.predict_demonstrations(demonstrations).mean()) if terminates else 0.0
@@ -63,16 +71,24 @@ class AbsorbingReward(RewardModel):
         raise RexdError("fit the reward model before wrapping it in AbsorbingReward")
 
     def novelty(
-        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None = None,
+        next_obs: NDArray[Any] | None = None,
+        step: NDArray[np.int64] | None = None,
     ) -> Float32:
         """The wrapped model's, without the indicator."""
-        return self.inner.novelty(obs[:, :-1], act, None if next_obs is None else next_obs[:, :-1])
+        return self.inner.novelty(*self._of_inner(obs, act, next_obs, step))
 
     def predict(
-        self, obs: NDArray[Any], act: NDArray[Any] | None = None, next_obs: NDArray[Any] | None = None
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None = None,
+        next_obs: NDArray[Any] | None = None,
+        step: NDArray[np.int64] | None = None,
     ) -> Float32:
         """The wrapped model's, but for the absorbing state."""
-        reward = self.inner.predict(obs[:, :-1], act, None if next_obs is None else next_obs[:, :-1])
+        reward = self.inner.predict(*self._of_inner(obs, act, next_obs, step))
         return np.where(obs[:, -1] > 0.5, np.float32(self.absorbing), reward)
 
     def predict_demonstrations(self, demonstrations: Demonstrations) -> Float32:
@@ -82,6 +98,17 @@ class AbsorbingReward(RewardModel):
         reward = np.full(len(rows), self.absorbing, np.float32)
         reward[alive] = self.inner.predict_demonstrations(self._raw)
         return reward
+
+    def _of_inner(
+        self,
+        obs: NDArray[Any],
+        act: NDArray[Any] | None,
+        next_obs: NDArray[Any] | None,
+        step: NDArray[np.int64] | None,
+    ) -> tuple[Any, ...]:
+        """The rows as the wrapped model knows them."""
+        known = (obs[:, :-1], act, None if next_obs is None else next_obs[:, :-1])
+        return (*known, step) if self.clock else known
 
     def save(self, path: str | Path) -> Path:
         """Save the wrapped model; the indicator is no part of a reward file."""

@@ -51,7 +51,7 @@ def test_the_limit_comes_from_the_registry_or_is_asked_for():
 
 
 def test_a_reward_outside_scores_the_absorbing_steps():
-    spy = Spy()
+    spy = Spy(clock=False)
     env = RewardWrapper(AbsorbingStates(Counting(length=1), max_episode_steps=3), spy)
     env.reset()
     play(env, 3)

@@ -28,7 +28,8 @@ _FORMAT = "rexd.demonstrations"
 _VERSION = 1
 
 _HEADER = "rexd"
-_FIELDS = ("observations", "actions", "next_observations", "terminated", "truncated", "next_known", "rewards")
+_NEEDED = ("observations", "actions", "next_observations", "terminated", "truncated", "next_known")
+_FIELDS = (*_NEEDED, "rewards", "steps")
 
 
 def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
@@ -131,7 +132,9 @@ def _build(path: Path, arrays: dict[str, Array]) -> Demonstrations:
     lengths = [int(n) for n in header["lengths"]]
     if any(n < 1 for n in lengths) or not 1 <= header["trajectories"] <= len(lengths):
         raise DemonstrationError(f"{path}: the header's lengths of trajectories are impossible; write it again")
-    columns = {name: _split(path, name, arrays.get(name), lengths, header["dtypes"][name]) for name in _FIELDS}
+    absent = [None] * len(lengths)
+    dtypes = {"steps": absent, **header["dtypes"]}  # steps are younger than the format
+    columns = {name: _split(path, name, arrays.get(name), lengths, dtypes[name]) for name in _FIELDS}
     built = [_trajectory(path, number, columns) for number in range(len(lengths))]
     count = int(header["trajectories"])
     return Demonstrations(
@@ -168,7 +171,7 @@ def _split(
 
 def _trajectory(path: Path, number: int, columns: dict[str, list[Array | None]]) -> Trajectory:
     parts: dict[str, Any] = {name: pieces[number] for name, pieces in columns.items()}
-    if missing := [name for name in _FIELDS if parts[name] is None and name != "rewards"]:
+    if missing := [name for name in _NEEDED if parts[name] is None]:
         raise DemonstrationError(f"{path}: trajectory {number} has no {missing[0]}; write the file again")
     try:
         return Trajectory(**parts)

@@ -125,6 +125,7 @@ def _absorb(t: Trajectory) -> Trajectory:
         truncated=np.append(nothing, True),
         next_known=np.append(known, True),
         rewards=None if t.rewards is None else np.append(t.rewards, np.zeros(1, t.rewards.dtype)),
+        steps=np.append(t.steps, t.steps[-1] + 1),
     )
 
 

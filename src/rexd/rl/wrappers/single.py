@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.reward.base import RewardModel
+from rexd.reward.base import RewardModel, predict_at
 from rexd.rl.spaces import check_spaces, clip_actions
 
 
@@ -31,11 +31,13 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         check_spaces(env.observation_space, env.action_space)
         self.reward_model = reward_model
         self._before: NDArray[Any] | None = None
+        self._step = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._before = np.array(observation)  # a copy: an environment may write the next one over it
+        self._step = 0
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -46,5 +48,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         taken = clip_actions(self.action_space, np.asarray(action)[None])
         observation, original, terminated, truncated, info = self.env.step(action)
         self._before = np.array(observation)
-        reward = float(self.reward_model.predict(before[None], taken, self._before[None])[0])
+        at = np.array([self._step])
+        reward = float(predict_at(self.reward_model, before[None], taken, self._before[None], at)[0])
+        self._step += 1
         return observation, reward, terminated, truncated, {**info, "original_reward": float(original)}

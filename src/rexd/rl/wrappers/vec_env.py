@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from rexd.reward.base import RewardModel
+from rexd.reward.base import RewardModel, predict_at
 from rexd.rl.spaces import check_spaces, clip_actions
 
 Array = NDArray[Any]
@@ -38,11 +38,13 @@ class RewardVecEnv(VecEnvWrapper):
         self.reward_model = reward_model
         self._before: Array | None = None  # (n, D)
         self._taken: Array | None = None  # (n, A)
+        self._steps = np.zeros(venv.num_envs, np.int64)  # of the episodes that run
 
     def reset(self) -> Any:
         """Reset all environments; returns their observations (n, D)."""
         observations = self.venv.reset()
         self._before = np.array(observations)
+        self._steps[:] = 0
         return observations
 
     def step_async(self, actions: Array) -> None:
@@ -60,6 +62,7 @@ class RewardVecEnv(VecEnvWrapper):
         after = self._before.copy()
         for k in np.flatnonzero(dones):
             after[k] = infos[k]["terminal_observation"]
-        rewards = self.reward_model.predict(before, taken, after)
+        rewards = predict_at(self.reward_model, before, taken, after, self._steps)
+        self._steps = np.where(dones, 0, self._steps + 1)
         infos = [{**info, "original_reward": float(r)} for info, r in zip(infos, original, strict=True)]
         return observations, rewards, dones, infos

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 from rexd.errors import TaskError
-from rexd.reward.base import RewardModel
+from rexd.reward.base import RewardModel, predict_at
 from rexd.rl.spaces import check_spaces, clip_actions
 
 Array = NDArray[Any]
@@ -52,6 +52,7 @@ class RewardVectorWrapper(VectorWrapper):
         self._mode = AutoresetMode(env.metadata["autoreset_mode"])
         self._before: Array | None = None  # (n, D)
         self._ended = np.zeros(env.num_envs, bool)
+        self._steps = np.zeros(env.num_envs, np.int64)  # of the episodes that run
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments, or those in ``options["reset_mask"]``."""
@@ -64,6 +65,7 @@ class RewardVectorWrapper(VectorWrapper):
         else:
             self._before[rows] = np.asarray(observations)[rows]
         self._ended[rows] = False
+        self._steps[rows] = 0
         return observations, infos
 
     def step(self, actions: Any) -> tuple[Any, Array, Any, Any, dict[str, Any]]:
@@ -82,7 +84,9 @@ class RewardVectorWrapper(VectorWrapper):
             after[self._ended] = _final_observations(infos, self._ended)
         rewards = np.zeros(self.num_envs)
         if live.any():
-            rewards[live] = self.reward_model.predict(before[live], taken[live], after[live])
+            rewards[live] = predict_at(self.reward_model, before[live], taken[live], after[live], self._steps[live])
+        # a row that is no transition was a reset, and so is what an episode's end begins
+        self._steps = np.where(live & ~self._ended, self._steps + 1, 0)
         infos = {**infos, "original_reward": np.array(original), "_original_reward": live}
         return observations, rewards, terminated, truncated, infos
 
