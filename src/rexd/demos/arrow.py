@@ -16,6 +16,7 @@ import numpy as np
 
 from rexd.demos.arrays import memory_limit
 from rexd.demos.filecheck import check_file
+from rexd.demos.parquet import claimed_bytes
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError, RexdError, import_extra
 
@@ -54,22 +55,18 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Any:
         MissingExtraError: pyarrow is not installed.
         DemonstrationError: It is damaged, or claims more than it can hold.
     """
+    pa = import_extra("pyarrow", "arrow")
     parquet = import_extra("pyarrow.parquet", "arrow")
-    limit = memory_limit(check_file(path), _EXPANSION)
-    with naming(path, "Parquet"), parquet.ParquetFile(path, memory_map=False) as file:
-        wanted = [name for name in file.schema_arrow.names if name in set(columns)]
-        claimed = 0
-        for group in range(file.metadata.num_row_groups):
-            chunks = file.metadata.row_group(group)
-            for number in range(chunks.num_columns):
-                chunk = chunks.column(number)
-                if chunk.path_in_schema.split(".")[0] in {name.split(".")[0] for name in wanted}:
-                    claimed += max(8 * max(chunk.num_values, chunks.num_rows), chunk.total_uncompressed_size)
-        if claimed > limit:
+    limit, wanted = memory_limit(check_file(path), _EXPANSION), set(columns)
+    with naming(path, "Parquet"):
+        content = path.read_bytes()
+        if (claimed := claimed_bytes(content, wanted)) > limit:
             raise DemonstrationError(
                 f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file"
             )
-        return file.read(columns=wanted, use_threads=False)
+        file = parquet.ParquetFile(pa.BufferReader(content))
+        names = [name for name in file.schema_arrow.names if name in wanted]
+        return file.read(columns=names, use_threads=False)
 
 
 def columns_of(path: Path, table: Any, wanted: Iterable[str]) -> dict[str, Any]:
