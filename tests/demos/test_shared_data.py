@@ -45,9 +45,9 @@ class Expected:
 
 _RED = "pickled dict of 'observations' and 'actions'"
 _TUPLES = "tuples of (state, action, ...), for each step or each trajectory"
-_IMITATION = "imitation's npz of 'obs', 'acts', 'indices' and 'terminal'"
+_IMITATION = "imitation npz"
 _EXPERT = "Stable-Baselines 2 ExpertDataset npz"
-_SIDE = "text tables of observations and actions side by side (CSV)"
+_SIDE = "pair of text tables, observations and actions (CSV)"
 _RESET = ("the last next observation of 4 of 4 trajectories is the first observation of the next one",)
 _CUT = ("inferred 4 trajectories of",)
 _LIMIT = "all trajectories marked as done have {} steps, as a time limit makes them"

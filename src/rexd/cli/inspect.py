@@ -20,8 +20,9 @@ CONSTANT = 1e-6  # the same share of a column's size as where the reward's stand
 class Command:
     """Show what a demonstration file holds: trajectories, shapes, returns, ranges, columns that never vary.
 
-    The format is told by the content: rexd's own npz, a local Minari dataset (folder or id), or a pickle, torch or npy
-    file in the layout of another tool, of which nothing is executed.
+    The format is told by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation, D4RL,
+    robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool, of which
+    nothing is executed. All formats: docs/formats.md.
 
     Examples:
         rexd inspect demos.npz

@@ -62,7 +62,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return read_arrays(source.name, arrays, hints)
 
 
-FORMAT = Format("text tables of observations and actions side by side (CSV)", sniff, load)
+FORMAT = Format("pair of text tables, observations and actions (CSV)", sniff, load)
 
 
 def _find(source: Source) -> dict[str, Table] | None:

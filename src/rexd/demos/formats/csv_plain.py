@@ -29,4 +29,4 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return read_array(source.name, source.table.rows(), hints)
 
 
-FORMAT = Format("text table of observations + actions without names (CSV)", sniff, load, takes_columns=True)
+FORMAT = Format("text table without names (CSV)", sniff, load, takes_columns=True)

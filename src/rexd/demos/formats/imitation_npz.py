@@ -64,7 +64,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return demos
 
 
-FORMAT = Format("imitation's npz of 'obs', 'acts', 'indices' and 'terminal'", sniff, load, records_boundaries=True)
+FORMAT = Format("imitation npz", sniff, load, records_boundaries=True)
 
 
 def _splits(source: str, npz: Mapping[str, Array], steps: int) -> Array:

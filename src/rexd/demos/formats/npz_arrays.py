@@ -36,4 +36,4 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return read_arrays(source.name, source.npz, hints)
 
 
-FORMAT = Format("npz of observations and actions under known names", sniff, load)
+FORMAT = Format("npz of observations and actions", sniff, load)

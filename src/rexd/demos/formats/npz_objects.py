@@ -34,7 +34,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return replace(demos, notes=(*demos.notes, f"ignored {names(ignored)} of the file")) if ignored else demos
 
 
-FORMAT = Format("npz of one dict for each trajectory, or of other objects", sniff, load, takes_columns=True)
+FORMAT = Format("npz of objects, such as one dict for each trajectory", sniff, load, takes_columns=True)
 
 
 def _objects(source: Source) -> tuple[Held, list[str]]:
