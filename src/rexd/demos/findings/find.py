@@ -1,0 +1,61 @@
+"""Every look at the data that needs no simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.findings import actions, columns, ends, following, lengths, phases, returns, rows
+from rexd.demos.findings.finding import Finding, by_severity
+from rexd.demos.task import Task
+
+LOOKS: tuple[Callable[[Demonstrations], list[Finding]], ...] = (
+    columns.constant_columns,
+    columns.duplicate_columns,
+    columns.time_columns,
+    rows.duplicate_trajectories,
+    rows.duplicate_rows,
+    following.repeated_observations,
+    following.gaps,
+    following.next_episode_observations,
+    following.stale_first_observations,
+    ends.early_ends,
+    ends.missing_ends,
+    lengths.short_trajectories,
+    lengths.early_failures,
+    returns.low_returns,
+    phases.phase_locked,
+)
+"""Each takes demonstrations as they were recorded and gives what it finds, nothing if all is well."""
+
+
+def find(
+    demos: Demonstrations,
+    task: Task | None = None,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Finding, ...]:
+    """Everything that is odd, the worst first.
+
+    Args:
+        demos: As they were recorded: actions not clipped to the bounds.
+        task: What the environment says.
+        progress: Called with the number of looks done and of all.
+    """
+    looks: list[Callable[[Demonstrations], list[Finding]]] = [
+        *LOOKS,
+        partial(ends.time_limits, max_episode_steps=None if task is None else task.max_episode_steps),
+    ]
+    space: Any = None if task is None else task.action_space
+    if hasattr(space, "low") and demos.n_actions is None and np.shape(space.low) == (demos.act_dim,):
+        bounded = (actions.clipped_actions, actions.saturated_actions, actions.unscaled_actions)
+        looks += [partial(look, low=np.asarray(space.low), high=np.asarray(space.high)) for look in bounded]
+    found: list[Finding] = []
+    for number, look in enumerate(looks):
+        found += look(demos)
+        progress(number + 1, len(looks))
+    return by_severity(found)

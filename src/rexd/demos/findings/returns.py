@@ -1,0 +1,40 @@
+"""Returns that are far below the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.findings.finding import Finding
+
+_LEAST = 4  # trajectories: of fewer, none can be told to be the odd one
+_FAR = 3.0  # ranges of the better three quarters
+_RELATIVE = 0.2  # of the median
+
+
+def low_returns(demos: Demonstrations) -> list[Finding]:
+    """A failed trajectory among good ones.
+
+    Compared with the range of the better three quarters, not with a deviation: returns of Pendulum come in lumps (-1,
+    -125, -240), among which a good start from below is 59 deviations away, but 1.2 such ranges. Reacher's worst of 100
+    is 1.0 ranges below the median, LunarLander's two landings that failed are 3.7 and more.
+    """
+    found = demos.returns
+    if found is None or len(found) < _LEAST:
+        return []
+    returns = np.array(found)
+    best = np.sort(returns)[len(returns) // 4 :]
+    median = float(np.median(returns))
+    limit = median - max(_FAR * float(np.ptp(best)), _RELATIVE * abs(median))
+    low = np.flatnonzero(returns < limit)
+    if not len(low):
+        return []
+    message = (
+        f"the return of {len(low)} of {len(returns)} trajectories is far below the others (at best "
+        f"{returns[low].max():.4g}, the median is {median:.4g}; the first is trajectory {low[0]}): the expert failed, "
+        "or the recording was cut"
+    )
+    kept = len(demos) - len(low)
+    last = set(map(int, low)) == set(range(kept, len(demos)))
+    mend = f"--trajectories {kept}" if last else "leave them out of Demonstrations(...) and save it again"
+    return [Finding("warning", "low-return", message, mend)]
