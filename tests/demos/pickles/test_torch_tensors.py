@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 
 import numpy as np
 import pytest
 
+from rexd.demos.pickles import torch_tensors
 from rexd.demos.pickles.unpickler import loads_pickle
 from rexd.errors import DemonstrationError, UnsafeFileError
 
@@ -72,3 +74,57 @@ def test_damaged_storages_raise_rexd_errors_only() -> None:
 def test_other_torch_functions_are_refused() -> None:
     with pytest.raises(UnsafeFileError, match="torch"):
         loads_pickle(pickle.dumps(torch.nn.Linear(2, 2)), "memory")
+
+
+def storage(tensor: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(tensor._typed_storage(), stream, _use_new_zipfile_serialization=False)  # type: ignore[attr-defined]
+    return stream.getvalue()
+
+
+def wrapped(raw: bytes) -> bytes:
+    """A pickle of one tensor of two numbers with this storage."""
+    head = b"\x80\x04ctorch._utils\n_rebuild_tensor_v2\n(ctorch.storage\n_load_from_bytes\n"
+    return head + b"B" + struct.pack("<I", len(raw)) + raw + b"\x85RK\x00K\x02\x85K\x01\x85\x89}tR."
+
+
+def read(content: bytes) -> object:
+    try:
+        found = loads_pickle(content, "memory")
+    except (UnsafeFileError, DemonstrationError) as error:
+        return type(error)
+    return found.dtype, found.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "uint8"])
+@pytest.mark.parametrize("count", [0, 2, 300, 70000])
+def test_the_fast_way_is_taken_and_gives_the_same(dtype: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensor = torch.arange(count).to(getattr(torch, dtype))
+    content = storage(tensor)
+    found = torch_tensors._read_written(content)
+    assert found is not None
+    np.testing.assert_array_equal(found, tensor.numpy())
+    fast = read(wrapped(content))
+    monkeypatch.setattr(torch_tensors, "_read_written", lambda raw: None)
+    assert read(wrapped(content)) == fast
+
+
+def test_what_is_written_otherwise_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest, rng = storage(torch.arange(2.0)), np.random.default_rng(0)
+    made = []
+    for _ in range(3000):
+        changed = bytearray(honest)
+        place = int(rng.integers(len(honest)))
+        kind = rng.integers(3)
+        if kind == 0:
+            changed[place] = rng.integers(256)
+        elif kind == 1:
+            del changed[place : place + int(rng.integers(1, 4))]
+        else:
+            changed[place:place] = rng.bytes(int(rng.integers(1, 4)))
+        made.append(wrapped(bytes(changed)))
+    fast = [read(content) for content in made]
+    verdicts = [isinstance(verdict, tuple) for verdict in fast]
+    assert 50 < sum(verdicts) < 1000
+    monkeypatch.setattr(torch_tensors, "_read_written", lambda raw: None)
+    assert [read(content) for content in made] == fast

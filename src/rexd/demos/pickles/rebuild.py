@@ -6,7 +6,6 @@ Each function accepts just what honest pickles pass to it and charges what it ma
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -50,26 +49,34 @@ class Budget:
 class Allowed:
     """A callable that a pickle may name; it cannot be changed by the pickle."""
 
-    __slots__ = ("_call", "_name")
+    __slots__ = ("_name",)
 
-    def __init__(self, name: str, call: Callable[..., Any]) -> None:
-        """Stand in for the global ``name``."""
+    def __init__(self, name: str) -> None:
+        """Stand in for the global ``name``; ``allow`` makes one that can be called."""
         self._name = name
-        self._call = call
 
     def __call__(self, *args: Any) -> Any:
         """Make the object."""
-        return self._call(*args)
+        raise NotImplementedError
 
     def __setstate__(self, state: object) -> NoReturn:
         """Refuse the BUILD instruction, which would set attributes here."""
         raise UnsafeFileError(f"the pickle tries to change {self._name!r} itself; it was not read")
 
 
+def allow(name: str, call: Callable[..., Any]) -> Allowed:
+    """Stand in for the global ``name`` with ``call``.
+
+    The class is made for this one object, so that a call of it is a call of the function and of nothing between them:
+    a recording has millions.
+    """
+    return type("Allowed", (Allowed,), {"__slots__": (), "__call__": staticmethod(call)})(name)  # type: ignore[no-any-return]
+
+
 class DtypeSpec:
     """A dtype as a pickle describes it; numpy's own ``__setstate__`` trusts its argument too much."""
 
-    __slots__ = ("_budget", "_code", "_order")
+    __slots__ = ("_budget", "_code", "numpy")
 
     def __init__(self, budget: Budget, code: object) -> None:
         """Accept plain numbers, text and objects: no records, no dates."""
@@ -77,7 +84,8 @@ class DtypeSpec:
             code = code.decode("latin-1")
         if not isinstance(code, str) or not _CODE.fullmatch(code):
             raise budget.error(f"an array of dtype {_short(code)}, which is not supported")
-        self._budget, self._code, self._order = budget, code, "="
+        self._budget, self._code = budget, code
+        self.numpy: np.dtype[Any] = np.dtype(code)
 
     def __setstate__(self, state: object) -> None:
         """Take the byte order; refuse fields and subarrays."""
@@ -85,13 +93,8 @@ class DtypeSpec:
             raise self._budget.error("a dtype with an impossible state")
         if any(part is not None for part in state[2:5]) or len(state) > 8:
             raise self._budget.error("an array of records or dates, which is not supported")
-        self._order = state[1]
-
-    @property
-    def numpy(self) -> np.dtype[Any]:
-        """The dtype itself."""
         dtype = np.dtype(self._code)
-        return {"<": dtype.newbyteorder("<"), ">": dtype.newbyteorder(">")}.get(self._order, dtype)
+        self.numpy = dtype.newbyteorder(state[1]) if state[1] in ("<", ">") else dtype
 
 
 class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
@@ -114,7 +117,7 @@ class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
         dtype, count = _layout(budget, spec, shape)
         if isinstance(raw, str):  # written by Python 2
             raw = raw.encode("latin-1")
-        if dtype.hasobject:
+        if dtype.kind == "O":
             if not isinstance(raw, list) or len(raw) != count:
                 raise budget.error(f"an object array of shape {shape} with other content")
             # Arrays in arrays are freed by recursion in C, which ends the process at some depth.
@@ -131,10 +134,14 @@ class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
 def _layout(budget: Budget, spec: object, shape: object) -> tuple[np.dtype[Any], int]:
     if not isinstance(spec, DtypeSpec) or spec.numpy.itemsize == 0:
         raise budget.error("an array without a usable dtype")
-    whole = isinstance(shape, tuple) and all(type(n) is int and 0 <= n < 2**62 for n in shape)
-    if not isinstance(shape, tuple) or not whole or len(shape) > 32:
+    if not isinstance(shape, tuple) or len(shape) > 32:
         raise budget.error(f"an array of impossible shape {_short(shape)}")
-    return spec.numpy, math.prod(shape)
+    count = 1
+    for size in shape:
+        if type(size) is not int or not 0 <= size < 2**62:
+            raise budget.error(f"an array of impossible shape {_short(shape)}")
+        count *= size
+    return spec.numpy, count
 
 
 def _short(value: object) -> str:
@@ -151,10 +158,12 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
     def dtype(code: object, *_: object) -> DtypeSpec:
         return DtypeSpec(budget, code)
 
+    new = np.ndarray.__new__
+
     def reconstruct(_: object, shape: object, __: object) -> UnpickledArray:
         if shape != (0,):  # numpy always writes (0,); the true shape comes with the content
             raise budget.error(f"an array of shape {_short(shape)} without content")
-        array = np.ndarray.__new__(UnpickledArray, (0,))
+        array = new(UnpickledArray, (0,))
         array.budget = budget
         return array
 
@@ -174,8 +183,10 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         budget.charge(len(raw))
         return np.frombuffer(raw, dtype)[0]
 
+    latin1 = ("latin1", "latin-1", "latin_1")
+
     def encode(text: object, encoding: object = "latin1") -> bytes:
-        if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "latin_1"):
+        if not isinstance(text, str) or encoding not in latin1:
             raise budget.error("bytes in another encoding than latin-1")
         budget.charge(len(text))
         return text.encode("latin-1")
@@ -239,4 +250,4 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         for factory in (int, float, str, bool, dict):
             calls[f"{builtin}.{factory.__name__}"] = copy_of(factory)
         calls[f"{builtin}.complex"] = complex_number
-    return {name: Allowed(name, call) for name, call in calls.items()}
+    return {name: allow(name, call) for name, call in calls.items()}

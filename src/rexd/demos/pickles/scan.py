@@ -2,19 +2,25 @@
 
 The scan names every global that a pickle asks for, so that an unsafe file is refused before a single object of
 it exists. It also bounds what costs the C unpickler memory, time or stack: memo indices, and tuples to be hashed.
+
+A recording is millions of instructions, nearly all of a few kinds: ``_Scan.run`` follows those byte by byte, and leaves
+the others to ``pickletools``, which knows every instruction and its argument. Both do the same, as a test proves.
 """
 
 from __future__ import annotations
 
 import io
 import pickletools
-from collections.abc import Container
+import struct
+from collections.abc import Container, Iterable
+from typing import Final
 
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 
 MAX_KEY_PARTS = 64
 """A key made of more parts is refused: hashing nested tuples is recursive C, and exponential where they share."""
 
+_MANY: Final = 2 * MAX_KEY_PARTS  # no more are counted
 _MAX_NAME = 200
 
 # Extension codes reach a global cache that find_class never sees; buffers come from outside of the file.
@@ -32,8 +38,25 @@ _HASHED = {
     "FROZENSET": slice(0, None),
 }
 
-_Item = tuple[int, str | None]
-"""Parts of a stacked object (more than one in tuples only), and its text if it is a short string."""
+_Item = int | str
+"""The parts of a stacked object, more than one in tuples only; or, of one part, its text if it is a short string."""
+
+_MEMOIZE, _BINPUT, _LONG_BINPUT, _BINGET, _LONG_BINGET = b"\x94"[0], b"q"[0], b"r"[0], b"h"[0], b"j"[0]
+_MARK, _TUPLE, _SETITEMS, _APPENDS, _STOP = b"("[0], b"t"[0], b"u"[0], b"e"[0], b"."[0]
+_CALLS: Final = (b"R"[0], b"b"[0])  # REDUCE and BUILD take two objects and leave one
+# How many bytes the argument of an instruction takes that only puts one new object without parts on the stack.
+_PUSHES: Final = [-1] * 256
+for _codes, _size in ((b"N\x88\x89)]}\x8f", 0), (b"K", 1), (b"M", 2), (b"J", 4), (b"G", 8)):
+    for _code in _codes:
+        _PUSHES[_code] = _size
+# How many objects an instruction makes a tuple of.
+_SHORT_TUPLES: Final = [0] * 256
+_SHORT_TUPLES[0x85], _SHORT_TUPLES[0x86], _SHORT_TUPLES[0x87] = 1, 2, 3
+# How many bytes tell the length of bytes or text that follow, and whether that is text.
+_COUNTED: Final = [0] * 256
+_COUNTED[ord("C")], _COUNTED[ord("B")], _COUNTED[0x8C], _COUNTED[ord("X")] = 1, 4, 1, 4
+_TEXTS: Final = (0x8C, ord("X"))
+_uint4 = struct.Struct("<I").unpack_from
 
 
 def scan_pickle(stream: io.BytesIO, source: str, allowed: Container[str], *, persistent: bool = False) -> None:
@@ -68,8 +91,93 @@ class _Scan:
         self.memo: dict[int, _Item] = {}
 
     def run(self) -> None:
-        for op, arg, _ in pickletools.genops(self.stream):
-            self.step(op, arg)
+        content = self.stream.getvalue()
+        position, end, limit = self.stream.tell(), len(content), self.limit
+        stack, memo, pushes, tuples, counted = self.stack, self.memo, _PUSHES, _SHORT_TUPLES, _COUNTED
+        push, pop = stack.append, stack.pop
+        code = -1
+        while code != _STOP:
+            code = content[position]
+            position += 1
+            if code == _MEMOIZE:
+                if (top := stack[-1]) is None:
+                    raise _mark()
+                memo[len(memo)] = top
+            elif code == _LONG_BINPUT:
+                if (index := _uint4(content, position)[0]) > limit:
+                    self.put(index)  # refuses it
+                if (top := stack[-1]) is None:
+                    raise _mark()
+                memo[index] = top
+                position += 4
+            elif code == _BINGET:
+                push(memo[content[position]])
+                position += 1
+            elif (size := pushes[code]) >= 0:
+                push(1)
+                position += size
+            elif size := tuples[code]:
+                parts = 1
+                for _ in range(size):
+                    if (top := pop()) is None:
+                        raise _mark()
+                    parts += 1 if isinstance(top, str) else top
+                push(parts if parts < _MANY else _MANY)
+            elif code in _CALLS:
+                if pop() is None or pop() is None:
+                    raise _mark()
+                push(1)
+            elif code == _MARK:
+                push(None)
+            elif code == _TUPLE:
+                parts = 1
+                while (top := pop()) is not None:
+                    parts += 1 if isinstance(top, str) else top
+                push(parts if parts < _MANY else _MANY)
+            elif size := counted[code]:
+                first = position + size
+                position = first + (content[position] if size == 1 else _uint4(content, position)[0])
+                if code in _TEXTS:
+                    text = str(content[first:position], "utf-8", "surrogatepass")
+                    push(text if len(text) <= _MAX_NAME else 1)
+                else:
+                    push(1)
+            elif code == _LONG_BINGET:
+                push(memo[_uint4(content, position)[0]])
+                position += 4
+            elif code == _BINPUT:
+                self.put(content[position])
+                position += 1
+            elif code == _APPENDS:
+                while pop() is not None:
+                    pass
+                if pop() is None:
+                    raise _mark()
+                push(1)
+            elif code == _SETITEMS:
+                popped = []
+                while (top := pop()) is not None:
+                    popped.append(top)
+                # From the top: value, key, ...; a key without a value would make the dict the first key.
+                self.keys(popped[1::2] if len(popped) % 2 == 0 else popped[::2])
+                if pop() is None:
+                    raise _mark()
+                push(1)
+            else:
+                position = self.rare(code, position)
+            if position > end:
+                raise ValueError("the argument of an instruction is cut short")
+        self.stream.seek(position)
+
+    def rare(self, code: int, position: int) -> int:
+        """Follow an instruction as pickletools describes it, and say where the next one is."""
+        op = pickletools.code2op.get(chr(code))  # type: ignore[attr-defined]
+        if op is None:
+            raise ValueError(f"opcode {bytes([code])!r} unknown")
+        self.stream.seek(position)
+        argument = None if op.arg is None else op.arg.reader(self.stream)
+        self.step(op, argument)
+        return self.stream.tell()
 
     def step(self, op: pickletools.OpcodeInfo, arg: object) -> None:
         name = op.name
@@ -91,7 +199,7 @@ class _Scan:
             if name in ("GLOBAL", "INST"):
                 self.check(str(arg).replace(" ", ".", 1))
             elif name == "STACK_GLOBAL":
-                self.check(".".join(str(text) for _, text in popped), known=all(text for _, text in popped))
+                self.check(".".join(map(str, popped)), known=all(type(text) is str and text for text in popped))
             self.push(op, arg, popped)
 
     def put(self, index: int) -> None:
@@ -117,15 +225,19 @@ class _Scan:
         if pickletools.markobject in op.stack_after:
             self.stack.append(None)
             return
-        parts = min(1 + sum(count for count, _ in popped), 2 * MAX_KEY_PARTS) if op.name in _TUPLES else 1
+        parts = min(1 + sum(map(self.parts, popped)), _MANY) if op.name in _TUPLES else 1
         hashed = popped[_HASHED[op.name]] if op.name in _HASHED else []
-        if any(count > MAX_KEY_PARTS for count, _ in hashed):
-            raise DemonstrationError(
-                f"{self.source}: the pickle uses a tuple of more than {MAX_KEY_PARTS} parts as a key; expected "
-                "arrays in plain containers"
-            )
-        text = arg if isinstance(arg, str) and len(arg) <= _MAX_NAME else None
-        self.stack += [(parts, text)] * len(op.stack_after)
+        self.keys(hashed)
+        item = arg if isinstance(arg, str) and len(arg) <= _MAX_NAME else parts
+        self.stack += [item] * len(op.stack_after)
+
+    def keys(self, hashed: Iterable[_Item]) -> None:
+        for item in hashed:
+            if self.parts(item) > MAX_KEY_PARTS:
+                raise DemonstrationError(
+                    f"{self.source}: the pickle uses a tuple of more than {MAX_KEY_PARTS} parts as a key; expected "
+                    "arrays in plain containers"
+                )
 
     def check(self, name: str, *, known: bool = True) -> None:
         if not known:
@@ -134,10 +246,18 @@ class _Scan:
             raise refuse_global(self.source, name)
 
     @staticmethod
+    def parts(item: _Item) -> int:
+        return item if isinstance(item, int) else 1
+
+    @staticmethod
     def item(entry: _Item | None) -> _Item:
         if entry is None:
-            raise ValueError("a mark stands where an object is needed")
+            raise _mark()
         return entry
+
+
+def _mark() -> ValueError:
+    return ValueError("a mark stands where an object is needed")
 
 
 def refuse_global(source: str, name: str) -> UnsafeFileError:
