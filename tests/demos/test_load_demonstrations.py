@@ -109,7 +109,7 @@ def test_unknown_environment_is_a_task_error(file: Path) -> None:
     ("content", "found"),
     [
         ({"policy": 1, "value": 2}, "is a pickled dict of 'policy', 'value'"),
-        ([{"reward": 1.0}], "is a pickled list of 1, the first a dict of 'reward'"),
+        ([{"reward": 1.0}], "is a pickled list of 1, the first: dict of 'reward'"),
         (np.zeros(3), r"is a pickled array \(float64 of shape \(3,\)\)"),
         ("expert", "is a pickled str"),
         ([], "is a pickled list"),

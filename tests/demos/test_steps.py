@@ -248,3 +248,8 @@ def test_a_reset_is_not_what_a_last_step_leads_to() -> None:
     one = np.where(np.arange(N)[:, None] == 4, after_reset, NEXT)
     assert [int((~t.next_known).sum()) for t in build(next_observations=one, dones=ENDS)] == [1, 0, 0]
     assert all(t.next_known.all() for t in build(next_observations=NEXT, dones=ENDS))
+
+
+def test_one_row() -> None:
+    demos = from_steps("f.pkl", OBS[:1], np.zeros((1, 1)), next_observations=NEXT[:1], dones=[True], hints=Hints())
+    assert demos.trajectories[0].next_known.tolist() == [True]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rexd.demos.filecheck import read_head
 from rexd.demos.trajectory import Array
@@ -18,6 +19,8 @@ FREE_BYTES = 256 * 1024**2
 """What any file may claim in memory, however small it is."""
 
 MAGIC = b"\x93NUMPY"
+
+_CHUNK = 1024**2
 
 _EXPANSION = 4  # how far an honest npz is compressed: rarely more, as recorded numbers are noisy
 
@@ -55,7 +58,14 @@ def check_claims(source: str, members: Iterable[zipfile.ZipInfo], limit: int) ->
         )
 
 
-def read_npy(stream: IO[bytes], source: str, *, member: str = "", unpickle: Unpickle | None = None) -> Array:
+def read_npy(
+    stream: IO[bytes],
+    source: str,
+    *,
+    member: str = "",
+    unpickle: Unpickle | None = None,
+    size: int | None = None,
+) -> Array:
     """Read one array; its content must have the size that its header claims.
 
     Args:
@@ -63,6 +73,7 @@ def read_npy(stream: IO[bytes], source: str, *, member: str = "", unpickle: Unpi
         source: The file's name, for messages.
         member: The array's name within the file.
         unpickle: Reads arrays of objects, which are pickles; without it they are refused.
+        size: The bytes that the stream may hold, where that is known and was found to be bounded.
 
     Raises:
         UnsafeFileError: Its objects are a pickle that would execute code.
@@ -74,12 +85,24 @@ def read_npy(stream: IO[bytes], source: str, *, member: str = "", unpickle: Unpi
         return _objects(unpickle(stream.read(), f"{source} ({member})" if member else source), shape, label)
     if dtype.kind not in ("biuf" if unpickle is None else "biufSU"):
         raise DemonstrationError(f"{label} has dtype {dtype}; expected numbers, nothing was unpickled")
-    content = stream.read()  # never more than the size that an archive claims
-    if math.prod(shape) * dtype.itemsize != len(content):
+    claimed = math.prod(shape) * dtype.itemsize
+    content = stream.read() if size is None or claimed > size else _read_into(stream, claimed)
+    if claimed != len(content):
         raise DemonstrationError(
             f"{label} claims shape {shape} of {dtype}, but holds {len(content)} bytes; write or download it again"
         )
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _read_into(stream: IO[bytes], claimed: int) -> bytes | NDArray[np.uint8]:
+    """What a stream holds, without the copies that reading a zip archive at once makes; too much is cut off."""
+    content, done = np.empty(claimed, np.uint8), 0
+    while chunk := stream.read(_CHUNK):
+        if done + len(chunk) > claimed:
+            return content.tobytes() + chunk
+        content[done : done + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        done += len(chunk)
+    return content[:done]
 
 
 def _read_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -130,7 +153,9 @@ class Npz(Mapping[str, Array]):
         check_claims(str(self._path), self._members.values(), limit)
         try:
             with zipfile.ZipFile(self._path) as archive, archive.open(item) as stream:
-                return read_npy(stream, str(self._path), member=item.filename, unpickle=self._unpickle)
+                return read_npy(
+                    stream, str(self._path), member=item.filename, unpickle=self._unpickle, size=item.file_size
+                )
         except RexdError:
             raise
         except Exception as error:  # zip and numpy headers raise many kinds on damaged bytes

@@ -78,10 +78,15 @@ def find_ends(
 
 def follows(observations: Array, following: Array) -> BoolArray:
     """Whether each next observation is the following row's observation, as far as the coarser dtype tells; (N - 1,)."""
-    coarse = min(observations.dtype, following.dtype, key=lambda dtype: dtype.itemsize)
+    return equal_rows(observations[1:], following[:-1])
+
+
+def equal_rows(one: Array, other: Array) -> BoolArray:
+    """Whether rows of as many columns are equal, as far as the coarser dtype tells; (N,)."""
+    coarse = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore"):
-        same = following[:-1].astype(coarse) == observations[1:].astype(coarse)
-    return np.asarray(same.reshape(len(same), -1).all(axis=1))
+        same = one.astype(coarse, copy=False) == other.astype(coarse, copy=False)
+    return np.asarray(same.all(axis=tuple(range(1, same.ndim))))
 
 
 def _upright(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rexd.demos.columns import as_actions, as_flags, as_observations, as_rewards
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.ends import Ends, find_ends, follows
+from rexd.demos.ends import Ends, equal_rows, find_ends
 from rexd.demos.hints import Hints
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
 from rexd.errors import DemonstrationError
@@ -112,7 +112,7 @@ def _resets(obs: Array, following: Array | None, last: BoolArray) -> BoolArray:
     if following is None:
         return resets
     stops = np.flatnonzero(last)[:-1]
-    same = follows(obs, following)[stops] & (obs[stops] != obs[stops + 1]).any(axis=1)
+    same = equal_rows(obs[stops + 1], following[stops]) & (obs[stops] != obs[stops + 1]).any(axis=1)
     resets[stops[same]] = True
     resets[-1] = bool(len(stops)) and bool(same.all())
     return resets

@@ -72,7 +72,7 @@ def _inside(content: Any) -> str:
     if isinstance(content, np.ndarray) and not content.dtype.hasobject:
         return f" ({_array(content)})"
     inner = items(content)
-    return f" of {len(inner)}, the first a {_kind(inner[0])}{_inside(inner[0])}"[:200] if len(inner) else ""
+    return f" of {len(inner)}, the first: {_kind(inner[0])}{_inside(inner[0])}"[:200] if len(inner) else ""
 
 
 def _kind(value: Any) -> str:

@@ -120,7 +120,8 @@ def test_real_file_cut_short(shared_data: Path, tmp_path: Path) -> None:
 def test_other_pickles_are_described(tmp_path: Path) -> None:
     assert not red_pickle.sniff(Source(write(tmp_path, [1, 2])))
     with pytest.raises(
-        DemonstrationError, match=r"demos\.pkl: is a pickled list; expected one of.*save_demonstrations"
+        DemonstrationError,
+        match=r"demos\.pkl: is a pickled list of 2, the first: int; expected one of.*save_demonstrations",
     ):
         load_demonstrations(write(tmp_path, [1, 2]))
 
