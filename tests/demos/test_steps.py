@@ -235,19 +235,14 @@ def test_trajectories_and_steps_are_named() -> None:
         build(Hints(episode_length=60), actions, obs=observations)
 
 
-def test_a_reset_is_not_what_a_last_step_leads_to() -> None:
-    after_reset = np.roll(OBS, -1, axis=0)
-    demos = build(next_observations=after_reset, starts=[0, 5, 8])
+def test_next_observations_that_are_not_known() -> None:
+    demos = build(next_observations=NEXT, next_known=~ENDS, starts=[0, 5, 8])
     assert ended(demos) == (LENGTHS, NO, YES)
     assert [t.next_known.tolist() for t in demos] == [[True] * (n - 1) + [False] for n in LENGTHS]
     np.testing.assert_array_equal(demos.trajectories[0].next_observations[-1], OBS[4])
-    assert demos.notes == (
-        "the last next observation of 3 of 3 trajectories is the first observation of the next one, as recorded after "
-        "an automatic reset: not used",
-    )
-    one = np.where(np.arange(N)[:, None] == 4, after_reset, NEXT)
-    assert [int((~t.next_known).sum()) for t in build(next_observations=one, dones=ENDS)] == [1, 0, 0]
-    assert all(t.next_known.all() for t in build(next_observations=NEXT, dones=ENDS))
+    np.testing.assert_array_equal(demos.trajectories[0].next_observations[:-1], NEXT[:4])
+    with pytest.raises(DemonstrationError, match=r"next_known have shape \(3,\)"):
+        build(next_observations=NEXT, next_known=[True] * 3)
 
 
 def test_one_row() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rexd.demos.columns import as_actions, as_flags, as_observations, as_rewards
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.ends import Ends, equal_rows, find_ends
+from rexd.demos.ends import Ends, find_ends
 from rexd.demos.hints import Hints
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
 from rexd.errors import DemonstrationError
@@ -26,6 +26,7 @@ def from_steps(
     dones: Any = None,
     starts: Any = None,
     rewards: Any = None,
+    next_known: Any = None,
     hints: Hints,
     notes: Sequence[str] = (),
 ) -> Demonstrations:
@@ -41,13 +42,14 @@ def from_steps(
         observations: (N, D), the observation before each step.
         actions: (N, A), or (N,) for discrete actions.
         next_observations: (N, D), the observation after each step. None takes the next row of the trajectory; the
-            last one of each is then not known, nor where it is the first observation of the next trajectory.
+            last one of each is then not known.
         terminated: (N,) whether a terminal state was reached; for files that tell it from a time limit.
         truncated: (N,) whether a time limit or the recording ended the episode.
         dones: (N,) whether the episode ended, for files that do not say by what. Ends at the environment's time
             limit count as truncated.
         starts: Where trajectories begin: the first row of each, ascending, or (N,) bool that is true there.
         rewards: (N,), the environment's.
+        next_known: (N,) whether each next observation is one; None for all of them.
         hints: What the user and the environment know.
         notes: What the format did to the data before, for the user.
 
@@ -65,16 +67,9 @@ def from_steps(
         for name, value in (("terminated", terminated), ("truncated", truncated), ("dones", dones))
     }
     ends = find_ends(source_name, obs, following, starts=starts, hints=hints, **flags)
-    last = ends.terminated | ends.truncated
-    resets = _resets(obs, following, last)
-    trajectories = _cut(source_name, ends, obs, acts, following, recorded, resets)
-    found = list(ends.notes)
-    if count := int(resets.sum()):
-        found.append(
-            f"the last next observation of {count} of {int(last.sum())} trajectories is the first observation of the "
-            "next one, as recorded after an automatic reset: not used"
-        )
-    demos = Demonstrations(trajectories, source=source_name, notes=(*found, *notes))
+    known = None if next_known is None else as_flags(source_name, "next_known", next_known, rows)
+    trajectories = _cut(source_name, ends, obs, acts, following, known, recorded)
+    demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes))
     if ends.recorded:
         check_episode_length(demos, hints.episode_length)
     return demos
@@ -103,39 +98,23 @@ def _following(source: str, value: Any, observations: Array) -> Array:
     return array
 
 
-def _resets(obs: Array, following: Array | None, last: BoolArray) -> BoolArray:
-    """The last rows whose next observation belongs to the trajectory after theirs.
-
-    Nothing follows the last row of all: it is taken for one of them where all others are.
-    """
-    resets = np.zeros(len(obs), np.bool_)
-    if following is None:
-        return resets
-    stops = np.flatnonzero(last)[:-1]
-    same = equal_rows(obs[stops + 1], following[stops]) & (obs[stops] != obs[stops + 1]).any(axis=1)
-    resets[stops[same]] = True
-    resets[-1] = bool(len(stops)) and bool(same.all())
-    return resets
-
-
 def _cut(
     source: str,
     ends: Ends,
     obs: Array,
     acts: Array,
     following: Array | None,
+    known: BoolArray | None,
     rewards: Array | None,
-    resets: BoolArray,
 ) -> tuple[Trajectory, ...]:
     last = ends.terminated | ends.truncated
-    known = ~resets
     if following is None:
-        following = np.concatenate([obs[1:], obs[-1:]])
+        following, known = np.concatenate([obs[1:], obs[-1:]]), ~last
         following[last] = obs[last]
-        known = ~last
-    elif resets.any():
-        following = following.copy()
-        following[resets] = obs[resets]
+    elif known is None:
+        known = np.ones(len(obs), np.bool_)
+    else:
+        following = np.where(known[:, None], following, obs)
     stops = np.flatnonzero(last) + 1
     pieces = []
     for number, (start, stop) in enumerate(zip([0, *stops[:-1]], stops, strict=True)):

@@ -60,6 +60,14 @@ def demos_without_last(demos: Any) -> Any:
     return demos
 
 
+def test_some_resets_are_told_apart(tmp_path: Path) -> None:
+    following = flat()["next_observations"].copy()
+    following[LENGTHS[0] - 1] = flat()["observations"][LENGTHS[0]]
+    demos = load_demonstrations(saved(tmp_path, next_obs=following))
+    assert [bool(t.next_known.all()) for t in demos] == [False, True, True]
+    assert demos.notes[0].startswith("the last next observation of 1 of 3 trajectories")
+
+
 def test_true_next_observations_are_kept(tmp_path: Path) -> None:
     file = saved(tmp_path, next_obs=flat()["next_observations"])
     assert_read(load_demonstrations(file), ends=False)

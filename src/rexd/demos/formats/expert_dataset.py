@@ -12,12 +12,13 @@ import numpy as np
 
 from rexd.demos.columns import as_flags
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.ends import equal_rows
 from rexd.demos.formats.format import Format
 from rexd.demos.gather import names
 from rexd.demos.hints import Hints
 from rexd.demos.source import Source
 from rexd.demos.steps import check_episode_length, from_steps
-from rexd.demos.trajectory import Array
+from rexd.demos.trajectory import Array, BoolArray
 
 _ROLES = {"obs": "observations", "actions": "actions", "next_obs": "next_observations", "rewards": "rewards"}
 
@@ -37,8 +38,16 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     columns = {role: npz[name] for name, role in _ROLES.items() if name in npz}
     starts = _plain(npz["episode_starts"])
     starts = as_flags(source.name, "episode_starts", starts, len(columns["actions"]) if columns["actions"].ndim else 0)
-    ignored = [name for name in npz if name not in (*_ROLES, "episode_starts", "episode_returns")]
-    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+    notes: list[str] = []
+    if "next_observations" in columns:
+        columns["next_known"] = ~_resets(columns["observations"], columns["next_observations"], starts)
+        if count := int((~columns["next_known"]).sum()):
+            notes.append(
+                f"the last next observation of {count} of {int(starts.sum())} trajectories is the first observation of "
+                "the next one, as recorded after an automatic reset: not used"
+            )
+    if ignored := [name for name in npz if name not in (*_ROLES, "episode_starts", "episode_returns")]:
+        notes.append(f"ignored {names(ignored)} of the file")
     demos = from_steps(source.name, **columns, starts=starts, hints=hints, notes=notes)
     check_episode_length(demos, hints.episode_length)
     return demos
@@ -55,3 +64,17 @@ def _plain(starts: Array) -> Array:
     made = np.empty(len(values), object)
     made[:] = values
     return made
+
+
+def _resets(observations: Array, following: Array, starts: BoolArray) -> BoolArray:
+    """The last rows of episodes whose next observation belongs to the episode after theirs.
+
+    Nothing follows the last row of all: it is taken for one of them where all others are.
+    """
+    resets = np.zeros(len(starts), np.bool_)
+    last = np.flatnonzero(starts[1:])
+    if observations.shape != following.shape or len(observations) != len(starts) or not len(last):
+        return resets
+    resets[last] = equal_rows(observations[last + 1], following[last])
+    resets[-1] = bool(resets[last].all())
+    return resets
