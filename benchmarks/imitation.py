@@ -224,10 +224,10 @@ def table(results: list[dict[str, Any]]) -> str:
         runs.sort(key=lambda run: int(run["seed"]))
         digits = 0 if abs(runs[0]["demonstrations_return"]) > 100 else 2
         each = ", ".join(f"{r['return_mean']:.{digits}f} ± {r['return_std']:.{digits}f} (s{r['seed']})" for r in runs)
-        target = runs[0]["target"]
+        target, steps = runs[0]["target"], [f"{n:,}" for n in sorted({run["steps"] for run in runs})]
         lines.append(
             f"| {regime} | {task} | {method} | {each} | {runs[0]['demonstrations_return']:.{digits}f} | "
-            f"{'report' if target is None else f'≥ {target:g}'} | {runs[0]['steps']:,} | "
+            f"{'report' if target is None else f'≥ {target:g}'} | {' to '.join(steps)} | "
             f"{sum(r['seconds'] for r in runs) / len(runs) / 60:.1f} |"
         )
     return "\n".join(lines)
