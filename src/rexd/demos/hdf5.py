@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zlib
 from typing import Any, Final
 
@@ -32,24 +34,20 @@ def check_hdf5(source: str, file: Any, limit: int) -> None:
         DemonstrationError: It claims more than ``limit``, or is compressed in a way whose size cannot be told.
     """
     h5py = import_extra("h5py", "minari")
-    claimed = 0
+    top, claimed = file["/"].id, 0
 
-    def check(name: str, item: Any) -> None:
-        nonlocal claimed
-        if isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external:
-                raise _elsewhere(source, name, "keeps its values in other files")
-            claimed += item.nbytes
-            if item.chunks is not None:
-                _check_chunks(source, name, item, limit)
-        elif isinstance(item, h5py.Group):
-            for key in item:
-                link = item.get(key, getlink=True)
-                if isinstance(link, h5py.ExternalLink):
-                    raise _elsewhere(source, f"{name}/{key}".lstrip("/"), f"is a link to the file {link.filename!r}")
-
-    check("", file["/"])
-    file.visititems(check)  # each object once, and no link that leads out of the file
+    # The low level of h5py: recordings have thousands of small arrays, and an object of h5py for each takes long.
+    outward: list[bytes] = []
+    top.links.visit(lambda name, info: outward.append(name) if info.type == h5py.h5l.TYPE_EXTERNAL else None, info=True)
+    for name in outward:
+        target = os.fsdecode(top.links.get_val(name)[0])
+        raise _elsewhere(source, os.fsdecode(name), f"is a link to the file {target!r}")
+    names: list[bytes] = []
+    h5py.h5o.visit(top, names.append)  # each object once, and no link that leads out of the file
+    for name in names:
+        item = h5py.h5o.open(top, name)
+        if isinstance(item, h5py.h5d.DatasetID):
+            claimed += _check_dataset(h5py, source, os.fsdecode(name), item, limit)
     if claimed > limit:
         raise DemonstrationError(f"{source}: its arrays claim {claimed} bytes; expected at most {limit} from this file")
 
@@ -65,12 +63,23 @@ def numbers(source: str, group: Any, name: str) -> Array:
     Raises:
         DemonstrationError: There is no such array, or it holds something else.
     """
-    item = group.get(name)
-    if not is_numbers(item):
-        found = "is missing" if item is None else f"has dtype {item.dtype}" if hasattr(item, "dtype") else "is a group"
+    h5py = import_extra("h5py", "minari")
+    try:
+        item = h5py.h5d.open(group.id, name.encode())
+        simple = item.get_space().get_simple_extent_type() == h5py.h5s.SIMPLE
+    except (KeyError, TypeError, ValueError):  # no such name, or a group
+        simple = False
+    if not simple or item.dtype.kind not in "biuf":
+        found = group.get(name)
+        what = (
+            "is missing" if found is None else f"has dtype {found.dtype}" if hasattr(found, "dtype") else "is a group"
+        )
         label = f"{group.name}/{name}".strip("/")
-        raise DemonstrationError(f"{source}: {label!r} {found}; expected an array of numbers. Write the file again")
-    return np.asarray(item[()])
+        raise DemonstrationError(f"{source}: {label!r} {what}; expected an array of numbers. Write the file again")
+    array = np.empty(item.shape, item.dtype)
+    if array.size:
+        item.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
+    return array
 
 
 def is_numbers(item: Any) -> bool:
@@ -78,12 +87,23 @@ def is_numbers(item: Any) -> bool:
     return hasattr(item, "chunks") and item.dtype.kind in "biuf" and len(item.shape or ()) > 0
 
 
-def _check_chunks(source: str, name: str, item: Any, limit: int) -> None:
-    nominal = int(np.prod(item.chunks, dtype=object)) * item.dtype.itemsize
-    if nominal > limit:
-        raise DemonstrationError(f"{source}: {name!r} has chunks of {nominal} bytes; expected at most {limit}")
-    pipeline = item.id.get_create_plist()
-    filters = [pipeline.get_filter(n)[0] for n in range(pipeline.get_nfilters())]
+def _check_dataset(h5py: Any, source: str, name: str, item: Any, limit: int) -> int:
+    """Refuse an array in other files, or in chunks that claim too much; the bytes that it claims."""
+    plan = item.get_create_plist()
+    layout = plan.get_layout()
+    if layout == h5py.h5d.VIRTUAL or plan.get_external_count():
+        raise _elsewhere(source, name, "keeps its values in other files")
+    size = item.get_type().get_size()
+    if layout == h5py.h5d.CHUNKED:
+        nominal = math.prod(plan.get_chunk()) * size
+        if nominal > limit:
+            raise DemonstrationError(f"{source}: {name!r} has chunks of {nominal} bytes; expected at most {limit}")
+        if count := plan.get_nfilters():
+            _check_filters(source, name, item, [plan.get_filter(n)[0] for n in range(count)], nominal)
+    return int(size * math.prod(item.get_space().get_simple_extent_dims() or ()))
+
+
+def _check_filters(source: str, name: str, item: Any, filters: list[int], nominal: int) -> None:
     found = [number for number in filters if number in _COMPRESSIONS]
     if len(found) > 1 or not set(filters) <= {*_COMPRESSIONS, _SHUFFLE, _CHECKSUM}:
         raise DemonstrationError(
@@ -93,7 +113,7 @@ def _check_chunks(source: str, name: str, item: Any, limit: int) -> None:
     if not found:
         return
     stored: list[Any] = []
-    item.id.chunk_iter(stored.append)
+    item.chunk_iter(stored.append)
     for chunk in stored:
         if chunk.size > nominal + 4096:  # compression that gains nothing is left out by HDF5
             raise _bomb(source, name, nominal)
@@ -105,7 +125,7 @@ def _fits(item: Any, chunk: Any, filters: list[int], nominal: int) -> bool:
     """Whether a chunk unpacks to its own size; told by unpacking no more than that."""
     if _DEFLATE not in filters:
         return bool(chunk.size * _COMPRESSIONS[_LZF] <= 2**30)
-    mask, content = item.id.read_direct_chunk(chunk.chunk_offset)
+    mask, content = item.read_direct_chunk(chunk.chunk_offset)
     if mask >> filters.index(_DEFLATE) & 1:
         return True  # this one was not compressed
     if _CHECKSUM in filters[filters.index(_DEFLATE) :]:

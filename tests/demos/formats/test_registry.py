@@ -13,7 +13,7 @@ from rexd.demos import Demonstrations, Trajectory
 from rexd.demos.formats import FORMATS, Format
 from rexd.demos.load import load_demonstrations, recognise
 from rexd.demos.source import Source
-from rexd.errors import RexdError
+from rexd.errors import MissingExtraError, RexdError
 
 ids = [re.sub(r"\W+", "-", item.name) for item in FORMATS]
 every_format = pytest.mark.parametrize("item", FORMATS, ids=ids)
@@ -83,7 +83,10 @@ def test_what_is_saved_is_read_back(item: Format, tmp_path: Path) -> None:
         return
     rng = np.random.default_rng(0)
     pieces = [Trajectory.from_steps(rng.normal(size=(n + 1, 3)), rng.normal(size=(n, 2))) for n in (3, 5)]
-    path = item.save(Demonstrations(tuple(pieces)), tmp_path / "saved")
+    try:
+        path = item.save(Demonstrations(tuple(pieces)), tmp_path / "saved")
+    except MissingExtraError as error:
+        pytest.skip(str(error))
     assert recognise(Source(path)) is item
     for one, other in zip(load_demonstrations(path), pieces, strict=True):
         np.testing.assert_array_equal(one.observations, other.observations)

@@ -149,7 +149,7 @@ def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> T
     if steps and not terminated[-1:].any():
         truncated[-1:] = True  # whatever ended the recording, it was not the task
     known = np.ones(steps, bool)
-    known[-1:] = bool(episode.metadata.get(FINAL_KNOWN, True))
+    known[-1:] = episode.marks.get(FINAL_KNOWN, True)
     try:
         return Trajectory(
             observations=observations[:-1],
@@ -158,7 +158,7 @@ def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> T
             terminated=terminated,
             truncated=truncated,
             next_known=known,
-            rewards=rewards if bool(episode.metadata.get(REWARDS_KNOWN, True)) else None,
+            rewards=rewards if episode.marks.get(REWARDS_KNOWN, True) else None,
         )
     except DemonstrationError as error:
         raise DemonstrationError(f"{label}: {error}") from error

@@ -11,10 +11,12 @@ from typing import Any
 from rexd.demos.arrow import as_numbers, columns_of, naming, read_ipc, read_parquet
 from rexd.demos.hdf5 import numbers
 from rexd.demos.minari import spaces
+from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN
 from rexd.demos.source import Source
 from rexd.demos.trajectory import Array
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, import_extra
 
+_MARKS = (FINAL_KNOWN, REWARDS_KNOWN)
 _EPISODE = re.compile(r"episode_(\d{1,9})")
 _COLUMNS = ("observations", "actions", "rewards", "terminations", "truncations")
 
@@ -26,12 +28,12 @@ class Episode:
     Attributes:
         number: Its id.
         read: Gives an array of it: ``("actions",)``, or ``("observations", key)`` for a part of a dict.
-        metadata: What is recorded of it beside the arrays.
+        marks: What rexd notes of it where Minari has no word (``rexd.demos.minari.writing``).
     """
 
     number: int
     read: Callable[[spaces.Path], Array]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[str, bool] = field(default_factory=dict)
 
 
 def episodes(folder: Path, storage: str) -> Iterator[Episode]:
@@ -62,6 +64,7 @@ def _hdf5(folder: Path) -> Iterator[Episode]:
     source = Source(file)
     _ = source.size  # refuses what cannot be data at all
     with source.open_hdf5() as opened:
+        h5py = import_extra("h5py", "minari")
         found = sorted(int(match[1]) for key in opened if (match := _EPISODE.fullmatch(key)))
         for number in found:
             group = opened[f"episode_{number}"]
@@ -69,7 +72,9 @@ def _hdf5(folder: Path) -> Iterator[Episode]:
             def read(path: spaces.Path, group: Any = group) -> Array:
                 return numbers(source.name, group, "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path))
 
-            yield Episode(number, read, group.attrs)
+            # Asked for by name, as a list of all attributes takes long for thousands of episodes.
+            marks = {name: bool(group.attrs[name]) for name in _MARKS if h5py.h5a.exists(group.id, name.encode())}
+            yield Episode(number, read, marks)
 
 
 def _arrow(folder: Path, storage: str) -> Iterator[Episode]:
