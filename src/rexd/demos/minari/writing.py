@@ -24,13 +24,14 @@ _VERSION = "0.5.2"  # of Minari, whose layout this is
 FINAL_KNOWN, REWARDS_KNOWN = "final_observation_known", "rewards_known"
 
 
-def save_minari(demos: Demonstrations, path: str | Path) -> Path:
+def save_minari(demos: Demonstrations, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write demonstrations as a Minari dataset; ``load_demonstrations`` gives back the same arrays and dtypes.
 
     Args:
         demos: What to write: whole trajectories, step after step.
         path: The dataset's folder, which must not exist or be empty. Within Minari's own folder of datasets its name
             there is the dataset's id.
+        overwrite: Replace a dataset that is there, once the new one is complete; nothing but a dataset is replaced.
 
     Returns:
         The path written.
@@ -41,8 +42,7 @@ def save_minari(demos: Demonstrations, path: str | Path) -> Path:
     """
     h5py = import_extra("h5py", "minari")
     target = Path(path)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise DemonstrationError(f"{target}: exists; expected a new folder for the dataset. Remove it or name another")
+    check_place(target, overwrite=overwrite)
     if demos.unused:
         raise _lost(demos, "rows that a selection left out")
     for number, trajectory in enumerate(demos):
@@ -58,10 +58,44 @@ def save_minari(demos: Demonstrations, path: str | Path) -> Path:
         size = round((data / "main_data.hdf5").stat().st_size / 10**6, 1)
         (data / "metadata.json").write_text(json.dumps(_metadata(demos, target, size)), encoding="utf-8")
         temporary.chmod(0o755)
-        temporary.replace(target)
+        _move(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def check_place(target: Path, *, overwrite: bool = False) -> None:
+    """Refuse a path that has something else than a dataset at it, or that may not be replaced.
+
+    Raises:
+        DemonstrationError: There is something at the path already.
+    """
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not overwrite:
+        raise DemonstrationError(f"{target}: exists; expected a new folder for the dataset. Remove it or name another")
+    if not (target / "data" / "metadata.json").is_file():
+        raise DemonstrationError(
+            f"{target}: is no Minari dataset, and nothing else is replaced by one; remove it or name another folder"
+        )
+
+
+def _move(temporary: Path, target: Path) -> None:
+    """Rename a folder that is complete; a dataset in its place is moved aside first, and back if that fails."""
+    if not target.exists() or not any(target.iterdir()):
+        temporary.replace(target)
+        return
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+    try:
+        target.rename(aside / target.name)
+        temporary.rename(target)
+    except BaseException:
+        if not target.exists():
+            (aside / target.name).rename(target)
+        raise
+    finally:
+        if target.exists():  # otherwise what is aside is all that is left
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _check(demos: Demonstrations, number: int, trajectory: Trajectory) -> None:

@@ -1,0 +1,197 @@
+"""Mends of demonstrations, as ``rexd convert`` offers them: pure functions, each noting what it did.
+
+They change what they are named for and nothing else: every other array keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array, Trajectory
+from rexd.errors import DemonstrationError
+
+
+def scale_actions(demos: Demonstrations, factor: ArrayLike) -> Demonstrations:
+    """Multiply continuous actions, all by one factor or each column by its own.
+
+    Raises:
+        DemonstrationError: Actions are discrete, or the factors do not fit them.
+    """
+    _check_continuous(demos, "scaled")
+    factors = np.asarray(factor, np.float64)
+    if factors.shape not in ((), (1,), (demos.act_dim,)):
+        raise DemonstrationError(
+            f"{demos.source}: {factors.size} factors do not fit {demos.act_dim} action columns; expected one for all, "
+            "or one for each"
+        )
+    if not np.isfinite(factors).all() or not factors.all():
+        raise DemonstrationError(
+            f"{demos.source}: cannot scale actions by {_numbers(factors)}; expected finite factors other than 0"
+        )
+    return _with_actions(demos, lambda a: a * factors, f"multiplied actions by {_numbers(factors)}")
+
+
+def scale_actions_to(demos: Demonstrations, low: ArrayLike, high: ArrayLike) -> Demonstrations:
+    """Scale actions from -1 to 1, as wrappers and squashed policies use them, to the bounds of the environment.
+
+    Raises:
+        DemonstrationError: Actions are discrete, or the bounds are infinite or do not fit them.
+    """
+    _check_continuous(demos, "scaled")
+    lowest, highest = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    if lowest.shape not in ((), (1,), (demos.act_dim,)) or highest.shape != lowest.shape:
+        raise DemonstrationError(
+            f"{demos.source}: {lowest.size} bounds do not fit {demos.act_dim} action columns; use the environment that "
+            "they were recorded in"
+        )
+    if not (np.isfinite(lowest).all() and np.isfinite(highest).all() and (lowest < highest).all()):
+        raise DemonstrationError(
+            f"{demos.source}: actions cannot be scaled to the bounds {_numbers(lowest)} to {_numbers(highest)}; give "
+            "the factor (--scale-actions F)"
+        )
+    middle, half = (highest + lowest) / 2, (highest - lowest) / 2
+    note = f"scaled actions from -1 to 1 to the bounds {_numbers(lowest)} to {_numbers(highest)}"
+    return _with_actions(demos, lambda a: middle + half * a, note)
+
+
+def clip_actions(demos: Demonstrations, low: ArrayLike, high: ArrayLike) -> Demonstrations:
+    """Clip continuous actions to bounds, and say so even where none lies beyond them.
+
+    Raises:
+        DemonstrationError: Actions are discrete, or the bounds do not fit them.
+    """
+    _check_continuous(demos, "clipped")
+    clipped = demos.clip_actions(np.asarray(low), np.asarray(high))
+    return clipped if len(clipped.notes) > len(demos.notes) else _noted(clipped, "no action lies beyond the bounds")
+
+
+def drop_columns(demos: Demonstrations, columns: Sequence[int] | slice) -> Demonstrations:
+    """Leave these observation columns out.
+
+    Raises:
+        DemonstrationError: A column does not exist, or none is left.
+    """
+    dropped = np.arange(demos.obs_dim)[columns] if isinstance(columns, slice) else np.asarray(columns, dtype=np.intp)
+    beyond = isinstance(columns, slice) and columns.stop is not None and columns.stop > demos.obs_dim
+    if beyond or not dropped.size or dropped.min() < 0 or dropped.max() >= demos.obs_dim:
+        raise DemonstrationError(
+            f"{demos.source}: columns {columns} do not fit observations of {demos.obs_dim} columns; expected numbers "
+            f"from 0 to {demos.obs_dim - 1}"
+        )
+    kept = np.setdiff1d(np.arange(demos.obs_dim), dropped)
+    if not kept.size:
+        raise DemonstrationError(f"{demos.source}: all {demos.obs_dim} observation columns would be dropped; keep one")
+    note = f"dropped {demos.obs_dim - kept.size} of {demos.obs_dim} observation columns"
+    return _noted(replace(demos.select_columns(kept.tolist()), notes=demos.notes), note)
+
+
+def time_limit_is_truncation(demos: Demonstrations, limit: int) -> Demonstrations:
+    """Count episodes that are marked as terminated after exactly ``limit`` steps as truncated.
+
+    Raises:
+        DemonstrationError: The limit is not positive.
+    """
+    if limit < 1:
+        raise DemonstrationError(f"{demos.source}: a time limit of {limit} steps ends nothing; expected 1 or more")
+
+    def at_limit(t: Trajectory) -> bool:
+        return bool(t.terminated[-1]) and int(t.steps[-1]) + 1 == limit
+
+    def mend(t: Trajectory) -> Trajectory:
+        return replace(t, **_ended(t, terminated=False)) if at_limit(t) else t
+
+    count = sum(map(at_limit, demos))
+    return _map(
+        demos,
+        mend,
+        f"{count} of {len(demos)} trajectories, marked as terminated at the time limit of {limit} steps, count as "
+        "truncated",
+    )
+
+
+def drop_last_next_observation(demos: Demonstrations) -> Demonstrations:
+    """Mark the last next observation of each trajectory as not known, such as one that was seen after a reset."""
+
+    def mend(t: Trajectory) -> Trajectory:
+        known, following = t.next_known.copy(), t.next_observations.copy()
+        known[-1] = False
+        following[-1] = t.observations[-1]
+        return replace(t, next_known=known, next_observations=following)
+
+    count = sum(bool(t.next_known[-1]) for t in demos)
+    return _map(demos, mend, f"dropped the last next observation of {count} of {len(demos)} trajectories")
+
+
+def keep_first(demos: Demonstrations, count: int) -> Demonstrations:
+    """The first ``count`` trajectories, and nothing of the others.
+
+    Raises:
+        DemonstrationError: There are fewer.
+    """
+    kept = replace(demos.first(count), unused=demos.unused)
+    return _noted(kept, f"kept the first {count} of {len(demos)} trajectories")
+
+
+def thin(demos: Demonstrations, k: int, seed: int = 0) -> Demonstrations:
+    """Every ``k``-th transition of each trajectory, from a random offset, and nothing of the others.
+
+    Raises:
+        DemonstrationError: ``k`` is not positive, or a trajectory would be left empty.
+    """
+    kept = replace(demos.subsample(k, seed=seed), unused=demos.unused)
+    counts = f"{kept.n_transitions} of {demos.n_transitions}"
+    return _noted(kept, f"kept every {k}-th transition, {counts}, from random offsets (seed {seed})")
+
+
+def _with_actions(demos: Demonstrations, change: Callable[[Array], Array], note: str) -> Demonstrations:
+    """Computed in double precision, kept in the recorded one."""
+
+    def mend(t: Trajectory) -> Trajectory:
+        with np.errstate(over="ignore"):  # infinity is refused by Trajectory, which names the step
+            return replace(t, actions=change(t.actions.astype(np.float64)).astype(t.actions.dtype))
+
+    return _map(demos, mend, note)
+
+
+def _ended(t: Trajectory, *, terminated: bool) -> dict[str, Any]:
+    """The flags of a trajectory, with its last row marked as the end."""
+    term, trunc = t.terminated.copy(), t.truncated.copy()
+    term[-1], trunc[-1] = terminated, not terminated
+    return {"terminated": term, "truncated": trunc}
+
+
+def _check_continuous(demos: Demonstrations, what: str) -> None:
+    if demos.n_actions is not None:
+        raise DemonstrationError(
+            f"{demos.source}: the actions are discrete ({demos.n_actions} of them) and cannot be {what}; leave that out"
+        )
+
+
+def _map(demos: Demonstrations, change: Callable[[Trajectory], Trajectory], note: str) -> Demonstrations:
+    def named(number: int, t: Trajectory) -> Trajectory:
+        try:
+            return change(t)
+        except DemonstrationError as error:
+            raise DemonstrationError(f"{demos.source}: trajectory {number}: {error}") from error
+
+    rows = [named(number, t) for number, t in enumerate((*demos.trajectories, *demos.unused))]
+    count = len(demos)
+    return _noted(replace(demos, trajectories=tuple(rows[:count]), unused=tuple(rows[count:])), note)
+
+
+def _noted(demos: Demonstrations, note: str) -> Demonstrations:
+    return replace(demos, notes=(*demos.notes, note))
+
+
+def _numbers(values: Array) -> str:
+    """One number where all are the same."""
+    flat = np.atleast_1d(values)
+    if (flat == flat[0]).all():
+        flat = flat[:1]
+    return ", ".join(f"{value:.6g}" for value in flat)

@@ -1,0 +1,154 @@
+"""Mends of which row belongs to which: actions that were stored beside another step's, and ends in the wrong places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array, BoolArray, Trajectory
+from rexd.errors import DemonstrationError
+
+
+def shift_actions(demos: Demonstrations, k: int) -> Demonstrations:
+    """Give each row the action of the row ``k`` later in its trajectory; rows without one are dropped.
+
+    What stands beside the action tells which column was late. Where next observations are those of the rows that
+    follow, the actions alone are moved, and everything else stays. Where the next observation is the one that the
+    *observations* would have if they were moved by ``k``, the observations are what was stored at another step: next
+    observations, rewards, ends and step numbers then move with the actions.
+
+    A trajectory that loses its last row ends as truncated: where it went from there is not in it any more.
+
+    Args:
+        demos: Whole trajectories, step after step.
+        k: 1 for actions stored a row late or observations stored after the step; -1 for the opposite.
+
+    Raises:
+        DemonstrationError: ``k`` is 0 or leaves no row of a trajectory, or rows do not follow each other.
+    """
+    if k == 0:
+        raise DemonstrationError(f"{demos.source}: shifting actions by 0 rows changes nothing; expected 1 or -1")
+    rows = (*demos.trajectories, *demos.unused)
+    for number, t in enumerate(rows):
+        if len(t) <= abs(k):
+            raise DemonstrationError(
+                f"{demos.source}: trajectory {number} has {len(t)} steps; shifting actions by {k} leaves none. Drop it"
+            )
+    together = _moved_together(demos, rows, k)
+    made = [_shifted(t, k, together) for t in rows]
+    count = len(demos)
+    lost = sum(bool(a.terminated[-1] and not b.terminated[-1]) for a, b in zip(demos, made, strict=False))
+    note = f"shifted actions by {k}: {abs(k)} rows of each trajectory have none and were dropped"
+    if together:
+        note += "; next observations, rewards and ends, which stood beside the actions, moved with them"
+    if lost:
+        note += f"; {lost} trajectories no longer reach their terminal state and count as truncated"
+    return replace(demos, trajectories=tuple(made[:count]), unused=tuple(made[count:]), notes=(*demos.notes, note))
+
+
+def _moved_together(demos: Demonstrations, rows: Sequence[Trajectory], k: int) -> bool:
+    """Whether it is the observations that were stored at another step, and not the actions alone."""
+    if all(_next_is(t, 1).all() for t in rows):
+        return False
+    if all(_next_is(t, 1 - k).all() for t in rows):
+        return True
+    number, t = next((n, t) for n, t in enumerate(rows) if not _next_is(t, 1).all())
+    step = int(np.flatnonzero(~_next_is(t, 1))[0])
+    raise DemonstrationError(
+        f"{demos.source}: the next observation at step {step} of trajectory {number} is not the row that follows; "
+        "expected whole trajectories to shift actions within. Shift before subsampling, or mend the ends first "
+        "(--episode-length)"
+    )
+
+
+def _next_is(t: Trajectory, ahead: int) -> BoolArray:
+    """Whether each next observation is the observation ``ahead`` rows on; (T - 1,), true where it cannot be told."""
+    same, count = np.ones(len(t) - 1, np.bool_), len(t)
+    first, last = max(0, -ahead), min(count - 1, count - ahead)
+    if first < last:
+        index = np.arange(first, last)
+        same[index] = _same(t.next_observations[index], t.observations[index + ahead]) | ~t.next_known[index]
+    return np.asarray(same & (np.diff(t.steps) == 1))
+
+
+def _shifted(t: Trajectory, k: int, together: bool) -> Trajectory:
+    kept = np.arange(max(0, -k), len(t) - max(0, k))
+    parts: dict[str, Any] = {}
+    for item in fields(t):
+        array = getattr(t, item.name)
+        moves = item.name == "actions" or (together and item.name != "observations")
+        parts[item.name] = None if array is None else array[kept + k if moves else kept]
+    if not (parts["terminated"][-1] or parts["truncated"][-1]):
+        parts["truncated"] = parts["truncated"].copy()
+        parts["truncated"][-1] = True
+    return Trajectory(**parts)
+
+
+def recut(demos: Demonstrations, episode_length: int) -> Demonstrations:
+    """Put all rows end to end and cut them anew, for files whose ends are marked in the wrong places.
+
+    Ends that are marked within the new trajectories are removed. The last row of each is terminated if it was marked
+    so, unless most rows were, and truncated otherwise. A next observation that was not known because of an end is the
+    row that follows; one that is the first row of the next trajectory is not known.
+
+    Raises:
+        DemonstrationError: The length does not divide the rows, or they cannot be put end to end.
+    """
+    rows, source = demos.n_transitions, demos.source
+    if episode_length < 1 or rows % episode_length:
+        raise DemonstrationError(
+            f"{source}: {rows} steps do not divide into trajectories of {episode_length}; expected a divisor of "
+            f"{rows} (--episode-length)"
+        )
+    if demos.unused or demos.offsets:
+        raise DemonstrationError(f"{source}: some rows are left out, so that it cannot be cut anew; use the whole file")
+    columns = {item.name: _end_to_end(demos, item.name) for item in fields(Trajectory) if item.name != "steps"}
+    obs, following, known = columns["observations"], columns["next_observations"], columns["next_known"]
+    last = np.arange(rows) % episode_length == episode_length - 1
+    marked = columns["terminated"] | columns["truncated"]
+    # flags that are true in most rows say what goes on, and nothing about how the last row ended
+    terminated = columns["terminated"] & last & (marked[~last].mean() <= 0.5 if (~last).any() else True)
+    joins = ~last & ~known
+    reset = last & known & np.append(_same(following[:-1], obs[1:]), False)
+    following = following.copy()
+    following[joins] = obs[1:][joins[:-1]]
+    following[reset] = obs[reset]
+    columns |= {
+        "next_observations": following,
+        "next_known": (known | joins) & ~reset,
+        "terminated": terminated,
+        "truncated": last & (~terminated | columns["truncated"]),
+    }
+    pieces = [_piece(columns, slice(start, start + episode_length)) for start in range(0, rows, episode_length)]
+    note = f"cut anew into {len(pieces)} trajectories of {episode_length} steps, as asked: {len(demos)} were marked" + (
+        f", {int((marked & ~last).sum())} rows within the new ones as ends" if (marked & ~last).any() else ""
+    )
+    return replace(demos, trajectories=tuple(pieces), notes=(*demos.notes, note))
+
+
+def _piece(columns: Mapping[str, Any], rows: slice) -> Trajectory:
+    parts: dict[str, Any] = {name: None if array is None else array[rows] for name, array in columns.items()}
+    return Trajectory(**parts)
+
+
+def _end_to_end(demos: Demonstrations, name: str) -> Any:
+    parts = [getattr(t, name) for t in demos]
+    if all(part is None for part in parts):
+        return None
+    if len({None if part is None else part.dtype for part in parts}) > 1:
+        raise DemonstrationError(
+            f"{demos.source}: {name.replace('_', ' ')} are not recorded alike in all trajectories, so that they cannot "
+            "be cut anew; leave --episode-length out"
+        )
+    return np.concatenate(parts)
+
+
+def _same(a: Array, b: Array) -> BoolArray:
+    """(n, D), (n, D) -> (n,), as far as the coarser dtype tells."""
+    coarse = min(a.dtype, b.dtype, key=lambda dtype: dtype.itemsize)
+    with np.errstate(over="ignore"):
+        return np.asarray((a.astype(coarse) == b.astype(coarse)).all(axis=1))
