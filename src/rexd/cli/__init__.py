@@ -54,7 +54,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``rexd``; None takes those of the process.
 
     Returns:
-        The exit status: 0; 2 for whatever the user can mend, told in one line; 130 after Ctrl-C.
+        The exit status: 0; 1 where ``inspect`` warns; 2 for whatever the user can mend, told in one line, or where it
+        finds errors; 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if args is None else args)
     for stream in (sys.stdout, sys.stderr):
@@ -111,8 +112,7 @@ def _dispatch(words: list[str]) -> int:
         )
     except SystemExit as ended:  # help, or what tyro has told of already
         return int(ended.code or 0)
-    command.run()
-    return 0
+    return int(command.run() or 0)  # a verb may have a status of its own
 
 
 def _help() -> str:
@@ -124,7 +124,7 @@ def _help() -> str:
         "Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.\n\n"
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
         "rexd VERB --help lists the options of a verb. --json, which all know, prints one JSON document.\n"
-        "Exit status: 0; 2 for an error that the message says how to mend; 130 after Ctrl-C."
+        "Exit status: 0; 1 for warnings of inspect; 2 for an error that the message says how to mend; 130 after Ctrl-C."
     )
 
 

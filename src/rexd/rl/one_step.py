@@ -95,9 +95,9 @@ class Replay:
         """Those of the rows that show their state whole and that have a next observation."""
         return index[self._determined[index] & self.rows.known[index]]
 
-    def change(self, index: Rows) -> Errors:
-        """The error of predicting that nothing changes."""
-        return self._distance(self.rows.observations[index], index)
+    def change(self, index: Rows, observations: Array | None = None) -> Errors:
+        """The error of predicting that nothing changes, from the recorded observations or from others."""
+        return self._distance(self.rows.observations[index] if observations is None else observations, index)
 
     def errors(self, index: Rows, actions: Array | None = None, *, observations: Array | None = None) -> Errors:
         """One error for each row.

@@ -15,12 +15,12 @@ _SHARE, _COUNT = (
 
 def time_limits(demos: Demonstrations, max_episode_steps: int | None) -> list[Finding]:
     """Trajectories that are marked as terminated where a time limit ended them."""
-    lengths = np.array([len(t) for t in demos if t.terminated[-1]])
-    if not len(lengths) or demos.offsets:
+    lengths = np.array([t.steps[-1] + 1 for t in demos if t.terminated[-1]])
+    if not len(lengths):
         return []
     limit = int(lengths.max()) if max_episode_steps is None else max_episode_steps
     at_limit = int((lengths == limit).sum())
-    longest = limit == max(len(t) for t in demos)
+    longest = limit == max(t.steps[-1] + 1 for t in demos)
     if max_episode_steps is not None:
         # one may have fallen at the last step; of several that is not to be believed
         suspicious = at_limit >= 2 or at_limit == len(demos)
@@ -34,9 +34,9 @@ def time_limits(demos: Demonstrations, max_episode_steps: int | None) -> list[Fi
         f"{at_limit} of {len(demos)} trajectories are marked as terminated after exactly {limit:,} steps, {known}: "
         "a critic would learn that nothing follows there"
     )
-    mend = "rexd convert --time-limit-is-truncation" + (
-        "; name the environment (--env), which knows its limit" if max_episode_steps is None else ""
-    )
+    mend = f"rexd convert --time-limit-is-truncation {limit}"
+    if max_episode_steps is None:
+        mend += "; or name the environment (--env), which knows its limit"
     return [Finding("warning", "time-limit-terminated", message, mend)]
 
 
