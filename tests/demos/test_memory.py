@@ -92,6 +92,15 @@ def test_transitions() -> None:
     check(rexd.to_demonstrations(deque(rows)))
 
 
+@pytest.mark.parametrize("places", [(0, 1, 2, 3, 4, 5), (0, 1, 2, 4, 5)])
+@pytest.mark.parametrize("infos", [False, True])
+def test_what_step_returns(places: tuple[int, ...], infos: bool) -> None:
+    rows = [tuple(row[place] for place in places) + ({"x": 1},) * infos for row in transitions()]
+    demos = rexd.to_demonstrations(rows)
+    check(demos, following=3 in places)
+    assert ("ignored the dicts in place" in " ".join(demos.notes)) == infos
+
+
 def test_transitions_of_each_trajectory() -> None:
     nested = [transitions()[end + 1 - n : end + 1] for n, end in zip(LENGTHS, ENDS, strict=True)]
     check(rexd.to_demonstrations(nested))

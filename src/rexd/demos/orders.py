@@ -25,7 +25,7 @@ _ORDERS = {
     2: ("sa",),
     3: ("san", "sab", "sar"),
     4: ("sarn", "sanb", "sanr", "snar", "sard"),
-    5: ("sarnd", "sanrd", "snard", "sardn", "sandr"),
+    5: ("sarnd", "sanrd", "snard", "sardn", "sandr", "sartu"),
     6: ("sarntu", "sanrtu"),
 }
 """By the number of places, the usual one first."""

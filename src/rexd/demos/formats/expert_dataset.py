@@ -73,7 +73,7 @@ def _resets(observations: Array, following: Array, starts: BoolArray) -> BoolArr
     """
     resets = np.zeros(len(starts), np.bool_)
     last = np.flatnonzero(starts[1:])
-    if observations.shape != following.shape or len(observations) != len(starts) or not len(last):
+    if observations.shape[:1] != starts.shape or observations.shape != following.shape or not len(last):
         return resets
     resets[last] = equal_rows(observations[last + 1], following[last])
     resets[-1] = bool(resets[last].all())

@@ -57,8 +57,9 @@ FORMAT = Format("tuples of (state, action, ...), for each step or each trajector
 
 def _is_step(row: Any) -> bool:
     """Whether this is a tuple that begins with the state of one step: (D,), or (1, D) with an axis too many."""
-    parts = items(row)
-    if len(parts) not in LENGTHS:
+    parts = items(row)  # infos may come last
+    infos = len(parts) > 2 and isinstance(parts[-1], dict)
+    if len(parts) - infos not in LENGTHS:
         return False
     axes = dimensions(parts[0])
     return axes == 1 or (axes == 2 and isinstance(parts[0], np.ndarray) and len(parts[0]) == 1)
