@@ -67,6 +67,8 @@ def honest() -> list[Any]:
     objects = np.array([None, {"a": 1}], object)
     return [
         [row, dict(row), {**row, "reward": 0.5}],
+        [rng.normal(size=n % 3 + 1).astype("f4") for n in range(6)],
+        [np.zeros(300), np.zeros(300), np.zeros((2, 2)), np.zeros((2, 2)), np.zeros(2), np.ones(2, ">f8")],
         collections.deque([(row["obs"], 1, 2.0, True)]),
         collections.OrderedDict(a=[1, 300, 70000, 2**40, -1], b="ä\ud800" * 120, c=b"\x00\xff" * 200),
         {(1, (2, 3)): {4}, frozenset([5]): bytearray(b"6"), None: ()},
@@ -158,6 +160,27 @@ INSTRUCTIONS = st.one_of(
         [b"K\x01", b"q\x00", b"h\x00", b"r\x01\x00\x00\x00", b"j\x01\x00\x00\x00", b"C\x01a", b"X\x01\x00\x00\x00a"]
     ),
 )
+
+
+def array(put: bytes, calls: bytes) -> bytes:
+    """The instructions of an array, as numpy writes them, with other places in the memo."""
+    a, b, c, d = (bytes([code]) for code in calls)
+    head = b"h" + a + b"h" + b + b"K\x00\x85" + put + b"h" + c + b"\x87" + put + b"R" + put
+    return head + b"(K\x01K\x02\x85" + put + b"h" + d + b"\x89C\x01a" + put + b"t" + put + b"b"
+
+
+PUTS = st.sampled_from([b"", b"\x94", b"q\x01", b"q\x07", b"r\x02\x00\x00\x00", b"r\xff\xff\xff\xff"])
+ARRAYS = st.builds(array, PUTS, st.lists(st.integers(0, 5), min_size=4, max_size=4).map(bytes))
+BEGINNINGS = st.sampled_from(
+    [b"", b"N\x94", b"NN\x86q\x01K\x01q\x02", b"(" + b"N" * 70 + b"tq\x00\x85q\x01q\x02q\x03", b"}("]
+)
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(BEGINNINGS, st.lists(st.one_of(ARRAYS, INSTRUCTIONS), max_size=6).map(b"".join), st.integers(0, 60))
+def test_arrays(beginning: bytes, content: bytes, cut: int) -> None:
+    assert_same(beginning + content + b".")
+    assert_same((beginning + content)[:-cut] + b".")
 
 
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
