@@ -15,6 +15,7 @@ from rexd.errors import RexdError
 
 VERBS = {
     "inspect": "show what a demonstration file holds",
+    "convert": "mend a demonstration file, and write it as Minari, npz or D4RL",
     "fit": "fit a reward to demonstrations, and check it",
     "score": "the rewards of a demonstration file",
     "train": "demonstrations into a reward and a policy",
