@@ -36,6 +36,11 @@ def test_jumps_back_to_the_start_are_found(seed: int, dtype: type) -> None:
     np.testing.assert_array_equal(found, STARTS)
 
 
+def test_more_rows_than_the_relation_is_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rexd.demos.breaks._FITTED_ROWS", 60)
+    np.testing.assert_array_equal(find_breaks(swings()), STARTS)
+
+
 def test_rounded_text_will_do() -> None:
     assert find_breaks(np.round(swings(), 5)) is not None
 

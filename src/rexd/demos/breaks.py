@@ -49,9 +49,8 @@ def find_breaks(observations: Array) -> NDArray[np.intp] | None:
 def _differences(z: NDArray[np.float64], column: int) -> NDArray[np.float64] | None:
     """How far each row is from what the others make of it, (N - 1,), as 1 for usual rows; None if not exactly."""
     step = z[1:, column] - z[:-1, column]
-    known = np.hstack([z[:-1], np.delete(z[1:], column, axis=1), np.ones((len(step), 1))])
     rows = np.linspace(0, len(step) - 1, min(len(step), _FITTED_ROWS)).astype(np.intp)
-    x, y = known[rows], step[rows]
+    x, y = _known(z[rows], z[rows + 1], column), step[rows]
     kept = np.abs(y) <= np.quantile(np.abs(y), _TRIMMED)
     for _ in range(_ROUNDS):
         weights = np.linalg.lstsq(x[kept].T @ x[kept], x[kept].T @ y[kept], rcond=1e-12)[0]
@@ -60,7 +59,15 @@ def _differences(z: NDArray[np.float64], column: int) -> NDArray[np.float64] | N
     usual = float(np.quantile(rest, _TRIMMED)) + 1e-9
     if usual > _EXACT or np.median(np.abs(step)) < _MOVES * usual:
         return None
-    return np.asarray(np.abs(step - known @ weights) / usual)
+    for start in range(0, len(step), _FITTED_ROWS):  # never all of them beside the observations in memory
+        part = slice(start, start + _FITTED_ROWS)
+        step[part] -= _known(z[:-1][part], z[1:][part], column) @ weights
+    return np.asarray(np.abs(step) / usual)
+
+
+def _known(before: NDArray[np.float64], after: NDArray[np.float64], column: int) -> NDArray[np.float64]:
+    """What one column of the rows after is told from: the rows before, the other columns, and a constant."""
+    return np.hstack([before, np.delete(after, column, axis=1), np.ones((len(before), 1))])
 
 
 def _above_gap(differences: NDArray[np.float64]) -> NDArray[np.intp] | None:
@@ -69,5 +76,4 @@ def _above_gap(differences: NDArray[np.float64]) -> NDArray[np.intp] | None:
     ratios = tail[1:] / np.maximum(tail[:-1], 1.0)
     if not len(ratios) or ratios.max() < _CLEAR:
         return None
-    starts = np.flatnonzero(differences >= tail[1 + int(ratios.argmax())]) + 1
-    return starts
+    return np.flatnonzero(differences >= tail[1 + int(ratios.argmax())]) + 1
