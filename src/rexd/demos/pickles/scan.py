@@ -59,21 +59,6 @@ _COUNTED[ord("C")], _COUNTED[ord("B")], _COUNTED[0x8C], _COUNTED[ord("X")] = 1, 
 _TEXTS: Final = (0x8C, ord("X"))
 _BINFLOAT = b"G"[0]
 _floats: Final = re.compile(rb"(?:G.{8})+", re.DOTALL).match
-# How numpy begins each array but the first, of one axis: the function and its arguments from the memo, the call, and
-# the state up to the content.
-_KEPT: Final = rb"(\x94|q.|r.{4})?"
-_array: Final = re.compile(
-    rb"h(.)h(.)K\x00\x85"
-    + _KEPT
-    + rb"h(.)\x87"
-    + _KEPT
-    + b"R"
-    + _KEPT
-    + rb"\(K\x01(?:K.|M..)\x85"
-    + _KEPT
-    + rb"h(.)\x89",
-    re.DOTALL,
-).match
 _uint4 = struct.Struct("<I").unpack_from
 
 
@@ -129,9 +114,6 @@ class _Scan:
                 memo[index] = top
                 position += 4
             elif code == _BINGET:
-                if content[position + 1] == _BINGET and (found := _array(content, position - 1)) is not None:
-                    position = self.array(found)
-                    continue
                 push(memo[content[position]])
                 position += 1
             elif code == _BINFLOAT:
@@ -196,29 +178,6 @@ class _Scan:
             if position > end:
                 raise ValueError("the argument of an instruction is cut short")
         self.stream.seek(position)
-
-    def array(self, found: re.Match[bytes]) -> int:
-        """Follow the instructions that begin an array, all at once, and say where the next one is."""
-        call, kind, first, octet, second, third, fourth, spec = found.groups()
-        memo = self.memo
-        _ = memo[call[0]]
-        parts = 3 + self.parts(memo[kind[0]])
-        self.store(first, 2)
-        parts += self.parts(memo[octet[0]])
-        self.store(second, min(parts, _MANY))
-        self.store(third, 1)
-        self.store(fourth, 2)
-        self.stack += (1, None, 1, 2, memo[spec[0]], 1)
-        return found.end()
-
-    def store(self, instruction: bytes | None, item: _Item) -> None:
-        """Follow an instruction that keeps the top of the stack, if there is one."""
-        if instruction == b"\x94":
-            self.memo[len(self.memo)] = item
-        elif instruction is not None:
-            if (index := int.from_bytes(instruction[1:], "little")) > self.limit:
-                self.put(index)  # refuses it
-            self.memo[index] = item
 
     def rare(self, code: int, position: int) -> int:
         """Follow an instruction as pickletools describes it, and say where the next one is."""
