@@ -13,6 +13,7 @@ from scripted import POLICIES, recorded, with_fault
 from rexd.demos import Demonstrations
 from rexd.demos.findings import find
 from rexd.demos.task import make_task
+from rexd.rl.one_step import record
 from rexd.rl.one_step_findings import one_step_findings
 
 FAULTS = {
@@ -122,6 +123,17 @@ def test_an_environment_that_hides_its_state():
     assert errors is None
     assert (found.severity, found.code) == ("info", "no-replay")
     env.close()
+
+
+def test_of_many_rows_some_trajectories_are_replayed():
+    demos = recorded("Pendulum-v1")
+    rows = record(demos, most=250)
+    assert len(rows) == 300
+    assert len(set(rows.trajectory)) == 3
+    for number in set(rows.trajectory):
+        assert np.array_equal(rows.observations[rows.trajectory == number], demos.trajectories[number].observations)
+    cut = record(demos.first(1), most=30)
+    assert (len(cut), cut.left[-1], cut.step[-1]) == (30, 70, 29)
 
 
 def test_progress():

@@ -49,17 +49,24 @@ class Recording:
         return len(self.actions)
 
 
-def record(demos: Demonstrations) -> Recording:
-    """The rows of all trajectories."""
-    lengths = [len(t) for t in demos]
+def record(demos: Demonstrations, most: int = 200_000) -> Recording:
+    """The rows of all trajectories, or of as many, drawn at random, as come to about so many rows."""
+    numbers = np.arange(len(demos))
+    if demos.n_transitions > most:
+        numbers = np.random.default_rng(0).permutation(numbers)
+        before = np.cumsum([0, *(len(demos.trajectories[number]) for number in numbers[:-1])])
+        numbers = np.sort(numbers[before < most])
+    chosen = [demos.trajectories[number].rows(slice(most)) for number in numbers]
+    lengths = [len(t) for t in chosen]
+    left = [np.arange(n)[::-1] + len(demos.trajectories[k]) - n for k, n in zip(numbers, lengths, strict=True)]
     return Recording(
-        observations=np.concatenate([t.observations for t in demos]),
-        actions=np.concatenate([t.actions for t in demos]),
-        next_observations=np.concatenate([t.next_observations for t in demos]),
-        known=np.concatenate([t.next_known for t in demos]),
+        observations=np.concatenate([t.observations for t in chosen]),
+        actions=np.concatenate([t.actions for t in chosen]),
+        next_observations=np.concatenate([t.next_observations for t in chosen]),
+        known=np.concatenate([t.next_known for t in chosen]),
         step=np.concatenate([np.arange(n) for n in lengths]),
-        left=np.concatenate([np.arange(n)[::-1] for n in lengths]),
-        trajectory=np.repeat(np.arange(len(lengths)), lengths),
+        left=np.concatenate(left),
+        trajectory=np.repeat(numbers, lengths),
     )
 
 
