@@ -127,3 +127,13 @@ def test_import_stays_light() -> None:
     code = "import sys, rexd.demos; print([m for m in ('torch', 'gymnasium', 'h5py', 'minari') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_damaged_names_of_an_hdf5_file_are_shown(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    file = tmp_path / "demos.h5"
+    with h5py.File(file, "w") as content:
+        content["weights"] = np.zeros(3)
+    file.write_bytes(file.read_bytes().replace(b"weights", b"weigh\xff\xfe"))
+    with pytest.raises(DemonstrationError, match="is an HDF5 file of b'weigh"):
+        load_demonstrations(file)

@@ -85,6 +85,6 @@ def _array(array: np.ndarray[Any, Any]) -> str:
     return f"{array.dtype} of shape {array.shape}"
 
 
-def _first(parts: Iterable[str], count: int) -> str:
-    shown = ", ".join(islice(parts, _SHOWN))
+def _first(parts: Iterable[Any], count: int) -> str:
+    shown = ", ".join(map(str, islice(parts, _SHOWN)))  # HDF5 gives bytes where a name is damaged
     return f"{shown} and {count - _SHOWN} more" if count > _SHOWN else shown
