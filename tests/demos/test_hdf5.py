@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rexd.demos import load_demonstrations
 from rexd.demos.source import Source
 from rexd.errors import DemonstrationError, UnsafeFileError
 
@@ -141,3 +142,18 @@ def test_other_filters_and_chunks_are_refused(tmp_path: Path) -> None:
         file.create_dataset("obs", (4,), "u1", chunks=(2**29,), maxshape=(None,), compression="gzip")
     with pytest.raises(DemonstrationError, match="'obs' has chunks of 536870912 bytes; expected at most"):
         _ = Source(path).hdf5_keys
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "demos.h5"
+    with h5py.File(path, "w") as file:
+        file["observations"] = np.arange(12.0).reshape(6, 2)
+        file["actions"] = np.arange(6.0).reshape(6, 1)
+        file["dones"] = np.arange(6) == 2
+        h5py.h5g.create(file.id, b"na\xefve")
+    assert set(Source(path).hdf5_keys) == {"observations", "actions", "dones", r"b'na\xefve'"}
+    assert [len(t) for t in load_demonstrations(path)] == [3, 3]
+    with h5py.File(path, "a") as file:
+        del file["actions"]
+    with pytest.raises(DemonstrationError, match=r"demos\.h5: .*na.*xefve"):
+        load_demonstrations(path)

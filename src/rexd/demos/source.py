@@ -208,7 +208,7 @@ class Source:
         if not self.is_hdf5:
             return ()
         with self.open_hdf5() as file:
-            return tuple(file)
+            return tuple(key if isinstance(key, str) else repr(key) for key in file)  # bytes that are no UTF-8
 
     # Text.
 

@@ -33,7 +33,8 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     with source.open_hdf5() as file:
         # What is no array of numbers is named among what was ignored.
-        content = {key: numbers(source.name, file, key) if is_numbers(file.get(key)) else None for key in file}
+        usable = [key for key in file if isinstance(key, str) and is_numbers(file.get(key))]
+        content = {key: numbers(source.name, file, key) if key in usable else None for key in file}
     return read_arrays(source.name, content, hints)
 
 
