@@ -54,7 +54,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             raise DemonstrationError(
                 f"{file}: 'terminal' has dtype {ends.dtype}; expected one truth value for each row"
             )
-        columns.setdefault("terminated", []).extend(bool(end) for end in ends)
+        columns.setdefault("dones", []).extend(bool(end) for end in ends)  # true at a time limit too
         for name, role in _LISTS.items():
             found: list[Array | None] = [None] * len(ends)
             if name in table:
