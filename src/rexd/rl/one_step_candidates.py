@@ -13,7 +13,7 @@ from rexd.demos.findings.finding import Finding
 from rexd.demos.trajectory import Array
 from rexd.rl.one_step import Errors, Replay, Rows
 
-WINS, LEAST = 0.75, 10  # share of the rows that differ, and how many have to
+WINS, LEAST = 0.75, 4  # share of the rows that differ, and how many have to
 BETTER = 0.5  # times the error
 EXPLAINED = 0.5  # times what the step changes; 0.13 in Ant-v2, whose contacts differ
 FITTED = 0.3  # a factor is fitted to the rows that it explains, so that it has to explain more

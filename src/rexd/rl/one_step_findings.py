@@ -17,7 +17,7 @@ from rexd.rl.one_step import Errors, Recording, Replay, Rows, choose, median, re
 from rexd.rl.one_step_candidates import best_candidate, with_errors
 from rexd.rl.one_step_states import state_map
 
-_ROWS, _EDGES, _TRIED, _LEAST = 600, 100, 150, 20  # rows within trajectories, at either end, for each candidate
+_ROWS, _EDGES, _TRIED, _LEAST = 600, 100, 150, 4  # rows within trajectories, at either end, for each candidate
 _STEPS = 2 * _ROWS + 2 * _EDGES + 15 * _TRIED  # at most, for the bar
 
 # Of 14 recordings, the median error was at most 0.1 times the median effect of another row's action (Ant-v2 replayed in
@@ -28,7 +28,8 @@ _GOOD, _DIFFERENT, _WRONG = 0.01, 0.25, 0.5
 _BEYOND, _UNPREDICTED, _FLOOR = 5.0, 0.5, 1e-4
 _DRAWS = 10
 _MOST = 0.5  # of the first or last rows: a first trajectory has nothing stale before it
-_ELSEWHERE = 0.5  # standard deviations: within trajectories a single contact solved otherwise came to 0.1
+# Standard deviations, and rows: contacts solved otherwise came to 0.1, Reacher's elbow beyond its limit to 0.9 in one.
+_ELSEWHERE, _JUMPS = 0.5, 2
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,8 @@ def _wrong_environment(found: OneStepError, typical: float) -> list[Finding]:
 def _bad_rows(replay: Replay, index: Rows, errors: Errors, inner: int, starts: int) -> list[Finding]:
     within = errors[:inner]
     limit = max(_BEYOND * float(np.quantile(within, 0.95)), _FLOOR)
-    bad = (errors > limit) & (errors > _UNPREDICTED * replay.change(index))
+    change = replay.change(index)
+    bad = (errors > limit) & (errors > _UNPREDICTED * change)
     at_start, at_stop = bad[inner : inner + starts], bad[inner + starts :]
     rows, findings = replay.rows, []
     if starts and at_start.mean() > _MOST:
@@ -178,8 +180,8 @@ def _bad_rows(replay: Replay, index: Rows, errors: Errors, inner: int, starts: i
                 "rexd convert --drop-last-next-observation",
             )
         )
-    bad &= errors > _ELSEWHERE
-    if bad[:inner].any():
+    bad &= np.minimum(errors, change) > max(_ELSEWHERE, median(change))  # and the recording itself jumps
+    if bad[:inner].sum() >= _JUMPS:
         findings.append(_jumps(rows, index[:inner][bad[:inner]], inner))
     return findings
 
