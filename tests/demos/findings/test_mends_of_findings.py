@@ -73,19 +73,18 @@ def joined_without_a_mark(demos):
 
 
 @pytest.mark.parametrize(
-    ("damage", "code"),
+    ("damage", "code", "name"),
     [
-        (late, "late-observations"),
-        (limits_as_terminations, "time-limit-terminated"),
-        (seen_after_the_reset, "next-episode-observation"),
-        (clock, "time-column"),
-        (copies, "duplicate-columns"),
-        (constants, "constant-columns"),
-        (joined, "early-ends"),
-        (joined_without_a_mark, "gaps"),
+        (late, "late-observations", "mended"),
+        (limits_as_terminations, "time-limit-terminated", "mended.h5"),
+        (seen_after_the_reset, "next-episode-observation", "mended.h5"),
+        (clock, "time-column", "mended.npz"),
+        (copies, "duplicate-columns", "mended.npz"),
+        (constants, "constant-columns", "mended"),
+        (joined, "early-ends", "mended.h5"),
+        (joined_without_a_mark, "gaps", "mended"),
     ],
 )
-@pytest.mark.parametrize("name", ["mended.npz", "mended.h5", "mended"])
 def test_the_mend_mends(tmp_path, capsys, damage, code, name):
     if name != "mended.npz":
         pytest.importorskip("h5py")
