@@ -7,7 +7,8 @@ so that the tests which need them are skipped, in pytest's own process and in ev
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 
-NOT_CORE = {"flax", "gymnasium", "h5py", "jax", "matplotlib", "minari", "mujoco", "sbx", "scipy", "stable_baselines3"}
+OTHERS = "flax gymnasium h5py jax matplotlib minari mujoco pyarrow sbx scipy stable_baselines3"
+NOT_CORE = set(OTHERS.split())
 
 
 class CoreFinder(PathFinder):
