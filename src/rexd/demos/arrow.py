@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rexd.demos.arrays import memory_limit
-from rexd.demos.filecheck import check_file
+from rexd.demos.filecheck import check_file, naming_damage
 from rexd.demos.parquet import claimed_bytes
 from rexd.demos.trajectory import Array
-from rexd.errors import DemonstrationError, RexdError, import_extra
+from rexd.errors import DemonstrationError, import_extra
 
 _FILE_MAGIC = b"ARROW1\x00\x00"
 _EXPANSION = 16
@@ -35,7 +34,7 @@ def read_ipc(path: Path) -> Any:
     pa = import_extra("pyarrow", "arrow")
     ipc = import_extra("pyarrow.ipc", "arrow")
     check_file(path)
-    with naming(path, "Arrow"):
+    with naming_damage(path, "Arrow"):
         content = pa.py_buffer(path.read_bytes())
         # A file is a stream between a magic number and a table of contents, which is not needed.
         stream = content.slice(len(_FILE_MAGIC)) if bytes(content[: len(_FILE_MAGIC)]) == _FILE_MAGIC else content
@@ -58,7 +57,7 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Any:
     pa = import_extra("pyarrow", "arrow")
     parquet = import_extra("pyarrow.parquet", "arrow")
     limit, wanted = memory_limit(check_file(path), _EXPANSION), set(columns)
-    with naming(path, "Parquet"):
+    with naming_damage(path, "Parquet"):
         content = path.read_bytes()
         if (claimed := claimed_bytes(content, wanted)) > limit:
             raise DemonstrationError(
@@ -75,7 +74,7 @@ def columns_of(path: Path, table: Any, wanted: Iterable[str]) -> dict[str, Any]:
     Raises:
         DemonstrationError: The table's offsets and lengths would lead out of what the file holds.
     """
-    with naming(path, "Arrow"):
+    with naming_damage(path, "Arrow"):
         names = table.column_names
         found = {name: table.column(name) for name in wanted if names.count(name) == 1}
         for column in found.values():
@@ -94,7 +93,7 @@ def as_numbers(source: str, name: str, column: Any) -> Array:
     Raises:
         DemonstrationError: It has missing values, lists of different lengths, or something else than numbers.
     """
-    with naming(source, "Arrow"):
+    with naming_damage(source, "Arrow"):
         parts = [_values(source, name, chunk) for chunk in _chunks(column) if len(chunk)]
     if len({part.shape[1:] for part in parts}) > 1:
         raise DemonstrationError(f"{source}: {name!r} has lists of different lengths; expected the same in every row")
@@ -110,7 +109,7 @@ def as_lists(source: str, name: str, column: Any) -> list[Array]:
         DemonstrationError: A row has missing values, lists of different lengths, or something else than numbers.
     """
     found: list[Array] = []
-    with naming(source, "Arrow"):
+    with naming_damage(source, "Arrow"):
         for chunk in _chunks(column):
             if not _is_list(chunk.type) or chunk.null_count:
                 raise DemonstrationError(f"{source}: {name!r} is of type {chunk.type}; expected a list for each row")
@@ -189,17 +188,3 @@ def _field(raw: bytes, table: int, number: int) -> int | None:
         return None
     offset = struct.unpack_from("<H", raw, vtable + place)[0]
     return table + offset if offset else None
-
-
-@contextmanager
-def naming(path: object, kind: str) -> Iterator[None]:
-    """Turn what pyarrow raises on damaged bytes into an error that names the file."""
-    try:
-        yield
-    except RexdError:
-        raise
-    except Exception as error:
-        raise DemonstrationError(
-            f"{path}: the {kind} file is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); write or "
-            "download it again"
-        ) from error

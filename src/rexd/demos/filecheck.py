@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, RexdError
 
 MAX_FILE_BYTES = 4 * 1024**3
 """Larger files are refused: a demonstration file holds thousands of steps, not a dataset of frames."""
@@ -52,3 +54,25 @@ def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
     if size > max_bytes:
         raise DemonstrationError(f"{path}: has {size} bytes; expected at most {max_bytes}, store fewer trajectories")
     return size
+
+
+@contextmanager
+def naming_damage(name: object, kind: str) -> Iterator[None]:
+    """Turn whatever a library raises on damaged bytes into an error that names the file.
+
+    Args:
+        name: The file, for the message.
+        kind: What it is, such as ``HDF5``.
+
+    Raises:
+        DemonstrationError: Anything but a ``RexdError`` was raised inside of the block.
+    """
+    try:
+        yield
+    except RexdError:
+        raise
+    except Exception as error:  # zipfile, numpy, h5py and pyarrow raise many kinds
+        raise DemonstrationError(
+            f"{name}: the {kind} file is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); write or "
+            "download it again"
+        ) from error

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from rexd.demos.arrays import MAGIC, Npz, memory_limit, read_npy, zip_members
-from rexd.demos.filecheck import check_file, read_head
+from rexd.demos.filecheck import check_file, naming_damage, read_head
 from rexd.demos.hdf5 import check_hdf5
 from rexd.demos.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
 from rexd.demos.text import Table, read_layout
-from rexd.errors import DemonstrationError, RexdError, import_extra
+from rexd.errors import import_extra
 
 _HEAD = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -129,15 +129,8 @@ class Source:
 
     def _npy(self) -> Any:
         _ = self.size  # refuses files that are too large before they are read
-        try:
+        with naming_damage(self.name, "npy"):
             array = read_npy(io.BytesIO(self.path.read_bytes()), self.name, unpickle=loads_pickle)
-        except RexdError:
-            raise
-        except Exception as error:  # numpy headers raise many kinds on damaged bytes
-            raise DemonstrationError(
-                f"{self.name}: the npy file is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); "
-                "save or download it again"
-            ) from error
         return array.item() if array.ndim == 0 and array.dtype.hasobject else array
 
     # Zip archives: npz, and torch since 1.6.
@@ -183,19 +176,11 @@ class Source:
             DemonstrationError: It is damaged, or its arrays claim more than ``memory_limit``.
         """
         h5py = import_extra("h5py", "minari")
-        try:
-            with h5py.File(self.path, "r") as file:
-                if not self._hdf5_checked:
-                    check_hdf5(self.name, file, self.memory_limit)
-                    self._hdf5_checked = True
-                yield file
-        except RexdError:
-            raise
-        except Exception as error:  # h5py raises many kinds on damaged bytes
-            raise DemonstrationError(
-                f"{self.name}: the HDF5 file is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); "
-                "write or download it again"
-            ) from error
+        with naming_damage(self.name, "HDF5"), h5py.File(self.path, "r") as file:
+            if not self._hdf5_checked:
+                check_hdf5(self.name, file, self.memory_limit)
+                self._hdf5_checked = True
+            yield file
 
     @cached_property
     def hdf5_keys(self) -> tuple[str, ...]:

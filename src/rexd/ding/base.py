@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 
@@ -63,7 +63,7 @@ class BaseRewardModel(ABC):
     def clear_data(self) -> None:
         """Forget the transitions that were collected."""
 
-    def load_expert_data(self) -> None:  # noqa: B027  # models that learn from the agent alone have none
+    def load_expert_data(self) -> None:  # noqa: B027  # empty on purpose: models that learn from the agent alone have none
         """Read the demonstrations."""
 
     def reward_deepcopy(self, train_data: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ class BaseRewardModel(ABC):
         """Everything learnt, as tensors and plain Python types; subclasses that learn override it."""
         return {}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # noqa: B027
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # noqa: B027  # empty on purpose: there may be nothing to load
         """Take over what ``state_dict`` gave; subclasses that learn override it."""
 
     def save(self, path: str | Path | None = None, name: str = "best") -> Path:
@@ -174,8 +174,7 @@ def get_reward_model_cls(cfg: Mapping[str, Any]) -> type[BaseRewardModel]:
         RexdError: The config has no type.
     """
     _import(cfg.get("import_names", ()))
-    found: Any = REWARD_MODEL_REGISTRY.get(_type_of(cfg))
-    return found  # type: ignore[no-any-return]
+    return cast("type[BaseRewardModel]", REWARD_MODEL_REGISTRY.get(_type_of(cfg)))
 
 
 def _deepcopy(value: Any) -> Any:

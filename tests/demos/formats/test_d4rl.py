@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from golden import Golden
 from recorded import LENGTHS, STEPS, assert_read, flat, trajectories
+from saving import write_hdf5
 
 from rexd.demos import Demonstrations, Trajectory, load_demonstrations
 from rexd.demos.formats.d4rl import save_d4rl
@@ -30,21 +31,13 @@ def columns() -> dict[str, Any]:
     }
 
 
-def write(file: Path, content: dict[str, Any]) -> Path:
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(file, "w") as opened:
-        for key, value in content.items():
-            opened.create_dataset(key, data=value, compression="gzip" if np.ndim(value) else None)
-    return file
-
-
 def golden(folder: Path) -> list[Golden]:
     made = columns()
     following = made | {"next_observations": flat()["next_observations"], "infos/qpos": np.zeros((STEPS, 2))}
     return [
-        Golden(write(folder / "hopper_expert-v2.hdf5", following | {"metadata/algorithm": np.bytes_("SAC")}), 3),
-        Golden(write(folder / "hopper-expert-v0.hdf5", made), 3),
-        Golden(write(folder / "kitchen.hdf5", {k: v for k, v in made.items() if k != "timeouts"}), 2),
+        Golden(write_hdf5(folder / "hopper_expert-v2.hdf5", following | {"metadata/algorithm": np.bytes_("SAC")}), 3),
+        Golden(write_hdf5(folder / "hopper-expert-v0.hdf5", made), 3),
+        Golden(write_hdf5(folder / "kitchen.hdf5", {k: v for k, v in made.items() if k != "timeouts"}), 2),
     ]
 
 
@@ -60,13 +53,13 @@ def test_flags_of_other_shapes_and_dtypes(tmp_path: Path) -> None:
     made = columns()
     for name in ("terminals", "timeouts", "rewards"):
         made[name] = made[name].astype(np.float32)[:, None]
-    assert [len(t) for t in load_demonstrations(write(tmp_path / "file", made))] == list(LENGTHS)
+    assert [len(t) for t in load_demonstrations(write_hdf5(tmp_path / "file", made))] == list(LENGTHS)
 
 
 def test_a_step_that_is_both(tmp_path: Path) -> None:
     made = columns()
     made["timeouts"][:] = np.isin(np.arange(STEPS), LAST)
-    demos = load_demonstrations(write(tmp_path / "file", made))
+    demos = load_demonstrations(write_hdf5(tmp_path / "file", made))
     assert [(bool(t.terminated[-1]), bool(t.truncated[-1])) for t in demos] == [(1, 1), (0, 1), (1, 1)]
 
 
@@ -80,7 +73,7 @@ def test_a_step_that_is_both(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_arrays_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    file = write(tmp_path / "file.h5", columns() | change)
+    file = write_hdf5(tmp_path / "file.h5", columns() | change)
     with pytest.raises(DemonstrationError, match=rf"file\.h5: .*{message}"):
         load_demonstrations(file)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from golden import Golden
 from recorded import STEPS, assert_read, flat
+from saving import write_hdf5
 
 from rexd.demos import load_demonstrations
 from rexd.demos.formats import hdf5_arrays
@@ -27,17 +28,12 @@ def columns() -> dict[str, Any]:
     }
 
 
-def write(file: Path, content: dict[str, Any]) -> Path:
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(file, "w") as opened:
-        for key, value in content.items():
-            opened.create_dataset(key, data=value, compression="gzip" if np.ndim(value) else None)
-    return file
-
-
 def golden(folder: Path) -> list[Golden]:
     plain = {"observations": flat()["observations"], "actions": flat()["actions"], "dones": flat()["dones"]}
-    return [Golden(write(folder / "expert_demos.hdf5", columns()), 3), Golden(write(folder / "plain.h5", plain), 2)]
+    return [
+        Golden(write_hdf5(folder / "expert_demos.hdf5", columns()), 3),
+        Golden(write_hdf5(folder / "plain.h5", plain), 2),
+    ]
 
 
 def test_rows_end_to_end(tmp_path: Path) -> None:
@@ -51,19 +47,19 @@ def test_rows_end_to_end(tmp_path: Path) -> None:
 
 def test_discrete_actions(tmp_path: Path) -> None:
     made = columns() | {"action": np.arange(STEPS)[:, None] % 3}
-    demos = load_demonstrations(write(tmp_path / "file", made))
+    demos = load_demonstrations(write_hdf5(tmp_path / "file", made))
     assert (demos.n_actions, demos.trajectories[0].actions.tolist()) == (3, [0, 1, 2, 0])
 
 
 def test_what_is_no_array_is_ignored_and_named(tmp_path: Path) -> None:
     made = columns() | {"version": np.bytes_("1"), "info/a": np.zeros(3)}
-    assert_read(demos := load_demonstrations(write(tmp_path / "file", made)))
+    assert_read(demos := load_demonstrations(write_hdf5(tmp_path / "file", made)))
     assert demos.notes[-1] == "ignored 'info', 'version' of the file"
 
 
 def test_other_files_are_left_to_others(tmp_path: Path) -> None:
     for content in ({"obs/state": np.zeros((3, 2)), "action": np.zeros((3, 1))}, {"obs": np.bytes_("a"), "action": 1}):
-        file = write(tmp_path / "file", content)
+        file = write_hdf5(tmp_path / "file", content)
         assert not hdf5_arrays.sniff(Source(file))
         with pytest.raises(DemonstrationError, match="is an HDF5 file of action, obs; expected one of: "):
             load_demonstrations(file)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rexd.demos.arrow import as_numbers, columns_of, naming, read_ipc, read_parquet
+from rexd.demos.arrow import as_numbers, columns_of, read_ipc, read_parquet
+from rexd.demos.filecheck import naming_damage
 from rexd.demos.hdf5 import numbers
 from rexd.demos.minari import spaces
 from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN
@@ -98,7 +99,7 @@ def _arrow(folder: Path, storage: str) -> Iterator[Episode]:
 
 
 def _part(source: str, table: Mapping[str, Any], path: spaces.Path) -> Any:
-    with naming(source, "Arrow"):
+    with naming_damage(source, "Arrow"):
         column = table.get(str(path[0]))
         for key in path[1:]:
             names = [item.name for item in getattr(getattr(column, "type", None), "fields", ())]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.arrays import check_claims, memory_limit
+from rexd.demos.filecheck import naming_damage
 from rexd.demos.pickles.rebuild import Budget
 from rexd.demos.pickles.torch_tensors import LEGACY_MAGIC, described
 from rexd.demos.pickles.unpickler import PickleReader
-from rexd.errors import DemonstrationError, RexdError
+from rexd.errors import DemonstrationError
 
 _LEGACY_HEAD = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # LONG1 of the magic number, STOP
 
@@ -47,7 +46,7 @@ def load_torch_zip(path: Path, members: tuple[zipfile.ZipInfo, ...], prefix: str
     """
     size = path.stat().st_size
     check_claims(str(path), members, memory_limit(size))
-    with _naming(path), zipfile.ZipFile(path) as archive:
+    with naming_damage(path, "torch"), zipfile.ZipFile(path) as archive:
         order = f"{prefix}byteorder"
         if order in archive.namelist() and archive.read(order) != b"little":
             raise DemonstrationError(f"{path}: its tensors are not little-endian; save it on another machine")
@@ -70,7 +69,7 @@ def load_legacy_torch(path: Path) -> Any:
         UnsafeFileError: Its pickle names a global that is not allowed.
         DemonstrationError: It is damaged, or claims more than it holds.
     """
-    with _naming(path):
+    with naming_damage(path, "torch"):
         content = path.read_bytes()
         stream = io.BytesIO(content)
         plain = PickleReader(str(path), Budget(str(path), len(content)))
@@ -121,17 +120,3 @@ def _storage(source: str, content: bytes, dtype: np.dtype[Any], count: int) -> N
             "cut short or damaged: save or download it again"
         )
     return np.frombuffer(content, dtype)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Turn what zip archives raise on damaged bytes into an error that names the file."""
-    try:
-        yield
-    except RexdError:
-        raise
-    except Exception as error:
-        raise DemonstrationError(
-            f"{path}: the torch file is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); "
-            "save or download it again"
-        ) from error
