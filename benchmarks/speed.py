@@ -83,7 +83,7 @@ def score() -> dict[str, Any]:
     n = 1_000_000
     obs = rng.normal(size=(n, 11)).astype(np.float32)
     act = rng.uniform(-1, 1, size=(n, 3)).astype(np.float32)
-    prepared = torch.from_numpy(np.concatenate([obs, act], axis=1))
+    prepared = model.encoder_.standardise(model.encoder_.raw(obs, act, None))
 
     def networks(block: int) -> float:
         with torch.no_grad():

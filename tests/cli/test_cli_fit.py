@@ -3,7 +3,7 @@ import pytest
 from line_task import ENV, make_demonstrations
 
 from rexd import load_reward
-from rexd.demos import save_demonstrations
+from rexd.demos import load_demonstrations, save_demonstrations
 from rexd.reward.checks import STANDSTILL
 
 
@@ -61,11 +61,17 @@ def test_score(rexd, reward_file, demos_file, tmp_path):
     with np.load(tmp_path / "rewards.npz") as written:
         rewards, trajectory = written["rewards"], written["trajectory"]
     assert [t["length"] for t in found["trajectories"]] == [7, 7]
+    model, rows = load_reward(reward_file), make_demonstrations(count=2, steps=7).transitions()
+    assert rewards.tobytes() == model.predict(rows.obs, rows.act, step=rows.step).tobytes()
     np.testing.assert_allclose(found["trajectories"][1]["mean"], rewards[trajectory == 1].mean(), rtol=1e-5)
     assert found["trajectories"][0]["max"] == rewards[:7].max()
     result = rexd("score", reward_file, demos_file)
     assert "trajectory 3" in result.out
     assert "never saw" in result.err
+    fitted = rexd("score", reward_file, demos_file, "--json").json
+    assert fitted["held_out"] is True
+    assert fitted["mean"] == pytest.approx(model.reward_of_novelty(model.held_out_novelty_).mean())
+    assert fitted["mean"] < model.predict_demonstrations(load_demonstrations(demos_file)).mean()
 
 
 def test_score_of_another_task(fails, reward_file, tmp_path):

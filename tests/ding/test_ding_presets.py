@@ -37,9 +37,11 @@ def test_default_config_is_a_copy_with_attributes():
     assert RexdRewardModel.default_config().cfg_type == "RexdRewardModelDict"
 
 
-def test_rexd_preset_is_the_library_s_own_config():
+def test_rexd_preset_is_the_library_s_own_config_without_a_clock_and_on_smaller_networks():
     assert CALIBRATED["type"] == "rexd"
-    assert red_config(complete(CALIBRATED, {}), 0) == REDConfig()
+    assert red_config(complete(CALIBRATED, {}), 0) == REDConfig(
+        clock=False, target_layers=(128, 128, 128), predictor_layers=(128, 128)
+    )
 
 
 def test_what_is_given_stays():
@@ -107,6 +109,7 @@ def test_calibrated_settings_reach_the_model():
         folds=4,
         shape="rational",
         median_reward=0.3,
+        clock=False,
         seed=5,
     )
 

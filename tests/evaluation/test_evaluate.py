@@ -37,6 +37,16 @@ class Half:
         return (act[:, 0] / 2).astype(np.float32)
 
 
+class Timed:
+    """A reward model that pays the time, which it is told."""
+
+    clock = True
+
+    def predict(self, obs, act=None, next_obs=None, step=None):
+        assert step.tolist() == obs[:, 0].tolist()
+        return step.astype(np.float32)
+
+
 class OtherTask:
     def predict(self, obs, act=None, next_obs=None):
         raise SpaceMismatchError("observations have shape (3, 1); the reward was fitted to (batch, 5)")
@@ -53,6 +63,11 @@ def test_true_and_learned_returns_of_every_episode():
     assert result.true == summarise([e.true_return for e in result.episodes])
     assert result.learned == summarise([e.learned_return for e in result.episodes])
     assert result.length == np.mean(lengths)
+
+
+def test_a_reward_with_a_clock_is_told_the_time_of_each_step():
+    result = evaluate(Counter, ConstantPolicy(np.array([0.0])), Timed(), episodes=5, seed=3)
+    assert [e.learned_return for e in result.episodes] == [sum(range(e.length)) for e in result.episodes]
 
 
 def test_without_a_reward_model_nothing_learned_is_reported():

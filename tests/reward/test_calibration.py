@@ -5,7 +5,7 @@ import pytest
 from circling import choosing, circling, rows, sparse
 
 from rexd.demos.load import load_demonstrations
-from rexd.reward.calibration import QUANTILES, Calibration, calibrate, unrelated_actions
+from rexd.reward.calibration import QUANTILES, Calibration, KnownErrors, calibrate, known_errors, unrelated_actions
 from rexd.reward.red import RED
 
 
@@ -16,7 +16,7 @@ def action_size(rows):
 
 def test_the_numbers_by_hand():
     held_out = np.arange(161, dtype=np.float32)
-    found = calibrate(circling(), held_out, lambda rows: np.full(len(rows), 100.0, np.float32), seed=0)
+    found = calibrate(known_errors(circling(), held_out, lambda rows: np.full(len(rows), 100.0, np.float32), seed=0))
     assert found.median == 80.0
     assert found.anchor == 300.0  # three times the 90th percentile
     assert found.quantiles == pytest.approx([160.0 * q for q in QUANTILES])
@@ -24,14 +24,15 @@ def test_the_numbers_by_hand():
 
 
 def test_the_anchor_is_above_the_median_whatever_unrelated_actions_cost():
-    found = calibrate(circling(), np.full(160, 5.0, np.float32), lambda rows: np.zeros(len(rows), np.float32), seed=0)
+    nothing = np.zeros(10, np.float32)
+    found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), nothing, nothing, None))
     assert found.anchor == 10.0
 
 
 def test_unused_rows_are_scored_apart():
     demos = sparse()
     unused = demos.unused_transitions()
-    found = calibrate(demos, np.ones(200, np.float32), action_size, seed=0)
+    found = calibrate(known_errors(demos, np.ones(200, np.float32), action_size, seed=0))
     assert found.unused_median == pytest.approx(float(np.median(action_size(unused))))
 
 

@@ -68,7 +68,7 @@ def test_numbers_are_those_of_the_model(expert, sparse_expert):
     unused = sparse_expert.unused_transitions()
     assert found[UNUSED].rows == 3800
     assert found[UNUSED].novelty == expert.calibration_.unused_median
-    assert found[UNUSED].reward == pytest.approx(float(expert.predict(unused.obs, unused.act).mean()))
+    assert found[UNUSED].reward == pytest.approx(float(expert.predict(unused.obs, unused.act, step=unused.step).mean()))
     assert found[EXPERT].novelty == expert.calibration_.median
     assert found[EXPERT].to_dict() == {
         "name": EXPERT,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from circling import TINY, VELOCITIES, circling
@@ -6,6 +8,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
 from rexd.reward.checks import STANDSTILL
+from rexd.reward.config import INPUTS
 from rexd.reward.files import load_reward
 from rexd.reward.red import RED
 from rexd.reward.standardise import CLOCK
@@ -29,7 +32,7 @@ def _start(rng, steps):
 
 @pytest.fixture(scope="module")
 def timed():
-    return RED(updates=250, clock=True).fit(starting(), velocity_columns=[2])
+    return RED(updates=250).fit(starting(), velocity_columns=[2])
 
 
 def test_standing_still_is_expert_at_the_start_alone(timed):
@@ -38,7 +41,7 @@ def test_standing_still_is_expert_at_the_start_alone(timed):
     act = np.zeros((len(still), 1), np.float32)
     first, late = (timed.predict(still, act, step=np.full(len(still), t)).mean() for t in (1, 150))
     assert first > late + 0.3
-    plain = RED(updates=250).fit(starting(), velocity_columns=[2])
+    plain = RED(updates=250, clock=False).fit(starting(), velocity_columns=[2])
     pays = [{check.name: check.reward for check in model.checks_}[STANDSTILL] for model in (plain, timed)]
     assert pays[1] < pays[0] - 0.1
 
@@ -71,9 +74,34 @@ def test_subsampled_rows_keep_their_time():
 
 
 def test_a_model_without_a_clock_does_not_look_at_it():
-    tiny, rows = RED(**TINY).fit(circling(), velocity_columns=VELOCITIES), circling().transitions()
+    tiny, rows = RED(clock=False, **TINY).fit(circling(), velocity_columns=VELOCITIES), circling().transitions()
     assert not tiny.clock
     assert tiny.predict(rows.obs, rows.act, step=rows.step).tobytes() == tiny.predict(rows.obs, rows.act).tobytes()
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_models_of_states_know_the_time_too(inputs):
+    t, model = starting().transitions(), RED(inputs=inputs, **TINY).fit(starting())
+    early, late = (model.novelty(t.obs, t.act, t.next_obs, np.full(len(t), at)) for at in (0, 150))
+    assert model.clock
+    assert not np.allclose(early, late, rtol=0.1)
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_rows_of_one_time_leave_no_clock(inputs, tmp_path):
+    """Trajectories of one row: all are first steps."""
+    first = np.zeros(1, np.int64)
+    single = Demonstrations(
+        tuple(replace(t.rows([row]), steps=first) for t in circling(2, 40) for row in range(0, 40, 2))
+    )
+    model = RED(inputs=inputs, **TINY).fit(single)
+    assert CLOCK in model.encoder_.column_names
+    assert len(model.encoder_.column_names) - 1 not in model.encoder_.kept
+    assert CLOCK not in model.encoder_.dropped_columns  # no column of the demonstrations
+    assert CLOCK not in model.encoder_.weighted_columns
+    t, loaded = single.transitions(), load_reward(model.save(tmp_path / "reward.safetensors"))
+    late = loaded.predict(t.obs, t.act, t.next_obs, np.full(len(t), 900))
+    assert late.tobytes() == model.predict(t.obs, t.act, t.next_obs).tobytes()
 
 
 def test_steps_of_another_shape_are_refused(timed):

@@ -131,11 +131,11 @@ def test_another_kind_of_number_is_named(write, content, key):
         load_reward(write({key: content[0][key].to(torch.float16)}))
 
 
-@pytest.mark.parametrize("column", [-1, 7, 10**9])
+@pytest.mark.parametrize("column", [-1, 8, 10**9])
 def test_columns_that_do_not_exist(write, content, column):
     bad = content[0]["encoder.kept"].clone()
     bad[0] = column
-    with pytest.raises(RewardFileError, match=r"encoder.kept names columns other than 0 to 6"):
+    with pytest.raises(RewardFileError, match=r"encoder.kept names columns other than 0 to 7"):
         load_reward(write({"encoder.kept": bad}))
 
 

@@ -62,9 +62,10 @@ def test_nothing_works_before_fit(use):
 
 
 def test_the_error_by_hand(tiny):
-    obs, act, _ = rows(circling(1, 20, seed=5))
-    x = np.concatenate([obs, act], axis=1)[:, tiny.encoder_.kept.numpy()].astype(np.float64)
-    x = (x - tiny.mean_) / tiny.std_
+    t, kept = circling(1, 20, seed=5).transitions(), tiny.encoder_.kept.numpy()
+    clock = np.log1p(t.step / 20.0)
+    x = np.concatenate([t.obs, t.act, clock[:, None]], axis=1)[:, kept].astype(np.float64)
+    x = (x - tiny.mean_) / tiny.std_ * tiny.encoder_.relevance.numpy()[kept]
     errors = []
     for model in range(4):
         outputs = []
@@ -76,16 +77,15 @@ def test_the_error_by_hand(tiny):
             outputs.append(h)
         errors.append(((outputs[0] - outputs[1]) ** 2).mean(axis=1))
     assert len(tiny.target_.weights[0]) == 4  # one for each trajectory: 5 folds at most
-    np.testing.assert_allclose(tiny.novelty(obs, act), np.mean(errors, axis=0), rtol=1e-3, atol=1e-5)
+    found = tiny.novelty(t.obs, t.act, step=t.step)
+    np.testing.assert_allclose(found, np.mean(errors, axis=0), rtol=1e-3, atol=1e-5)
 
 
 def test_held_out_rows_are_scored_by_the_model_that_never_saw_them(tiny):
     demos = circling()
     t = demos.transitions()
-    raw = torch.from_numpy(np.concatenate([t.obs, t.act], axis=1))
-    errors = module.squared_error(
-        tiny.target_, tiny.predictor_, tiny.encoder_.standardise(raw).expand(4, -1, -1)
-    ).numpy()
+    x = tiny.encoder_.standardise(tiny.encoder_.raw(t.obs, t.act, None, t.step))
+    errors = module.squared_error(tiny.target_, tiny.predictor_, x.expand(4, -1, -1)).numpy()
     np.testing.assert_array_equal(tiny.held_out_novelty_, errors[t.trajectory, np.arange(len(t))])
     assert tiny.calibration_.median == np.median(tiny.held_out_novelty_)
 
@@ -144,7 +144,7 @@ def test_models_without_actions_ignore_them(inputs):
     obs, act, following = rows(demos)
     paid = model.predict(obs, None, following)
     assert paid.tobytes() == model.predict(obs, -act, following).tobytes()
-    assert len(model.encoder_.kept) == {"state": 4, "state-next-state": 8}[inputs]
+    assert len(model.encoder_.kept) == {"state": 4, "state-next-state": 8}[inputs] + 1  # the clock
 
 
 def test_next_observations_count_where_they_are_asked_for(tiny):
@@ -181,7 +181,7 @@ def test_discrete_actions():
     demos = choosing()
     model = RED(**(TINY | {"updates": 150})).fit(demos)
     obs, act, _ = rows(demos)
-    assert [c for c in model.encoder_.kept.tolist() if c >= 5] == [5, 6, 7]
+    assert [c for c in model.encoder_.kept.tolist() if c >= 5] == [5, 6, 7, 8]  # three actions and the clock
     right, wrong = model.novelty(obs, act), model.novelty(obs, (act + 1) % 3)
     assert (right < wrong).mean() > 0.7
     assert np.median(wrong) > 1.5 * np.median(right)
@@ -189,7 +189,8 @@ def test_discrete_actions():
 
 
 def test_demonstrations_are_paid_as_the_agent_is(tiny):
-    assert tiny.predict_demonstrations(circling()).tobytes() == tiny.predict(*rows(circling())).tobytes()
+    told = tiny.predict(*rows(circling()), circling().transitions().step)
+    assert tiny.predict_demonstrations(circling()).tobytes() == told.tobytes()
 
 
 def test_progress_is_told_to_the_end():
@@ -219,12 +220,13 @@ def test_the_expert_s_own_rows_earn_more_than_anything_else(expert):
 
 def test_two_hundred_rows_generalise(expert, sparse_expert):
     """Held-out error is above the training error, and close to that of rows which no model saw."""
-    unused = sparse_expert.unused_transitions()
-    fresh = rows(circling(steps=500, seed=50))
+    fitted, unused = sparse_expert.transitions(), sparse_expert.unused_transitions()
+    fresh = circling(steps=500, seed=50).transitions()
+    fitted, unused, fresh = (np.median(expert.novelty(t.obs, t.act, step=t.step)) for t in (fitted, unused, fresh))
     median = expert.calibration_.median
-    assert np.median(expert.novelty(*rows(sparse_expert))) < median
-    assert 0.4 < np.median(expert.novelty(unused.obs, unused.act)) / median < 2.5
-    assert 0.4 < np.median(expert.novelty(*fresh)) / median < 2.5
+    assert fitted < median
+    assert 0.4 < unused / median < 2.5
+    assert 0.4 < fresh / median < 2.5
 
 
 def test_sparse_offsets_differ_by_seed():

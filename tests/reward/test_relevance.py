@@ -73,7 +73,7 @@ def test_a_constant_column_is_not_blamed():
 
 def test_the_reward_tells_a_new_goal_from_beside_it(tmp_path):
     model = RED(updates=250).fit(reaching())
-    assert set(model.encoder_.episode_columns) >= {f"observation[{column}]" for column in GOAL}
+    assert set(model.encoder_.weighted_columns) >= {f"observation[{column}]" for column in GOAL}
     assert not {"observation[0]", "observation[1]"} & set(model.encoder_.dropped_columns)
     goals = np.random.default_rng(1).uniform(-1.0, 1.0, (100, 2))
     still = np.zeros((100, 2))
@@ -82,7 +82,7 @@ def test_the_reward_tells_a_new_goal_from_beside_it(tmp_path):
     loaded = load_reward(model.save(tmp_path / "reward.safetensors"))
     rows = reaching().transitions()
     assert loaded.predict(rows.obs, rows.act).tobytes() == model.predict(rows.obs, rows.act).tobytes()
-    assert loaded.encoder_.episode_columns == model.encoder_.episode_columns
+    assert loaded.encoder_.weighted_columns == model.encoder_.weighted_columns
 
 
 def test_columns_that_the_action_needs_are_kept():
@@ -94,4 +94,4 @@ def test_columns_that_the_action_needs_are_kept():
         for t in reaching(trajectories=12)
     )
     model = RED(**TINY | {"updates": 250}).fit(Demonstrations(moved))
-    assert model.encoder_.dropped_columns == model.encoder_.episode_columns == []
+    assert model.encoder_.dropped_columns == model.encoder_.weighted_columns == []

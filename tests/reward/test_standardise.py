@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, SpaceMismatchError
+from rexd.reward.config import INPUTS
 from rexd.reward.red import RED
 from rexd.reward.standardise import FAR, Encoder, raw_rows
 
@@ -26,8 +27,8 @@ def test_rows_of_the_demonstrations_have_zero_mean_and_unit_spread():
 
 def test_columns_that_never_vary_are_dropped_and_named(tiny):
     assert tiny.encoder_.dropped_columns == [f"observation[{CONSTANT}]"]
-    assert tiny.encoder_.kept.tolist() == [0, 1, 2, 3, 5, 6]
-    assert tiny.mean_.shape == tiny.std_.shape == (6,)
+    assert tiny.encoder_.kept.tolist() == [0, 1, 2, 3, 5, 6, 7]  # the last is the clock
+    assert tiny.mean_.shape == tiny.std_.shape == (7,)
     obs, act, _ = rows(circling())
     changed = obs.copy()
     changed[:, CONSTANT] += 100.0
@@ -81,10 +82,20 @@ def test_far_away_values_are_held_where_squares_are_finite():
     assert (far[2].abs() < 3.0).all()
 
 
-def test_nothing_varies():
+@pytest.mark.parametrize("clock", [False, True])
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_nothing_varies(inputs, clock):
+    """Time alone is nothing to learn from."""
     still = Trajectory.from_steps(np.ones((21, 2)), np.zeros((20, 1)))
     with pytest.raises(DemonstrationError, match="no column varies"):
-        RED(**TINY).fit(Demonstrations((still,)))
+        RED(inputs=inputs, clock=clock, **TINY).fit(Demonstrations((still,)))
+
+
+def test_columns_that_all_tell_only_the_episode_stay():
+    """Without them nothing would be left."""
+    made = tuple(Trajectory.from_steps(np.full((21, 1), float(place)), np.zeros((20, 1))) for place in range(4))
+    model = RED(inputs="state", **TINY).fit(Demonstrations(made))
+    assert model.encoder_.column_names[0] not in model.encoder_.dropped_columns
 
 
 def test_rows_are_concatenated_as_the_inputs_ask():

@@ -5,6 +5,7 @@ from circling import TINY, VELOCITIES, choosing, circling, rows
 
 from rexd.reward.checks import STANDSTILL
 from rexd.reward.red import RED
+from rexd.reward.standardise import CLOCK
 from rexd.reward.standstill import STARTS, STEPS, standstill_novelty
 
 BEST = STARTS // 10
@@ -30,7 +31,11 @@ def search(model, demos):
         found = standstill_novelty(model, demos, VELOCITIES)
     finally:
         del model.novelty_of_inputs
-    return found, [x * model.encoder_.std + model.encoder_.mean for x in tried]
+    return found, [x * spread(model) + model.encoder_.mean for x in tried]
+
+
+def spread(model):
+    return model.encoder_.std / model.encoder_.relevance[model.encoder_.kept]
 
 
 def column(model, name):
@@ -39,7 +44,7 @@ def column(model, name):
 
 def test_the_search_ends_no_higher_than_it_starts(searched):
     model, _, found, tried = searched
-    start = (tried[0] - model.encoder_.mean) / model.encoder_.std
+    start = (tried[0] - model.encoder_.mean) / spread(model)
     with torch.no_grad():
         before = model.novelty_of_inputs(start).sort().values[:BEST].numpy()
     assert found.shape == (BEST,)
@@ -67,14 +72,21 @@ def test_velocities_stay_zero(searched):
     assert max(float(x[:, fixed].abs().max()) for x in tried) < 1e-5
 
 
+def test_the_clock_stands_at_a_typical_time(searched):
+    model, demos, _, tried = searched
+    assert model.encoder_.column_names[model.encoder_.kept[-1]] == CLOCK
+    typical = np.log1p(demos.transitions().step / 20.0).mean()
+    assert max(float((x[:, -1] - typical).abs().max()) for x in tried) < 1e-5
+
+
 def test_everything_else_moves_within_the_demonstrated_range(searched):
     model, demos, _, tried = searched
-    obs, act, following = rows(demos)
-    raw = {"state": [obs], "state-action": [obs, act], "state-next-state": [obs, following]}[model.config.inputs]
-    seen = torch.from_numpy(np.concatenate(raw, axis=1))[:, model.encoder_.kept]
-    moving = [c for c, kept in enumerate(model.encoder_.kept.tolist()) if kept % demos.obs_dim not in VELOCITIES]
+    t = demos.transitions()
+    seen = model.encoder_.raw(t.obs, t.act, t.next_obs, t.step)[:, model.encoder_.kept]
+    raw_columns = model.encoder_.kept[:-1].tolist()  # the last is the clock
+    moving = [c for c, kept in enumerate(raw_columns) if kept % demos.obs_dim not in VELOCITIES]
     if model.config.inputs == "state-action":
-        moving = [c for c, kept in enumerate(model.encoder_.kept.tolist()) if kept not in VELOCITIES]
+        moving = [c for c, kept in enumerate(raw_columns) if kept not in VELOCITIES]
     low, high = seen.min(dim=0).values[moving], seen.max(dim=0).values[moving]
     for x in tried:
         assert (x[:, moving] >= low - 1e-4).all()

@@ -17,6 +17,7 @@ CONFIG = TrainConfig(
     evaluation_episodes=2,
     final_episodes=3,
     learning_starts=20,
+    warm_start=0,
     batch_size=16,
     reward=REWARD,
 )

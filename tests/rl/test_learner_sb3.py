@@ -15,7 +15,7 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.learner_sb3 import Sb3PpoLearner, Sb3SacLearner
 from rexd.rl.replay import DemonstrationReplay
 
-CONFIG = TrainConfig(steps=200, batch_size=16, learning_starts=8, updates_every=4, seed=5)
+CONFIG = TrainConfig(steps=200, batch_size=16, learning_starts=8, updates_every=4, seed=5, warm_start=0)
 
 
 def sac(config=CONFIG, n=1):

@@ -13,10 +13,13 @@ from safetensors.numpy import load_file, save_file
 from rexd.errors import RunError
 from rexd.rl.bc import clone
 from rexd.rl.config import TrainConfig
-from rexd.rl.learner_sbx import SbxLearner
+from rexd.rl.learner_sbx import EXPLORATION, SbxLearner
 from rexd.rl.replay import DemonstrationReplay
+from rexd.rl.sac_jax import AT_ONCE
 
-CONFIG = TrainConfig(steps=100, batch_size=16, learning_starts=8, updates_every=4, seed=5, learning_rate=1e-3)
+CONFIG = TrainConfig(
+    steps=100, batch_size=16, learning_starts=8, updates_every=4, seed=5, learning_rate=1e-3, warm_start=0
+)
 
 
 def build(config=CONFIG):
@@ -180,4 +183,21 @@ def test_a_warm_start_plays_as_the_cloned_policy():
     expected, _ = cloned.predict(raw_observations())
     np.testing.assert_allclose(learner.policy().predict(raw_observations())[0], expected, atol=1e-3)
     np.testing.assert_allclose(mode(learner, learner.model.policy.actor_state.params), expected, atol=1e-3)
+    spread = np.array(
+        learner.model.policy.actor_state.apply_fn(
+            learner.model.average_actor, SCALE.apply(raw_observations())
+        ).distribution.stddev()
+    )
+    expected = EXPLORATION * np.tile(learner.model.demonstrations.act.std(axis=0), (len(spread), 1))
+    np.testing.assert_allclose(spread, expected, rtol=1e-5)
     learner.learn(12, None)  # the optimiser's state still fits
+
+
+def test_a_cloned_policy_explores_from_the_first_step():
+    assert build(replace(CONFIG, warm_start=5)).model.learning_starts == 0
+    assert build().model.learning_starts == CONFIG.learning_starts
+
+
+def test_the_actor_waits_for_its_critics_only_where_it_has_something_to_clone():
+    assert build(replace(CONFIG, actor_starts=7, actor_ramp=9)).model.schedule == (7, 9)
+    assert build(replace(CONFIG, actor_starts=7, cloning_weight=0.0)).model.schedule == AT_ONCE

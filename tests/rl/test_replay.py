@@ -7,6 +7,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import RunError
+from rexd.rl.best_episodes import BestEpisodes
 from rexd.rl.replay import DemonstrationReplay, draw_batches, load_buffer, save_buffer
 from rexd.rl.scaling import ObservationScale
 
@@ -70,9 +71,11 @@ def marked(envs=1):
     return fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs))
 
 
-def draw(steps, buffer=None, replay=None, share=0.5, seed=0):
+def draw(steps, buffer=None, replay=None, share=0.5, seed=0, best=0):
     rng = np.random.default_rng(seed)
-    return draw_batches(buffer or marked(), replay, rng, steps=steps, batch_size=N, share=share)
+    return draw_batches(
+        buffer or marked(), replay, rng, steps=steps, batch_size=N, share=share, best=BestEpisodes(best)
+    )
 
 
 class TestBatches:
@@ -102,6 +105,14 @@ class TestBatches:
         rows = b.clone_obs[..., 0] - SHOWN
         assert set(rows.ravel().astype(int)) == set(range(30))
         np.testing.assert_allclose(b.clone_act[..., 1], rows / 100.0, rtol=1e-5)
+
+    def test_of_the_rows_to_clone_half_are_the_best_episode_s(self):
+        b = draw(40, replay=marked_replay(), best=1)
+        assert b.clone_obs.shape == (40, N // 2, 2)
+        shown, own = b.clone_obs[:, : N // 4, 0], b.clone_obs[:, N // 4 :, 0]
+        assert (shown >= SHOWN).all()
+        assert set(own.ravel()) == {13.0, 14.0, 15.0, 16.0}  # rewards grow, and rows 17 to 19 have no end yet
+        np.testing.assert_allclose(b.clone_act[:, N // 4 :, 0], own / 100.0, rtol=1e-5)
 
     @pytest.mark.parametrize(("share", "rows"), [(0.0, 0), (0.25, 4)])
     def test_other_shares(self, share, rows):

@@ -12,7 +12,7 @@ from pointmass import vec_env
 
 from rexd.rl import sac_jax
 from rexd.rl.replay import Batch
-from rexd.rl.sac_jax import AVERAGING, DemonstrationSAC, Learner
+from rexd.rl.sac_jax import AT_ONCE, AVERAGING, DemonstrationSAC, Learner, Schedule
 
 N = 16  # rows of a batch
 GAMMA, TAU, ENTROPY = 0.9, 0.05, -2.0
@@ -54,7 +54,9 @@ def filled():
 
 def learner_of(model):
     policy = model.policy
-    return Learner(policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key)
+    return Learner(
+        policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key, jnp.int32(0)
+    )
 
 
 @pytest.fixture
@@ -77,8 +79,8 @@ def batch(seed=0, **changes):
     return Batch(**{name: np.float32(array) for name, array in {**arrays, **changes}.items()})
 
 
-def step(start, rows, gamma=GAMMA, tau=TAU, target_entropy=ENTROPY, cloning_weight=1.0):
-    return update(start, rows, gamma, tau, target_entropy, cloning_weight)
+def step(start, rows, gamma=GAMMA, tau=TAU, target_entropy=ENTROPY, cloning_weight=1.0, schedule=AT_ONCE):
+    return update(start, rows, gamma, tau, target_entropy, cloning_weight, schedule)
 
 
 def close(tree, other, **kwargs):
@@ -178,6 +180,22 @@ class TestUpdate:
         factor = (weighted[1] - weighted[0]) / float(losses.cloning)
         assert 2.0 < factor < 4.0
 
+    def test_until_the_schedule_says_so_the_actor_only_clones(self, start):
+        rows, paid = batch(), batch(reward=np.ones(N))
+        waiting = [step(start, each, schedule=Schedule(1.0, 4.0))[0] for each in (rows, paid)]
+        assert same(waiting[0].actor.params, step(start, rows, schedule=Schedule(9.0, 1.0))[0].actor.params)
+        assert same(waiting[0].entropy.params, start.entropy.params)
+        assert not same(waiting[0].critic.params, waiting[1].critic.params)
+        assert not same(waiting[0].actor.params, start.actor.params)
+
+    def test_then_its_critics_take_effect_little_by_little(self, start):
+        rows = batch()
+        late = [start._replace(updates=jnp.int32(done)) for done in (0, 2, 4, 90)]
+        losses = [float(step(each, rows, schedule=Schedule(1.0, 4.0), cloning_weight=0.0)[1].actor) for each in late]
+        assert losses[0] == 0.0
+        assert losses[1] / losses[3] == pytest.approx(0.5, rel=1e-3)
+        assert losses[2] == losses[3] == pytest.approx(float(step(start, rows, cloning_weight=0.0)[1].actor), rel=1e-3)
+
     def test_an_update_keeps_every_type(self, model):
         """Another type, were it only a weak one, and everything is compiled again."""
         state = learner_of(model)
@@ -196,7 +214,7 @@ class TestUpdate:
         expected, losses = step(expected, rows[1])
         copy = jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf)), start)  # given away by the call
         found, last = sac_jax._updates(
-            copy, Batch._make(map(np.stack, zip(*rows, strict=True))), GAMMA, TAU, ENTROPY, 1.0
+            copy, Batch._make(map(np.stack, zip(*rows, strict=True))), GAMMA, TAU, ENTROPY, 1.0, AT_ONCE
         )
         close(found.actor.params, expected.actor.params, rtol=1e-2, atol=1e-4)
         close(found.critic.target_params, expected.critic.target_params, rtol=1e-2, atol=1e-4)
@@ -233,6 +251,6 @@ def test_demonstrations_stay_out_of_the_zip(filled, tmp_path):
 
     filled.save(tmp_path / "policy.zip")
     loaded = sbx.SAC.load(tmp_path / "policy.zip")
-    assert not {"demonstrations", "losses", "batch_rng", "average_actor"} & {
+    assert not {"demonstrations", "best", "schedule", "losses", "batch_rng", "average_actor"} & {
         name for name, value in vars(loaded).items() if value is not None
     }

@@ -34,6 +34,22 @@ class Position:
         return path
 
 
+class Timed(Position):
+    """Pays a hundredth of the time."""
+
+    clock = True
+
+    def novelty(self, obs, act=None, next_obs=None, step=None):
+        return step.astype(np.float32)
+
+    def predict(self, obs, act=None, next_obs=None, step=None):
+        return np.float32(step / 100.0)
+
+    def predict_demonstrations(self, demonstrations):
+        rows = demonstrations.transitions()
+        return self.predict(rows.obs, rows.act, rows.next_obs, rows.step)
+
+
 def demos(terminated=(True, False)):
     """Two trajectories of 3 and 2 rows; first columns 0.1 to 0.3 and 0.5, 0.6."""
     columns = ([0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7])
@@ -85,6 +101,17 @@ class TestAbsorbing:
             assert seen_obs.tolist() == obs[:, :2].tolist()
             assert seen_next.tolist() == following[:, :2].tolist()
         assert model.novelty(obs)[0] == pytest.approx(1.0)
+
+    def test_a_model_with_a_clock_is_told_the_time(self):
+        model = AbsorbingReward(Timed(), demos())
+        obs, step = np.float32([[0.1, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.array([7, 8])
+        mean = np.mean([0, 1, 2, 0, 1]) / 100.0
+        assert model.clock
+        assert model.novelty(obs, np.zeros((2, 1)), obs, step).tolist() == [7.0, 8.0]
+        assert model.predict(obs, np.zeros((2, 1)), obs, step) == pytest.approx([0.07, mean])
+        rewards = model.predict_demonstrations(add_absorbing(demos()))
+        assert rewards == pytest.approx([0.0, 0.01, 0.02, mean, 0.0, 0.01])
+        assert not AbsorbingReward(Position(), demos()).clock
 
     def test_demonstrations_are_paid_row_by_row(self):
         raw = demos()

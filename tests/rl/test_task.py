@@ -6,7 +6,7 @@ from counting import Counting, Spy
 
 pytest.importorskip("stable_baselines3")
 
-from steering import demonstrations, steer, steer_for_random_pay
+from steering import LENGTH, demonstrations, steer, steer_for_random_pay
 
 from rexd.reward.red import RED
 from rexd.rl.scaling import ObservationScale
@@ -75,12 +75,13 @@ def test_rewards_are_those_of_the_model(make):
     env = training_environment(make, model, scale, absorbing=False)
     env.seed(3)
     before, rng = env.reset(), np.random.default_rng(0)
-    for _ in range(30):
+    for number in range(30):
         action = rng.uniform(-3.0, 2.0, (1, 1)).astype(np.float32)  # beyond the bounds of -2 and 1 at times
         observation, reward, dones, infos = env.step(action)
         after = infos[0]["terminal_observation"][None] if dones[0] else observation
         raw, raw_after = (o * scale.std + scale.mean for o in (before, after))
-        expected = model.predict(raw, np.clip(action, -2.0, 1.0), raw_after)
+        step = np.array([number % LENGTH])
+        expected = model.predict(raw, np.clip(action, -2.0, 1.0), raw_after, step)
         assert reward == pytest.approx(expected, abs=1e-4)
         before = observation
 

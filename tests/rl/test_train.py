@@ -126,7 +126,7 @@ class Scripted:
 class PaysPush(RED):
     """Stands for a fitted model: a push of 1 earns 0.75, none 0.5, one of -2 nothing."""
 
-    def predict(self, obs, act=None, next_obs=None):
+    def predict(self, obs, act=None, next_obs=None, step=None):
         return (0.5 + 0.25 * act[:, 0]).astype(np.float32)
 
     def save(self, path):
@@ -396,7 +396,8 @@ def test_the_replayed_rewards_are_those_of_the_reward_model(finished):
         for name in ("observations", "next_observations")
     )
     act = -2.0 + (state["buffer.actions"][:, 0] + 1.0) / 2.0 * 3.0
-    expected = finished.reward().predict(before, act, after)
+    step = np.arange(len(act)) % LENGTH  # one environment, whose episodes are all as long
+    expected = finished.reward().predict(before, act, after, step)
     np.testing.assert_allclose(state["buffer.rewards"][:, 0], expected, atol=1e-3)
 
 
@@ -511,6 +512,14 @@ def test_the_control_pays_demonstrations_alone(tmp_path):
     assert any("cloning the demonstrations for 20 updates" in message for message in watch.messages)
     with pytest.raises(RewardFileError, match="no such file"):
         run.reward()
+
+
+def test_nothing_is_cloned_for_the_environment_s_own_reward(tmp_path):
+    """An expert and a ceiling are what the task pays, whatever was demonstrated."""
+    config = replace(CONFIG, reward_source="env", warm_start=20, steps=40)
+    watch = Watching()
+    train(demonstrations(), env="Steer-v0", out=tmp_path / "run", config=config, observer=watch)
+    assert not any("cloning" in message for message in watch.messages)
 
 
 def test_the_environment_s_own_reward_needs_no_demonstrations(tmp_path):

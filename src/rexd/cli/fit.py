@@ -72,19 +72,19 @@ class Command:
                     "sigma": model.sigma_,
                     "calibration": model.calibration_.to_dict(),
                     "dropped_columns": model.encoder_.dropped_columns,
-                    "episode_columns": model.encoder_.episode_columns,
+                    "weighted_columns": model.encoder_.weighted_columns,
                     "checks": [check.to_dict() for check in model.checks_],
                     "warnings": warnings,
                 }
             )
             return
         print_checks(model.checks_, warnings)
-        dropped, episodes = len(model.encoder_.dropped_columns), model.encoder_.episode_columns
+        dropped, weighted = len(model.encoder_.dropped_columns), model.encoder_.weighted_columns
         print_facts(
             {
                 "fitted to": f"{demos.n_transitions:,} transitions of {len(demos)} trajectories",
                 "left out": f"{dropped} columns that never vary, or tell nothing but the episode" if dropped else None,
-                "weighted down": f"{', '.join(episodes)}: they tell episodes apart" if episodes else None,
+                "weighted down": f"{', '.join(weighted)}: they tell episodes apart, or are noise" if weighted else None,
                 "sigma": f"{model.sigma_:.4g}",
                 "reward": saved,
             }

@@ -18,7 +18,8 @@ from rexd.files import atomic_path
 class Command:
     """Score demonstrations with a reward that rexd fit or rexd train saved.
 
-    Rows that the reward was fitted to are scored by the models that never saw them.
+    Rows that the reward was fitted to are scored by the models that never saw them. A reward that knows the time is
+    told that of each row.
 
     Examples:
         rexd score reward.safetensors demos.npz
@@ -49,6 +50,7 @@ class Command:
         rewards, rows = model.predict_demonstrations(demos), demos.transitions()
         held_out = demos.sha256 == model.demonstrations_sha256_
         if held_out:
+            rewards = model.reward_of_novelty(model.held_out_novelty_)
             note("the reward was fitted to these rows; each is scored by the model that never saw it")
         if model.config.inputs == "state-next-state" and not rows.next_known.all():
             missing = int((~rows.next_known).sum())

@@ -13,6 +13,7 @@ from rexd.reward.config import REDConfig
 
 AUTO = "auto"
 _RED = REDConfig()
+_TARGET_DEPTH, _PREDICTOR_DEPTH = 3, 2  # of ``hidden_size`` each
 
 DOCUMENTED: dict[str, Any] = {
     "type": "red",
@@ -80,15 +81,16 @@ def is_calibrated(cfg: Mapping[str, Any]) -> bool:
 
 
 def red_config(cfg: Config, seed: int) -> REDConfig:
-    """The settings of ``rexd.RED`` that a calibrated config means."""
+    """The settings of ``rexd.RED`` that a calibrated config means; no clock, as nobody tells ``estimate`` the time."""
     width = int(cfg.hidden_size)
     return REDConfig(
+        clock=False,
         shape=cfg.shape,
         median_reward=cfg.median_reward,
         sigma=None if cfg.sigma == AUTO else float(cfg.sigma),
         folds=int(cfg.n_targets),
-        target_layers=tuple(cfg.target_layers or (width,) * len(_RED.target_layers)),
-        predictor_layers=tuple(cfg.predictor_layers or (width,) * len(_RED.predictor_layers)),
+        target_layers=tuple(cfg.target_layers or (width,) * _TARGET_DEPTH),
+        predictor_layers=tuple(cfg.predictor_layers or (width,) * _PREDICTOR_DEPTH),
         outputs=int(cfg.output_dims),
         updates=int(cfg.update_per_collect),
         batch_size=int(cfg.batch_size),

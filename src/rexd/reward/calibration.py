@@ -48,8 +48,27 @@ class Calibration:
         return cls(**{**values, "quantiles": tuple(values["quantiles"])})
 
 
-def calibrate(demonstrations: Demonstrations, held_out: NDArray[np.float32], novelty: Score, seed: int) -> Calibration:
-    """Measure ℓ, L₀ and the curve.
+@dataclass(frozen=True, eq=False)
+class KnownErrors:
+    """Errors (rows,) of rows of known kinds, which calibration and checks sum up.
+
+    Attributes:
+        held_out: Each demonstrated row, by the model that never saw it.
+        uniform: Demonstrated states with uniformly random actions.
+        others: Demonstrated states with other rows' actions.
+        unused: Expert rows that a selection left out, if any.
+    """
+
+    held_out: NDArray[np.float32]
+    uniform: NDArray[np.float32]
+    others: NDArray[np.float32]
+    unused: NDArray[np.float32] | None
+
+
+def known_errors(
+    demonstrations: Demonstrations, held_out: NDArray[np.float32], novelty: Score, seed: int
+) -> KnownErrors:
+    """Score them.
 
     Args:
         demonstrations: What the models were fitted to.
@@ -59,15 +78,21 @@ def calibrate(demonstrations: Demonstrations, held_out: NDArray[np.float32], nov
     """
     unused = demonstrations.unused_transitions()
     uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed))
+    return KnownErrors(held_out, uniform, others, None if unused is None else novelty(unused))
+
+
+def calibrate(errors: KnownErrors) -> Calibration:
+    """Sum up ℓ, L₀ and the curve."""
+    held_out, others = errors.held_out, errors.others
     median = float(np.median(held_out))
-    anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([uniform, others]), ANCHOR_QUANTILE))
+    anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform, others]), ANCHOR_QUANTILE))
     unit = max(median, float(np.finfo(np.float32).tiny))
     return Calibration(
         median=median,
         anchor=max(anchor, 2.0 * median),  # a reward must fall somewhere, even if unrelated actions look expert
         quantiles=tuple(float(q) for q in np.quantile(held_out, QUANTILES)),
         separation=float(np.log1p(others / unit).mean() - np.log1p(held_out / unit).mean()),
-        unused_median=None if unused is None else float(np.median(novelty(unused))),
+        unused_median=None if errors.unused is None else float(np.median(errors.unused)),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.reward.calibration import unrelated_actions
+from rexd.reward.calibration import KnownErrors
 from rexd.reward.standstill import standstill_novelty
 
 if TYPE_CHECKING:
@@ -48,22 +48,23 @@ class Check:
 
 
 def check_reward(
-    model: RED, demonstrations: Demonstrations, velocity_columns: Sequence[int] | None = None
+    model: RED,
+    errors: KnownErrors,
+    demonstrations: Demonstrations,
+    velocity_columns: Sequence[int] | None = None,
 ) -> tuple[Check, ...]:
     """Measure everything that needs no environment.
 
     Args:
         model: Fitted to ``demonstrations``.
-        demonstrations: The rows.
+        errors: Its errors.
+        demonstrations: Where the search for the worst standstill starts.
         velocity_columns: Observation columns that are velocities; with them the worst standstill is searched.
     """
     checks = [Check.of(EXPERT, model.held_out_novelty_, model)]
-    unused = demonstrations.unused_transitions()
-    if unused is not None:
-        checks.append(Check.of(UNUSED, model.novelty(unused.obs, unused.act, unused.next_obs, unused.step), model))
-    unrelated = unrelated_actions(demonstrations, model.config.seed)
-    for name, rows in zip((RANDOM_ACTIONS, OTHER_ACTIONS), unrelated, strict=True):
-        checks.append(Check.of(name, model.novelty(rows.obs, rows.act, rows.next_obs, rows.step), model))
+    for name, novelty in ((UNUSED, errors.unused), (RANDOM_ACTIONS, errors.uniform), (OTHER_ACTIONS, errors.others)):
+        if novelty is not None:
+            checks.append(Check.of(name, novelty, model))
     if velocity_columns:
         worst = standstill_novelty(model, demonstrations, velocity_columns)
         checks.append(Check.of(STANDSTILL, worst, model))

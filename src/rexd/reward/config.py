@@ -24,7 +24,7 @@ class REDConfig(Config):
     """Tag of the model in configuration and reward files."""
     inputs: Inputs = "state-action"
     """What the support is estimated on: (s, a), s alone, or (s, s')."""
-    clock: bool = False
+    clock: bool = True
     """Whether the steps since an episode's start enter too: demonstrations stand still at their start alone."""
     shape: Shape = "logarithmic"
     """How the error becomes a reward; the formulas stand in ``rexd.reward.shapes``."""
@@ -34,9 +34,9 @@ class REDConfig(Config):
     """Bandwidth σ; None calibrates it on held-out rows."""
     folds: int = 5
     """At most this many models, each fitted without one part of the trajectories and calibrated on that part."""
-    target_layers: tuple[int, ...] = (128, 128, 128)
+    target_layers: tuple[int, ...] = (512, 512)
     """Hidden widths of the random target networks."""
-    predictor_layers: tuple[int, ...] = (128, 128)
+    predictor_layers: tuple[int, ...] = (512,)
     """Hidden widths of the predictors, shallower than the targets so that they cannot copy them everywhere."""
     outputs: int = 128
     """Output width of both; the error is averaged over it."""

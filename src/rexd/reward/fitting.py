@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.reward.config import REDConfig
-from rexd.reward.networks import EnsembleMLP
+from rexd.reward.networks import EnsembleMLP, in_blocks
 
 Progress = Callable[[int, int], None]
 TARGET_BIAS_STD = 0.5
@@ -45,20 +45,41 @@ def distil(
         config: Updates, batch size, learning rate and seed.
         progress: Called now and then with the updates done and in all.
     """
-    n_models = len(predictor.weights[0])
-    generator = torch.Generator().manual_seed(config.seed + 1)
     with torch.no_grad():
-        wanted = target(x.expand(n_models, -1, -1))  # the targets never change: computed once
+        wanted = in_blocks(target, x, len(predictor.weights[0]))  # the targets never change: computed once
+    regress(predictor, x, wanted, fold, config, progress)
+
+
+def regress(
+    networks: EnsembleMLP,
+    x: Tensor,
+    wanted: Tensor,
+    fold: NDArray[np.int64],
+    config: REDConfig,
+    progress: Progress | None = None,
+) -> None:
+    """Fit each network, by mean squared error, on the rows outside its own fold.
+
+    Args:
+        networks: ``n_models`` networks, changed in place.
+        x: (N, C) standardised rows.
+        wanted: (n_models, N, outputs), what each network should answer.
+        fold: (N,) part of each row; model k never sees the rows of part k.
+        config: Updates, batch size, learning rate and seed.
+        progress: Called now and then with the updates done and in all.
+    """
+    generator = torch.Generator().manual_seed(config.seed + 1)
+    n_models = len(wanted)
     rows = [torch.from_numpy(np.flatnonzero(fold != k)) for k in range(n_models)]
     model = torch.arange(n_models)[:, None]
-    optimiser = torch.optim.Adam(predictor.parameters(), lr=config.learning_rate, fused=True)
+    optimiser = torch.optim.Adam(networks.parameters(), lr=config.learning_rate, fused=True)
     for update in range(config.updates):
         optimiser.param_groups[0]["lr"] = config.learning_rate * (1.0 - update / config.updates)
         batch = torch.stack([r[torch.randint(len(r), (config.batch_size,), generator=generator)] for r in rows])
-        loss = (predictor(x[batch]) - wanted[model, batch]).square().mean(dim=(1, 2)).sum()
+        loss = (networks(x[batch]) - wanted[model, batch]).square().mean(dim=(1, 2)).sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         if progress is not None and ((update + 1) % REPORT_EVERY == 0 or update + 1 == config.updates):
             progress(update + 1, config.updates)
-    predictor.requires_grad_(False)
+    networks.requires_grad_(False)

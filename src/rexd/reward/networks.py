@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+BLOCK_ROWS = 1024  # rows passed through at once: their activations stay in the processor's cache
 
 
 class EnsembleMLP(nn.Module):
@@ -40,8 +42,13 @@ class EnsembleMLP(nn.Module):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x, weight)
             if layer < last:
-                x = torch.relu(x)
+                x = x.relu_()  # in place: the product is nobody else's
         return x
+
+
+def in_blocks(function: Callable[[Tensor], Tensor], x: Tensor, n_models: int) -> Tensor:
+    """What each model makes of the same rows (N, C), a block at a time: (n_models, N, ...)."""
+    return torch.cat([function(block.expand(n_models, -1, -1)) for block in torch.split(x, BLOCK_ROWS)], dim=1)
 
 
 def squared_error(target: EnsembleMLP, predictor: EnsembleMLP, x: Tensor) -> Tensor:

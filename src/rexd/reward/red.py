@@ -15,19 +15,19 @@ from torch import Tensor
 from rexd.demos.demonstrations import Demonstrations, Transitions
 from rexd.errors import DemonstrationError, NotFittedError
 from rexd.reward.base import Float32, RewardModel
-from rexd.reward.calibration import Calibration, calibrate
+from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.config import REDConfig
 from rexd.reward.fitting import Progress, distil, make_networks
 from rexd.reward.folds import assign_folds
-from rexd.reward.networks import EnsembleMLP, squared_error
+from rexd.reward.networks import BLOCK_ROWS, EnsembleMLP, in_blocks, squared_error
+from rexd.reward.predictability import action_predictability
 from rexd.reward.relevance import column_relevance
 from rexd.reward.shapes import reward_of, sigma_at_median
 from rexd.reward.standardise import Encoder, raw_rows, with_clock
 
 NOTABLE = 0.5  # relevance below which weighting columns is tried
 GAIN = 0.2  # in ``Calibration.separation``; with less, the columns stay as they are
-BLOCK_ROWS = 1024  # rows scored at once: their activations stay in the processor's cache
 
 
 class RED(RewardModel):
@@ -106,14 +106,19 @@ class RED(RewardModel):
         if self.config.clock:
             raw = with_clock(raw, rows.step)
         fold = assign_folds(rows.trajectory, self.config.folds)
-        # unweighted, and where some columns tell episodes apart also with these weighted down
+        # noise weighted down, and where some columns tell episodes apart also with these weighted down
         relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
-        weights = [torch.ones_like(relevance), *([relevance] if bool((relevance < NOTABLE).any()) else [])]
+        predictable = self._predictability(raw, fold, demonstrations)
+        weights = [predictable, *([predictable * relevance] if bool((relevance < NOTABLE).any()) else [])]
+        encoders = [self._encode(demonstrations, raw, weight) for weight in weights]
+        encoders = [encoder for encoder in encoders if encoder.describes_rows]
+        if not encoders:
+            raise DemonstrationError(f"{demonstrations.source}: no column varies; there is nothing to learn from")
         best: RED | None = None
-        for number, weight in enumerate(weights):
-            model = self._learn(demonstrations, raw, fold, weight, _part_of(progress, number, len(weights)))
+        for number, encoder in enumerate(encoders):
+            model, found = self._learn(demonstrations, raw, fold, encoder, _part_of(progress, number, len(encoders)))
             if best is None or model.calibration_.separation > best.calibration_.separation + GAIN:
-                best = model
+                best, errors = model, found
         assert best is not None
         vars(self).update(vars(best))
         held_out = self.held_out_novelty_
@@ -123,20 +128,20 @@ class RED(RewardModel):
         self.sigma_ = self.config.sigma or sigma_at_median(
             self.config.shape, self.calibration_.median, self.config.median_reward
         )
-        self.checks_ = check_reward(self, demonstrations, velocity_columns)
+        self.checks_ = check_reward(self, errors, demonstrations, velocity_columns)
         return self
 
-    def _learn(
-        self,
-        demonstrations: Demonstrations,
-        raw: Tensor,
-        fold: NDArray[np.int64],
-        relevance: Tensor,
-        progress: Progress | None,
-    ) -> RED:
-        """Distil and calibrate the folds' models on weighted columns, in a model of these settings."""
-        model = RED(self.config)
-        model.encoder_ = encoder = Encoder.fit(
+    def _predictability(self, raw: Tensor, fold: NDArray[np.int64], demonstrations: Demonstrations) -> Tensor:
+        """A factor for each raw column: (R²)² for continuous actions, 1 for everything else."""
+        factors = torch.ones(raw.shape[1])
+        if self.config.inputs == "state-action" and demonstrations.n_actions is None:
+            first, last = demonstrations.obs_dim, demonstrations.obs_dim + demonstrations.act_dim
+            factors[first:last] = action_predictability(raw[:, :first], raw[:, first:last], fold, self.config)
+        return factors
+
+    def _encode(self, demonstrations: Demonstrations, raw: Tensor, relevance: Tensor) -> Encoder:
+        """The encoder of weighted columns."""
+        return Encoder.fit(
             self.config.inputs,
             raw,
             demonstrations.obs_dim,
@@ -145,16 +150,27 @@ class RED(RewardModel):
             clock=self.config.clock,
             relevance=relevance,
         )
-        if len(encoder.kept) == 0:
-            raise DemonstrationError(f"{demonstrations.source}: no column varies; there is nothing to learn from")
+
+    def _learn(
+        self,
+        demonstrations: Demonstrations,
+        raw: Tensor,
+        fold: NDArray[np.int64],
+        encoder: Encoder,
+        progress: Progress | None,
+    ) -> tuple[RED, KnownErrors]:
+        """Distil and calibrate the folds' models on encoded rows, in a model of these settings; its errors too."""
+        model = RED(self.config)
+        model.encoder_ = encoder
         x, n_models = encoder.standardise(raw), int(fold.max()) + 1
         target, predictor = make_networks(self.config, x.shape[1], n_models)
         distil(target, predictor, x, fold, self.config, progress)
         model.target_, model.predictor_ = target, predictor
-        errors = squared_error(target, predictor, x.expand(n_models, -1, -1)).numpy()
-        model.held_out_novelty_ = np.ascontiguousarray(errors[fold, np.arange(len(x))])
-        model.calibration_ = calibrate(demonstrations, model.held_out_novelty_, model._novelty_of, self.config.seed)
-        return model
+        by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
+        model.held_out_novelty_ = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
+        errors = known_errors(demonstrations, model.held_out_novelty_, model._novelty_of, self.config.seed)
+        model.calibration_ = calibrate(errors)
+        return model, errors
 
     def novelty(
         self,

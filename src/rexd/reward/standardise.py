@@ -34,7 +34,8 @@ class Encoder:
         mean: (C,) float32 of the kept columns.
         std: (C,) float32 of the kept columns, positive.
         kept: (C,) int64, the raw columns that vary in the demonstrations and are not left out as irrelevant.
-        relevance: (raw columns,) float32 in [0, 1], factors of the standardised columns (``rexd.reward.relevance``).
+        relevance: (raw columns,) float32 in [0, 1], factors of the standardised columns
+            (``rexd.reward.relevance``, ``rexd.reward.predictability``).
     """
 
     inputs: Inputs
@@ -73,18 +74,30 @@ class Encoder:
         factors = torch.ones(rows.shape[1]) if relevance is None else relevance
         wide = rows.double()
         mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
-        kept = torch.nonzero((std > CONSTANT * mean.abs().clamp(min=1.0)) & (factors >= LEAST)).flatten()
+        kept = torch.nonzero(varies(mean, std) & (factors >= LEAST)).flatten()
         return cls(inputs, obs_dim, act_dim, discrete, clock, mean[kept].float(), std[kept].float(), kept, factors)
 
     @property
     def dropped_columns(self) -> list[str]:
-        """Names of the columns that do not enter, constant or of no relevance, such as ``observation[27]``."""
+        """Names of the columns that do not enter, constant or of no relevance, such as ``observation[27]``.
+
+        A clock that never varies, as where each trajectory is one row, is no column of the demonstrations.
+        """
         kept = set(self.kept.tolist())
-        return [name for column, name in enumerate(self.column_names) if column not in kept]
+        return [name for column, name in enumerate(self.column_names) if column not in kept and name != CLOCK]
 
     @property
-    def episode_columns(self) -> list[str]:
-        """Names of the columns that are weighted down, as they tell episodes apart and not what the expert does."""
+    def describes_rows(self) -> bool:
+        """Whether anything but the clock enters."""
+        return any(self.column_names[column] != CLOCK for column in self.kept.tolist())
+
+    @property
+    def weighted_columns(self) -> list[str]:
+        """Names of the columns at less than half their weight.
+
+        These are observations that tell episodes apart and not what the expert does, and actions that are mostly
+        noise.
+        """
         return [name for name, factor in zip(self.column_names, self.relevance.tolist(), strict=True) if factor < 0.5]
 
     @cached_property
@@ -155,6 +168,11 @@ class Encoder:
             found = None if next_obs is None else next_obs.shape
             if found != obs.shape:
                 raise SpaceMismatchError(f"next observations have shape {found}; the reward expects {obs.shape}")
+
+
+def varies(mean: Tensor, std: Tensor) -> Tensor:
+    """Whether each column's spread is more than rounding: (C,) and (C,) float64 -> (C,) bool."""
+    return std > CONSTANT * mean.abs().clamp(min=1.0)
 
 
 def with_clock(rows: Tensor, step: NDArray[np.int64]) -> Tensor:

@@ -36,8 +36,14 @@ class TrainConfig(Config):
     """Share of each off-policy batch that is drawn from the demonstrations."""
     cloning_weight: float = 1.0
     """Weight c of the cloning term c · (1 + 0.1 mean|Q|) · |mode π(s) − a|² in the actor's loss."""
-    warm_start: int = 0
-    """Gradient steps of behavioural cloning on the policy before the first environment step."""
+    best_episodes: int = 5
+    """Own episodes, those of the highest learned return so far, that are cloned beside the demonstrations."""
+    warm_start: int = 2_000
+    """Gradient steps of behavioural cloning on the policy before the first environment step; 0 starts from chance."""
+    actor_starts: int = 2_000
+    """Updates in which the actor only clones, while the critics learn from what the cloned policy does (sbx-sac)."""
+    actor_ramp: int = 2_000
+    """Updates after these over which the critics' part in the actor's loss grows from 0 to 1."""
     absorbing: bool = False
     """Continue after a terminal state in an absorbing one until the time limit (Kostrikov et al. 2019)."""
     learning_rate: float = 3e-4
@@ -47,7 +53,7 @@ class TrainConfig(Config):
     discount: float = 0.99
     """Discount γ."""
     learning_starts: int = 256
-    """Uniformly random environment steps before the first update (off-policy)."""
+    """Uniformly random environment steps before the first update (off-policy); none after a warm start."""
     updates_every: int = 8
     """Environment steps between two blocks of as many updates (off-policy)."""
     entropy_coefficient: float = 0.02
@@ -82,6 +88,14 @@ class TrainConfig(Config):
         for name in ("demonstration_share", "discount"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected from 0 to below 1")
-        for name in ("seed", "warm_start", "learning_starts", "cloning_weight"):
+        for name in (
+            "seed",
+            "best_episodes",
+            "warm_start",
+            "actor_starts",
+            "actor_ramp",
+            "learning_starts",
+            "cloning_weight",
+        ):
             if getattr(self, name) < 0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected 0 or more")

@@ -61,15 +61,15 @@ class Learner(Protocol):
         ...
 
 
-def sac_settings(config: TrainConfig) -> dict[str, Any]:
-    """The arguments that SAC takes by the same names in both libraries."""
+def sac_settings(config: TrainConfig, *, cloned: bool) -> dict[str, Any]:
+    """The arguments that SAC takes by the same names in both libraries; a ``cloned`` policy explores by itself."""
     return {
         "seed": config.seed,
         "learning_rate": config.learning_rate,
         "gamma": config.discount,
         "batch_size": config.batch_size,
         "buffer_size": config.steps + config.updates_every,  # keeps everything; never full, as runs can be prolonged
-        "learning_starts": config.learning_starts,
+        "learning_starts": 0 if cloned else config.learning_starts,
         "train_freq": (config.updates_every, "step"),
         "gradient_steps": config.updates_every,
         "ent_coef": f"auto_{config.entropy_coefficient}",

@@ -140,10 +140,15 @@ class Sb3SacLearner(Sb3Learner):
             env,
             policy_kwargs={"net_arch": list(HIDDEN)},
             device="cpu",
-            **sac_settings(config),
+            **sac_settings(config, cloned=replay is not None and config.warm_start > 0),
         )
         if replay is not None:
-            model.learn_from(replay, share=config.demonstration_share, cloning_weight=config.cloning_weight)
+            model.learn_from(
+                replay,
+                share=config.demonstration_share,
+                cloning_weight=config.cloning_weight,
+                best_episodes=config.best_episodes,
+            )
         super().__init__(config, model, scale)
 
     def learn(self, steps: int, callback: Any) -> None:

@@ -21,8 +21,11 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.learner import State, sac_settings, take
 from rexd.rl.policy import Policy, PolicySpec
 from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
-from rexd.rl.sac_jax import DemonstrationSAC
+from rexd.rl.sac_jax import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.scaling import ObservationScale
+
+EXPLORATION = 0.7  # σ after a warm start, of the standard deviation of the demonstrations' actions
+SPREADS = (0.05, 1.0)  # least and most that counts as such; half the action range is 1
 
 
 class SbxLearner:
@@ -45,12 +48,19 @@ class SbxLearner:
             "MlpPolicy",
             env,
             policy_kwargs={"layer_norm": True},
-            **sac_settings(config),
+            **sac_settings(config, cloned=replay is not None and config.warm_start > 0),
         )
         # otherwise every call of learn leaves an empty folder in the system's temporary one
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:
-            self.model.learn_from(replay, share=config.demonstration_share, cloning_weight=config.cloning_weight)
+            self.model.learn_from(
+                replay,
+                share=config.demonstration_share,
+                cloning_weight=config.cloning_weight,
+                best_episodes=config.best_episodes,
+                # an actor without anything to clone has nothing to do until its critics are ready
+                schedule=Schedule(config.actor_starts, config.actor_ramp) if config.cloning_weight else AT_ONCE,
+            )
 
     @property
     def steps(self) -> int:
@@ -80,12 +90,21 @@ class SbxLearner:
         return Policy(spec, layers, _to_torch(log_std))
 
     def warm_start(self, policy: Policy) -> None:
-        """Copy the weights of hidden layers and means; σ keeps its initial weights."""
+        """Copy the weights of hidden layers and means; σ is a part of the spread of each demonstrated action.
+
+        Noise of one size for all would hide a policy of small actions (Ant's, on average a quarter of the range), or
+        leave one of large actions (Hopper's) with too little to learn from.
+        """
+        assert self.model.demonstrations is not None
+        spread = EXPLORATION * self.model.demonstrations.act.std(axis=0).clip(*SPREADS)
         layers = list(policy.layers)
         layers[0] = self.scale.unfold(*layers[0])
         params = unfreeze(self.model.policy.actor_state.params)
+        dense = params["params"]
         for number, (weight, bias) in enumerate(layers):
-            params["params"][f"Dense_{number}"] = {"kernel": jnp.array(weight.T), "bias": jnp.array(bias)}
+            dense[f"Dense_{number}"] = {"kernel": jnp.array(weight.T), "bias": jnp.array(bias)}
+        log_std = dense[f"Dense_{len(layers)}"]
+        log_std["kernel"], log_std["bias"] = jnp.zeros_like(log_std["kernel"]), jnp.log(jnp.asarray(spread))
         self.model.policy.actor_state = self.model.policy.actor_state.replace(params=params)
         self.model.average_actor = jax.tree.map(jnp.array, params)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RunError
+from rexd.rl.best_episodes import BestEpisodes
 from rexd.rl.scaling import ObservationScale
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def draw_batches(
     steps: int,
     batch_size: int,
     share: float,
+    best: BestEpisodes,
 ) -> Batch[NDArray[Any]]:
     """Draw the agent's rows and, for a ``share`` of each batch, demonstrated ones that stand after them.
 
@@ -86,6 +88,7 @@ def draw_batches(
         steps: Gradient steps, each with a batch of its own.
         batch_size: Rows of a batch, the agent's and demonstrated ones together; half as many are drawn to be cloned.
         share: From 0 to below 1.
+        best: Finds the agent's best episodes; of the rows to clone, half are theirs as soon as there are some.
 
     Returns:
         Arrays (steps, batch_size, ...). Those to clone are (steps, batch_size // 2, ...), or (steps, 0, ...) without
@@ -104,10 +107,17 @@ def draw_batches(
         return Batch._make([*rows, rows[0][:, :0], rows[1][:, :0]])
     if n_demo:
         pick = replay.critic_rows[rng.integers(len(replay.critic_rows), size=(steps, n_demo))]
-        shown = (replay.obs, replay.act, replay.next_obs, replay.reward, replay.done)
-        rows = [np.concatenate([own, demo[pick]], axis=1) for own, demo in zip(rows, shown, strict=True)]
-    clone = rng.integers(len(replay.obs), size=(steps, batch_size // 2))
-    return Batch._make([*rows, replay.obs[clone], replay.act[clone]])
+        arrays = (replay.obs, replay.act, replay.next_obs, replay.reward, replay.done)
+        rows = [np.concatenate([own, array[pick]], axis=1) for own, array in zip(rows, arrays, strict=True)]
+    at, env = best.rows(buffer)
+    n_own = batch_size // 4 if len(at) else 0
+    shown = rng.integers(len(replay.obs), size=(steps, batch_size // 2 - n_own))
+    clone = [replay.obs[shown], replay.act[shown]]
+    if n_own:
+        own = rng.integers(len(at), size=(steps, n_own))
+        own_rows = (buffer.observations[at[own], env[own]], buffer.actions[at[own], env[own]])
+        clone = [np.concatenate(pair, axis=1) for pair in zip(clone, own_rows, strict=True)]
+    return Batch._make([*rows, *clone])
 
 
 def save_buffer(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:

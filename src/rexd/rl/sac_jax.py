@@ -4,6 +4,10 @@ Half of every batch is drawn from the demonstrations, rewarded by the same rewar
 al. 2023, arXiv 2302.02948). The actor's loss is SAC's plus w · |mode π(s) − a|² on the demonstrated half, where the
 weight w = c · (1 + 0.1 · mean|Q|) keeps step with the critic's scale. Without the replay, Hopper stands still; the
 published failure of RED is the same (docs/training.md).
+
+The actor begins as a clone of the demonstrations and only clones while its critics learn what it does; then they take
+over little by little, held by the agent's own best episodes (``best_episodes``). Batch-normalised critics without
+targets (CrossQ, arXiv 1902.05605) were as quick and lost again what they had gained (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from flax.training.train_state import TrainState
 from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
 
+from rexd.rl.best_episodes import BestEpisodes
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
 AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
@@ -32,6 +37,22 @@ class Learner(NamedTuple):
     entropy: TrainState
     average: Any
     key: Any
+    updates: Any
+
+
+class Schedule(NamedTuple):
+    """When the actor begins to follow its critics.
+
+    Attributes:
+        starts: Updates in which it only clones, while the critics learn.
+        ramp: Updates after these over which their part in its loss grows from 0 to 1.
+    """
+
+    starts: float
+    ramp: float
+
+
+AT_ONCE = Schedule(0.0, 0.0)
 
 
 class Losses(NamedTuple):
@@ -50,6 +71,8 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
     demonstrations: DemonstrationReplay | None = None
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
+    best: BestEpisodes = BestEpisodes(0)
+    schedule: Schedule = AT_ONCE
     losses: Losses | None = None
     ent_coef_state: TrainState
     average_actor: Any
@@ -67,19 +90,52 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
         # a copy: updates donate their arguments, and one buffer cannot be given away twice
         self.average_actor = jax.tree.map(jnp.array, self.policy.actor_state.params)
 
-    def learn_from(self, replay: DemonstrationReplay, *, share: float, cloning_weight: float) -> None:
-        """Take the demonstrations to replay and to clone from the next update on."""
+    def learn_from(
+        self,
+        replay: DemonstrationReplay,
+        *,
+        share: float,
+        cloning_weight: float,
+        best_episodes: int = 0,
+        schedule: Schedule = AT_ONCE,
+    ) -> None:
+        """Take the demonstrations to replay and to clone from the next update on.
+
+        Args:
+            replay: The demonstrations.
+            share: Theirs of each batch.
+            cloning_weight: c of the cloning term.
+            best_episodes: Most of the agent's own that are cloned too.
+            schedule: When the actor begins to follow its critics.
+        """
         self.demonstrations = replay
         self.demonstration_share = share
         self.cloning_weight = cloning_weight
+        self.best = BestEpisodes(best_episodes)
+        self.schedule = schedule
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "demonstrations", "losses", "batch_rng", "average_actor"]
+        return [
+            *super()._excluded_save_params(),
+            "demonstrations",
+            "best",
+            "schedule",
+            "losses",
+            "batch_rng",
+            "average_actor",
+        ]
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
         """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
         policy = self.policy
-        learner = Learner(policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key)
+        learner = Learner(
+            policy.actor_state,
+            policy.qf_state,
+            self.ent_coef_state,
+            self.average_actor,
+            self.key,
+            jnp.asarray(self._n_updates, jnp.int32),
+        )
         learner, losses = _updates(
             learner,
             self._batches(gradient_steps, batch_size),
@@ -87,8 +143,9 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
             self.tau,
             self.target_entropy,
             self.cloning_weight if self.demonstrations is not None else 0.0,
+            Schedule(*map(float, self.schedule)),
         )
-        policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key = learner
+        policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key, _ = learner
         self._n_updates += gradient_steps
         self.losses = losses  # read by the training callback when it logs, so that no update waits for the device
 
@@ -101,6 +158,7 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
             steps=steps,
             batch_size=batch_size,
             share=self.demonstration_share,
+            best=self.best,
         )
         if self.demonstrations is None:  # a row of the agent's, weighted by zero: the mean of no rows would be NaN
             drawn = drawn._replace(clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1])
@@ -109,24 +167,38 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
 
 @partial(jax.jit, donate_argnums=0)
 def _updates(
-    learner: Learner, batches: Batch[Any], gamma: float, tau: float, target_entropy: float, cloning_weight: float
+    learner: Learner,
+    batches: Batch[Any],
+    gamma: float,
+    tau: float,
+    target_entropy: float,
+    cloning_weight: float,
+    schedule: Schedule,
 ) -> tuple[Learner, Losses]:
     """Run one update for each leading row of ``batches``."""
 
     def step(learner: Learner, batch: Batch[Any]) -> tuple[Learner, Losses]:
-        return _update(learner, batch, gamma, tau, target_entropy, cloning_weight)
+        return _update(learner, batch, gamma, tau, target_entropy, cloning_weight, schedule)
 
     learner, losses = jax.lax.scan(step, learner, batches)
     return learner, jax.tree.map(lambda loss: loss[-1], losses)
 
 
 def _update(
-    learner: Learner, batch: Batch[Any], gamma: float, tau: float, target_entropy: float, cloning_weight: float
+    learner: Learner,
+    batch: Batch[Any],
+    gamma: float,
+    tau: float,
+    target_entropy: float,
+    cloning_weight: float,
+    schedule: Schedule,
 ) -> tuple[Learner, Losses]:
     """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
     actor, critic, entropy = learner.actor, learner.critic, learner.entropy
     key, next_key, now_key = jax.random.split(learner.key, 3)
     alpha = entropy.apply_fn({"params": entropy.params})
+    # 0 until the critics know what they are asked, then growing to 1
+    share = jnp.clip((learner.updates + 1.0 - schedule.starts) / jnp.maximum(schedule.ramp, 1.0), 0.0, 1.0)
 
     ahead = actor.apply_fn(actor.params, batch.next_obs)
     next_act = ahead.sample(seed=next_key)
@@ -150,15 +222,16 @@ def _update(
         mode = actor.apply_fn(params, batch.clone_obs).mode()
         cloning = ((mode - batch.clone_act) ** 2).mean()
         weight = cloning_weight * (1.0 + 0.1 * jax.lax.stop_gradient(jnp.abs(q)).mean())
-        return (alpha * log_prob - q).mean() + weight * cloning, (log_prob.mean(), cloning)
+        return share * (alpha * log_prob - q).mean() + weight * cloning, (log_prob.mean(), cloning)
 
     (actor_value, (log_prob, cloning)), gradient = jax.value_and_grad(actor_loss, has_aux=True)(actor.params)
     actor = actor.apply_gradients(grads=gradient)
 
     def entropy_loss(params: Any) -> Any:
         # sbx optimises the coefficient through its logarithm, as does the authors' code
-        return jnp.log(entropy.apply_fn({"params": params})) * (-log_prob - target_entropy)
+        return share * jnp.log(entropy.apply_fn({"params": params})) * (-log_prob - target_entropy)
 
     entropy = entropy.apply_gradients(grads=jax.grad(entropy_loss)(entropy.params))
     average = optax.incremental_update(actor.params, learner.average, AVERAGING)
-    return Learner(actor, critic, entropy, average, key), Losses(critic_value, actor_value, cloning, alpha, q_mean)
+    learner = Learner(actor, critic, entropy, average, key, learner.updates + 1)
+    return learner, Losses(critic_value, actor_value, cloning, alpha, q_mean)

@@ -18,6 +18,7 @@ from stable_baselines3.common.utils import polyak_update
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
+from rexd.rl.best_episodes import BestEpisodes
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
 AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
@@ -57,6 +58,7 @@ class DemonstrationSAC(SAC):
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
     losses: Losses | None = None
+    best: BestEpisodes = BestEpisodes(0)
     average_actor: Actor
     batch_rng: np.random.Generator
 
@@ -65,14 +67,17 @@ class DemonstrationSAC(SAC):
         self.batch_rng = np.random.default_rng(self.seed)
         self.average_actor = deepcopy(self.actor)
 
-    def learn_from(self, replay: DemonstrationReplay, *, share: float, cloning_weight: float) -> None:
-        """Take the demonstrations to replay and to clone from the next update on."""
+    def learn_from(
+        self, replay: DemonstrationReplay, *, share: float, cloning_weight: float, best_episodes: int = 0
+    ) -> None:
+        """Take the demonstrations to replay and to clone from the next update on, and so many own episodes."""
         self.demonstrations = replay
         self.demonstration_share = share
         self.cloning_weight = cloning_weight
+        self.best = BestEpisodes(best_episodes)
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "demonstrations", "losses", "average_actor", "batch_rng"]
+        return [*super()._excluded_save_params(), "demonstrations", "best", "losses", "average_actor", "batch_rng"]
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
@@ -94,6 +99,7 @@ class DemonstrationSAC(SAC):
             steps=1,
             batch_size=batch_size,
             share=self.demonstration_share,
+            best=self.best,
         )
         return Batch(*(torch.as_tensor(column[0], dtype=torch.float32, device=self.device) for column in drawn))
 

@@ -174,7 +174,8 @@ def _learner(
         rewards = paying.predict_demonstrations(shown)
         replay = DemonstrationReplay.of(shown, rewards, scale, venv.action_space.low, venv.action_space.high)
     learner = _learner_class(config)(config, venv, scale, replay)
-    if config.warm_start and shown is not None and not (folder / CHECKPOINT_FILE).is_file():
+    resumed = (folder / CHECKPOINT_FILE).is_file()
+    if config.warm_start > 0 and shown is not None and paying is not None and not resumed:
         from rexd.rl.bc import clone
 
         watch.message(f"cloning the demonstrations for {config.warm_start} updates before training")
