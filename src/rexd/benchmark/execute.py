@@ -136,5 +136,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:  # a method may do without it
             continue
     return found
-
-

@@ -71,4 +71,3 @@ class Pace:
         average = mean(known) if known else 0.0
         each = [average if seconds is None else seconds for seconds in left]
         return max(sum(each) / jobs, max(each, default=0.0))
-

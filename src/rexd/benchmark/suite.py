@@ -182,9 +182,7 @@ def parse_suite(content: Mapping[str, Any], *, name: str, where: str) -> Suite:
     return suite
 
 
-def _named(
-    content: Mapping[str, Any], key: str, where: str, make: Callable[[str, Any, str], T]
-) -> tuple[T, ...]:
+def _named(content: Mapping[str, Any], key: str, where: str, make: Callable[[str, Any, str], T]) -> tuple[T, ...]:
     found = content.get(key)
     if not isinstance(found, Mapping) or not found:
         raise RexdError(f"{where} has no [{key}.NAME] table; add one or more")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,7 +164,26 @@ class Command:
                 warn(f"{run.id} was made with other settings ({changes}) and stays as it is; --redo does it again")
 
     def _report(self, suite: Suite, folders: Folders) -> None:
-        raise NotImplementedError
+        from rexd.benchmark.documents import page, sections, write_documents, write_text
+        from rexd.benchmark.figures import draw
+        from rexd.benchmark.scores import Results, summary
+
+        results = Results.read(suite, folders)
+        if not results.results:
+            raise RexdError(f"{folders.results} has no result of suite {suite.name}; run it first, or name --out")
+        figure = draw(results)
+        written = write_documents(results, figure, root=Path()) if self.write else []
+        html, svg = (folders.runs / f"report-{suite.name}.{kind}" for kind in ("html", "svg"))
+        write_text(html, page(results, figure))
+        write_text(svg, figure)
+        if self.json:
+            files = [str(path) for path in (*written, html, svg)]
+            print_json({"suite": suite.name, "methods": summary(results), "files": files})
+            return
+        print(*sections(results).values(), sep="\n\n")
+        note(f"wrote {', '.join(str(path) for path in (*written, html, svg))}")
+        if self.write and not written:
+            note("the documents were up to date")
 
 
 def _outcome(run: RunSpec, before: State, made: list[Progress], folders: Folders) -> dict[str, Any]:
