@@ -94,6 +94,17 @@ class Folders:
     runs: Path
     data: Path | None = None
 
+    def to_dict(self) -> dict[str, str | None]:
+        """Plain JSON types."""
+        data = None if self.data is None else str(self.data)
+        return {"results": str(self.results), "runs": str(self.runs), "data": data}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of ``to_dict``."""
+        data = values["data"]
+        return cls(Path(values["results"]), Path(values["runs"]), None if data is None else Path(data))
+
     def result(self, run: RunSpec) -> Path:
         """The result."""
         return self.results / f"{run.id}.json"

@@ -172,10 +172,12 @@ def parse_suite(content: Mapping[str, Any], *, name: str, where: str) -> Suite:
     regimes = _named(content, "regimes", where, lambda key, table, at: build(Regime, table, at, name=key))
     methods = _named(content, "methods", where, _method)
     suite = build(Suite, head, where, name=name, tasks=tasks, regimes=regimes, methods=methods)
-    for what, part in [*(("tasks", task) for task in tasks), *(("methods", method) for method in methods)]:
-        _known(part.regimes, [regime.name for regime in regimes], f"{where}: {what}.{part.name}.regimes", "regimes")
-    for method in suite.methods:
+    names = [regime.name for regime in regimes]
+    for task in tasks:
+        _known(task.regimes, names, f"{where}: tasks.{task.name}.regimes", "regimes")
+    for method in methods:
         at = f"{where}: methods.{method.name}"
+        _known(method.regimes, names, f"{at}.regimes", "regimes")
         _known(method.steps, [task.name for task in tasks], f"{at}.steps", "tasks")
         _seeds(method.seeds, f"{at}.seeds")
     _seeds(suite.seeds, f"{where}: seeds")

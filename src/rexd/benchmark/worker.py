@@ -30,13 +30,12 @@ ONE_THREAD = {
 }
 """Environment of the process: several runs share the cores, and thread counts change the last bits of sums."""
 
-_PARENT_EVERY = 2.0  # seconds
+PARENT_EVERY = 2.0  # seconds
 
 
 def write_job(path: Path, run: RunSpec, folders: Folders, *, core: int | None) -> None:
     """Write down what a process has to do, so that nothing that changes meanwhile reaches it."""
-    places = {name: None if value is None else str(value) for name, value in vars(folders).items()}
-    write_json(path, {"run": run.to_dict(), "folders": places, "core": core, "parent": os.getpid()})
+    write_json(path, {"run": run.to_dict(), "folders": folders.to_dict(), "core": core, "parent": os.getpid()})
 
 
 def main(words: list[str]) -> int:
@@ -44,21 +43,21 @@ def main(words: list[str]) -> int:
     job = json.loads(Path(words[0]).read_text())
     if job["core"] is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {job["core"]})  # before any library starts threads, hence the imports below
-    threading.Thread(target=_follow, args=(job["parent"],), daemon=True).start()
+    threading.Thread(target=follow, args=(job["parent"],), daemon=True).start()
     from rexd.benchmark.execute import execute
     from rexd.benchmark.runs import Folders, RunSpec
 
     run = RunSpec.from_dict(job["run"])
-    folders = Folders(**{name: None if value is None else Path(value) for name, value in job["folders"].items()})
+    folders = Folders.from_dict(job["folders"])
     with alone(folders.lock(run)):
         execute(run, folders)
     return 0
 
 
-def _follow(parent: int) -> None:
+def follow(parent: int) -> None:
     """End with the process that started this one: if it was killed, nobody else would."""
     while os.getppid() == parent:
-        time.sleep(_PARENT_EVERY)
+        time.sleep(PARENT_EVERY)
     os._exit(1)
 
 

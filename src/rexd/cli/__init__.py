@@ -56,8 +56,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``rexd``; None takes those of the process.
 
     Returns:
-        The exit status: 0; 1 where ``inspect`` warns or runs of ``benchmark`` crashed; 2 for whatever the user can mend, told in one line, or where it
-        finds errors; 130 after Ctrl-C.
+        The exit status: 0; 1 where ``inspect`` warns or runs of ``benchmark`` crashed; 2 for whatever the user can
+        mend, told in one line, or where ``inspect`` finds errors; 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if args is None else args)
     for stream in (sys.stdout, sys.stderr):
@@ -127,7 +127,8 @@ def _help() -> str:
         "Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.\n\n"
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
         "rexd VERB --help lists the options of a verb. --json, which all know, prints one JSON document.\n"
-        "Exit status: 0; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error that the message says how to mend; 130 after Ctrl-C."
+        "Exit status: 0; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error that the message\n"
+        "says how to mend; 130 after Ctrl-C."
     )
 
 
