@@ -29,7 +29,13 @@ def content(**changes: Any) -> dict[str, Any]:
         "regimes": {"4x5": {"trajectories": 4, "subsample": 5}, "1x1": {"trajectories": 1}},
         "methods": {
             "ours": {"about": "the default"},
-            "env": {"settings": {"reward_source": "env"}, "seeds": [0], "regimes": ["4x5"], "steps": {"B": 900}},
+            "env": {
+                "settings": {"reward_source": "env"},
+                "seeds": [0],
+                "regimes": ["4x5"],
+                "steps": 800,
+                "tasks": {"B": {"steps": 900}},
+            },
             "bc": {"kind": "cloning", "regimes": ["4x5"]},
         },
     } | changes

@@ -40,7 +40,7 @@ def test_a_suite_expands_to_runs_in_order():
 
 def test_steps_are_the_tasks_the_methods_or_the_users():
     steps = {run.id: run.steps for run in expand(suite())}
-    assert [steps[f"4x5/{name}-seed0"] for name in ("A-ours", "A-env", "B-env", "A-bc")] == [400, 400, 900, 0]
+    assert [steps[f"4x5/{name}-seed0"] for name in ("A-ours", "A-env", "B-env", "A-bc")] == [400, 800, 900, 0]
     assert {run.steps for run in expand(suite(), steps=7)} == {7, 0}
 
 

@@ -27,6 +27,16 @@ def test_shipped_suites_are_understood(name):
         assert {task.env.lower() for task in found.tasks} <= set(bundled_tasks())
 
 
+def test_settings_of_a_task_lie_over_those_of_the_method():
+    methods = content()["methods"]
+    methods["env"]["settings"] = {"discount": 0.9, "reward": {"sigma": 5.0, "updates": 7}}
+    methods["env"]["tasks"]["B"]["settings"] = {"batch_size": 8, "reward": {"sigma": 6.0}}
+    found = suite(methods=methods)
+    a, b = (found.methods[1].settings_of(task) for task in found.tasks)
+    assert a == {"discount": 0.9, "reward": {"sigma": 5.0, "updates": 7}}
+    assert b == {"discount": 0.9, "batch_size": 8, "reward": {"sigma": 6.0, "updates": 7}}
+
+
 def changed(**tables):
     """The content with keys of one task, regime or method set; None takes one away."""
     found = content()
@@ -58,8 +68,14 @@ def changed(**tables):
         (changed(methods=("env", {"settings": {"discont": 1}})), "methods.env.settings has an unknown key 'discont'"),
         (changed(methods=("env", {"settings": {"reward": {"shape": "round"}}})), "settings.reward: shape is 'round'"),
         (changed(methods=("env", {"settings": {"seed": 1}})), "unknown key 'seed'"),
-        (changed(methods=("env", {"settings": {"discount": 2.0}})), "methods.env.settings: discount is 2.0"),
-        (changed(methods=("env", {"steps": {"C": 3}})), "methods.env.steps names 'C'. The tasks are A, B"),
+        (changed(methods=("env", {"settings": {"discount": 2.0}})), "methods.env.settings, on task A: discount is 2.0"),
+        (changed(methods=("env", {"tasks": {"C": {}}})), "methods.env.tasks names 'C'. The tasks are A, B"),
+        (changed(methods=("env", {"tasks": {"A": {"seeds": [1]}}})), "methods.env.tasks.A has an unknown key 'seeds'"),
+        (changed(methods=("env", {"tasks": {"A": {"steps": 0}}})), "methods.env.tasks.A: steps is 0"),
+        (
+            changed(methods=("env", {"tasks": {"A": {"settings": {"discount": "high"}}}})),
+            "methods.env.tasks.A.settings: discount is 'high'; expected a number",
+        ),
         (changed(methods=("bc", {"settings": {"discount": 0.9}})), "takes neither settings nor steps"),
         (changed(methods=("bc", {"kind": "magic"})), "kind is 'magic'; expected one of 'training', 'cloning'"),
         (content(seeds=[0, 0]), "seeds is [0, 0]; expected numbers from 0, each once"),

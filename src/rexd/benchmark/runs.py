@@ -42,7 +42,7 @@ class RunSpec:
     @property
     def config(self) -> TrainConfig:
         """The settings of the training."""
-        return TrainConfig.from_dict({**self.method.settings, "steps": self.steps, "seed": self.seed})
+        return TrainConfig.from_dict({**self.method.settings_of(self.task), "steps": self.steps, "seed": self.seed})
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def expand(suite: Suite, *, steps: int | None = None) -> list[RunSpec]:
 
     Args:
         suite: The suite.
-        steps: Environment steps of every training run, instead of the suite's.
+        steps: Most environment steps of a run, for a trial.
     """
     runs = []
     for regime in suite.regimes:
@@ -146,8 +146,8 @@ def expand(suite: Suite, *, steps: int | None = None) -> list[RunSpec]:
                 for task in suite.tasks:
                     if task.regimes and regime.name not in task.regimes:
                         continue
-                    wanted = steps if steps is not None else method.steps.get(task.name, task.steps)
-                    runs.append(RunSpec(task, regime, method, seed, 0 if method.kind == "cloning" else wanted))
+                    wanted = method.steps_of(task)
+                    runs.append(RunSpec(task, regime, method, seed, min(wanted, steps or wanted)))
     return runs
 
 

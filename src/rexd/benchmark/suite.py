@@ -90,7 +90,8 @@ class Method:
         about: One line for the tables.
         kind: training: ``rexd.train`` with ``settings``. cloning: ``rexd.rl.bc.clone``, which has none.
         settings: Fields of ``TrainConfig``, the reward's in a table of their own.
-        steps: Environment steps by task, where they are not the task's own.
+        steps: Environment steps instead of the tasks' own.
+        tasks: By the name of a task what is peculiar to it: ``steps``, and ``settings`` beside those above.
         seeds: Instead of the suite's.
         regimes: Those that it runs in; empty for all.
     """
@@ -99,9 +100,31 @@ class Method:
     about: str = ""
     kind: Literal["training", "cloning"] = "training"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    steps: Mapping[str, int] = field(default_factory=dict)
+    steps: int | None = None
+    tasks: Mapping[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     regimes: tuple[str, ...] = ()
+
+    def settings_of(self, task: Task) -> dict[str, Any]:
+        """The settings on a task."""
+        own = self.tasks.get(task.name, {}).get("settings", {})
+        reward = {**self.settings.get("reward", {}), **own.get("reward", {})}
+        return {**self.settings, **own, **({"reward": reward} if reward else {})}
+
+    def steps_of(self, task: Task) -> int:
+        """Environment steps on a task; 0 where none are taken."""
+        if self.kind == "cloning":
+            return 0
+        own = self.tasks.get(task.name, {}).get("steps")
+        return int(own or self.steps or task.steps)
+
+
+@dataclass(frozen=True)
+class _OnTask:
+    """What a method has of its own on one task."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +201,9 @@ def parse_suite(content: Mapping[str, Any], *, name: str, where: str) -> Suite:
     for method in methods:
         at = f"{where}: methods.{method.name}"
         _known(method.regimes, names, f"{at}.regimes", "regimes")
-        _known(method.steps, [task.name for task in tasks], f"{at}.steps", "tasks")
+        _known(method.tasks, [task.name for task in tasks], f"{at}.tasks", "tasks")
+        for task in tasks:
+            _trainable(method, task, at)
         _seeds(method.seeds, f"{at}.seeds")
     _seeds(suite.seeds, f"{where}: seeds")
     return suite
@@ -196,14 +221,22 @@ def _named(content: Mapping[str, Any], key: str, where: str, make: Callable[[str
 
 def _method(name: str, table: Any, where: str) -> Method:
     method = build(Method, table, where, name=name)
-    if method.kind == "cloning" and (method.settings or method.steps):
+    if method.kind == "cloning" and (method.settings or method.steps or method.tasks):
         raise RexdError(f"{where}: kind is 'cloning', which takes neither settings nor steps; leave them out")
-    check(TrainConfig, method.settings, f"{where}.settings", leave_out={"seed": None, "steps": None})
-    try:
-        TrainConfig.from_dict(method.settings)
-    except RexdError as error:
-        raise RexdError(f"{where}.settings: {error}") from error
+    parts = {f"{where}.tasks.{task}": own for task, own in method.tasks.items()}
+    for at, part in {where: {"settings": method.settings, "steps": method.steps}, **parts}.items():
+        check(_OnTask, part, at)
+        check(TrainConfig, part.get("settings", {}), f"{at}.settings", leave_out={"seed": None, "steps": None})
+        if (steps := part.get("steps")) is not None and steps < 1:
+            raise RexdError(f"{at}: steps is {steps}; expected 1 or more")
     return method
+
+
+def _trainable(method: Method, task: Task, where: str) -> None:
+    try:
+        TrainConfig.from_dict(method.settings_of(task))
+    except RexdError as error:
+        raise RexdError(f"{where}.settings, on task {task.name}: {error}") from error
 
 
 def _known(names: Any, known: list[str], where: str, what: str) -> None:

@@ -58,7 +58,7 @@ class Command:
     jobs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Runs at a time, each with one thread on a core of its own. None: one for each core."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Environment steps of every training run, instead of the suite's: for a trial."""
+    """Most environment steps of a training run: for a trial."""
     redo: bool = False
     """Also do those runs again whose result, or checkpoint, was made with other settings."""
     dry_run: bool = False
