@@ -73,8 +73,8 @@ demo: setup ## bundled demonstrations into a reward and a policy
 
 bench: setup ## what produces the README's numbers (hours): make bench DATA=folder of the RED authors' pickles
 	$(PY) benchmarks/speed.py
-	$(PY) benchmarks/imitation.py run --data $(or $(DATA),$(error DATA is not set; see benchmarks/imitation.py))
-	$(PY) benchmarks/imitation.py run --data $(DATA) --methods sqil --tasks HalfCheetah Hopper --seeds 0
+	.venv/bin/rexd benchmark red --data $(or $(DATA),$(error DATA is not set; see docs/benchmark.md)) --regimes 4x20
+	.venv/bin/rexd benchmark red --report --write
 
 clean: ## remove .venv, builds and caches; never runs/
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,3 +17,15 @@ def test_half_cheetah():
     assert len(demos) >= 4
     assert demos.returns is not None
     assert min(demos.returns) > 3000
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "worst"),
+    [("Pendulum-v1", (3, 1), -400), ("Reacher-v5", (10, 2), -7), ("LunarLanderContinuous-v3", (8, 2), 200)],
+)
+def test_small_tasks(task, columns, worst):
+    demos = bundled_demonstrations(task)
+    assert demos.env_id == task
+    assert (demos.obs_dim, demos.act_dim, len(demos)) == (*columns, 4)
+    assert demos.returns is not None
+    assert min(demos.returns) > worst

@@ -80,10 +80,10 @@ def test_coverage_is_about_the_confidence():
     ("samples", "settings", "message"),
     [
         ([], {}, "shape"),
-        (np.zeros((2, 3, 4)), {}, r"\(2, 3, 4\)"),
+        (np.zeros((2, 3, 4)), {}, r"\(3, 4\), \(3, 4\)"),
         ([1.0, np.nan], {}, "1 of 2"),
         ([1.0], {"confidence": 95}, "95"),
-        ([1.0], {"resamples": 0}, "resamples 0"),
+        ([1.0], {"resamples": 0}, "resamples is 0"),
     ],
 )
 def test_wrong_samples_are_named(samples, settings, message):

@@ -21,6 +21,7 @@ VERBS = {
     "train": "demonstrations into a reward and a policy",
     "evaluate": "play a policy and sum up its returns; --video films it",
     "collect": "record demonstrations with a policy",
+    "benchmark": "a suite of tasks, methods and seeds, and what they show",
     "demo": "the whole way, with the demonstrations that rexd ships",
 }
 """Each verb is the class ``Command`` of the module ``rexd.cli.<verb>``."""
@@ -39,7 +40,7 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes:
         folder: What is kept.
-        command: What goes on with it; None for the same command with ``--resume``.
+        command: What goes on with it; None for the same command with ``--resume``, empty for the same as it is.
     """
 
     def __init__(self, folder: object, command: Sequence[str] | None = None) -> None:
@@ -55,8 +56,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``rexd``; None takes those of the process.
 
     Returns:
-        The exit status: 0; 1 where ``inspect`` warns; 2 for whatever the user can mend, told in one line, or where it
-        finds errors; 130 after Ctrl-C.
+        The exit status: 0; 1 where ``inspect`` warns or runs of ``benchmark`` crashed; 2 for whatever the user can
+        mend, told in one line, or where ``inspect`` finds errors; 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if args is None else args)
     for stream in (sys.stdout, sys.stderr):
@@ -67,7 +68,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except RexdError as error:
         return _fail(str(error))
     except Interrupted as stopped:
-        command = shlex.join(["rexd", *(stopped.command or [*words, *(["--resume"] * ("--resume" not in words))])])
+        again = words if "--resume" in words or stopped.command is not None else [*words, "--resume"]
+        command = shlex.join(["rexd", *(stopped.command or again)])
         print(
             f"\nrexd: interrupted; {stopped.folder} keeps the last evaluated state. Go on with: {command}",
             file=sys.stderr,
@@ -125,7 +127,8 @@ def _help() -> str:
         "Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.\n\n"
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
         "rexd VERB --help lists the options of a verb. --json, which all know, prints one JSON document.\n"
-        "Exit status: 0; 1 for warnings of inspect; 2 for an error that the message says how to mend; 130 after Ctrl-C."
+        "Exit status: 0; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error that the message\n"
+        "says how to mend; 130 after Ctrl-C."
     )
 
 

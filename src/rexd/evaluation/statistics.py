@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Float64 = NDArray[np.float64]
+Samples = Sequence[Any] | NDArray[Any]
+"""Scores (runs,) of one task, (tasks, runs) of several, or one (runs,) for each task."""
 
 
 class Statistic(Protocol):
@@ -72,7 +74,7 @@ def iqm(x: ArrayLike, axis: int | None = None) -> Any:
 
 
 def bootstrap_interval(
-    samples: ArrayLike,
+    samples: Samples,
     statistic: Statistic,
     *,
     confidence: float = 0.95,
@@ -85,7 +87,8 @@ def bootstrap_interval(
     and runs together. With few runs (under about 10 in all) such intervals are too narrow.
 
     Args:
-        samples: (runs,) or (tasks, runs); of several tasks, normalise the scores first.
+        samples: (runs,) or (tasks, runs), or one (runs,) for each task where their numbers differ; of several tasks,
+            normalise the scores first.
         statistic: Called once with all resamples (resamples, tasks * runs) and ``axis=-1``.
         confidence: Share of the resamples within the interval.
         resamples: How many.
@@ -97,20 +100,55 @@ def bootstrap_interval(
     Raises:
         ValueError: The samples are empty, not finite or of another shape, or a number is out of range.
     """
-    values = np.asarray(samples, dtype=np.float64)
-    values = values[None] if values.ndim == 1 else values
-    if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"samples have shape {np.shape(samples)}; expected (runs,) or (tasks, runs), none of them 0")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{int((~np.isfinite(values)).sum())} of {values.size} samples are NaN or infinite")
-    if not 0 < confidence < 1 or resamples < 1:
-        raise ValueError(f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and 1 or more")
-    tasks, runs = values.shape
-    drawn = np.random.default_rng(seed).integers(0, runs, size=(resamples, tasks, runs))
-    resampled = values[np.arange(tasks)[:, None], drawn]  # (resamples, tasks, runs)
-    statistics = statistic(resampled.reshape(resamples, tasks * runs), axis=-1)
-    low, high = np.quantile(statistics, [(1 - confidence) / 2, (1 + confidence) / 2])
+    drawn = resample(samples, resamples=resamples, seed=seed)
+    low, high = percentile_interval(statistic(np.concatenate(drawn, axis=-1), axis=-1), confidence)
     return float(low), float(high)
+
+
+def resample(samples: Samples, *, resamples: int = 2000, seed: int | np.random.Generator = 0) -> list[Float64]:
+    """Draw runs with replacement within each task.
+
+    Args:
+        samples: As for ``bootstrap_interval``.
+        resamples: How often.
+        seed: Of the draws, or where they come from.
+
+    Returns:
+        For each task its runs drawn anew, (resamples, runs).
+
+    Raises:
+        ValueError: The samples are empty, not finite or of another shape.
+    """
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples}; expected 1 or more")
+    random = np.random.default_rng(seed)
+    return [runs[random.integers(0, len(runs), size=(resamples, len(runs)))] for runs in strata(samples)]
+
+
+def strata(samples: Samples) -> list[Float64]:
+    """The runs of each task, (runs,) each, checked.
+
+    Raises:
+        ValueError: The samples are empty, not finite or of another shape.
+    """
+    nested = len(samples) > 0 and any(np.ndim(part) > 0 for part in samples)
+    tasks = [np.asarray(part, dtype=np.float64) for part in (samples if nested else [samples])]
+    if any(runs.ndim != 1 or len(runs) == 0 for runs in tasks):
+        shapes = ", ".join(str(runs.shape) for runs in tasks)
+        raise ValueError(
+            f"samples have shape {shapes}; expected (runs,), (tasks, runs) or a list of (runs,), none of them 0"
+        )
+    if wrong := sum(int((~np.isfinite(runs)).sum()) for runs in tasks):
+        raise ValueError(f"{wrong} of {sum(map(len, tasks))} samples are NaN or infinite")
+    return tasks
+
+
+def percentile_interval(statistics: Float64, confidence: float = 0.95) -> Float64:
+    """The two ends, (2, ...), between which the middle share of the statistics (resamples, ...) lies."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; expected between 0 and 1")
+    ends: Float64 = np.quantile(statistics, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return ends
 
 
 def summarise(

@@ -1,0 +1,95 @@
+"""Tables of a TOML file into frozen dataclasses, with errors that name the file, the key and the mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from rexd.errors import RexdError
+
+T = TypeVar("T")
+
+_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
+
+
+def build(kind: type[T], table: Any, where: str, **given: Any) -> T:
+    """A dataclass from a table: unknown keys, missing ones and values of a wrong type are refused.
+
+    Args:
+        kind: The dataclass.
+        table: What the file has.
+        where: File and table, as errors name them.
+        **given: Fields that the file does not hold, such as the name of the table.
+    """
+    check(kind, table, where, leave_out=given)
+    known = [item for item in fields(kind) if item.name not in given]  # type: ignore[arg-type]
+    missing = [i.name for i in known if i.name not in table and i.default is MISSING and i.default_factory is MISSING]
+    if missing:
+        raise RexdError(f"{where} has no {missing[0]!r}; add it, it is {_text(get_type_hints(kind)[missing[0]])}")
+    hints = get_type_hints(kind)
+    values = {name: _frozen(value, hints[name]) for name, value in table.items()}
+    try:
+        return kind(**values, **given)
+    except RexdError as error:
+        raise RexdError(f"{where}: {error}") from error
+
+
+def check(kind: type[Any], table: Any, where: str, *, leave_out: Mapping[str, Any] | None = None) -> None:
+    """Refuse a table whose keys are not fields of a dataclass, or whose values are not of their types.
+
+    A field that is a dataclass itself is a table in the table.
+    """
+    if not isinstance(table, Mapping):
+        raise RexdError(f"{where} is {table!r}; expected a table")
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind) if item.name not in (leave_out or {})]
+    for name, value in table.items():
+        if name not in known:
+            raise RexdError(f"{where} has an unknown key {name!r}.{meant(name, known)} Known: {', '.join(known)}")
+        if is_dataclass(hints[name]) and isinstance(hints[name], type):
+            check(hints[name], value, f"{where}.{name}")
+        elif not _fits(value, hints[name]):
+            raise RexdError(f"{where}: {name} is {value!r}; expected {_text(hints[name])}")
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """`` Did you mean 'x'?`` where something known is close, else nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_fits(value, kind) for kind in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple:
+        return isinstance(value, list | tuple) and all(_fits(item, inner[0]) for item in value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(_fits(item, inner[1]) for item in value.values())
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _text(hint: Any) -> str:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(_text(kind) for kind in inner if kind is not NoneType)
+    if origin is Literal:
+        return "one of " + ", ".join(repr(item) for item in inner)
+    if origin is tuple:
+        return f"a list, each {_text(inner[0])}"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "a table"
+    return _NAMES.get(hint, str(hint))
+
+
+def _frozen(value: Any, hint: Any) -> Any:
+    return tuple(value) if isinstance(value, list) and "tuple" in str(hint) else value

@@ -1,0 +1,145 @@
+"""One run in this process: demonstrations, training or cloning, the result's JSON."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from rexd.benchmark.runs import Folders, RunSpec
+from rexd.benchmark.suite import BUNDLED
+from rexd.demos.bundled import bundled_demonstrations
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.load import load_demonstrations
+from rexd.demos.spaces import fit_to_spaces
+from rexd.errors import MissingExtraError, RexdError
+from rexd.evaluation.evaluate import evaluate
+from rexd.files import write_json
+from rexd.rl.bc import clone
+from rexd.rl.config import TrainConfig
+from rexd.rl.environment import environment_name, make_environment
+from rexd.rl.run import CONFIG_FILE
+from rexd.rl.train import train
+
+_PACKAGES = ("rexd", "torch", "jax", "sbx-rl", "stable-baselines3", "gymnasium", "mujoco", "numpy")
+_CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "length")
+
+
+def execute(run: RunSpec, folders: Folders) -> None:
+    """Do a run, or the rest of it, and write its result.
+
+    Raises:
+        RexdError: Demonstrations, environment and settings do not fit.
+    """
+    torch.set_num_threads(1)
+    demonstrations = select(run, folders)
+    measured = _clone(run, demonstrations) if run.method.kind == "cloning" else _train(run, demonstrations, folders)
+    evaluation = measured["evaluation"]
+    write_json(
+        folders.result(run),
+        {
+            "task": run.task.name,
+            "env": run.task.env,
+            "regime": run.regime.name,
+            "transitions": demonstrations.n_transitions,
+            "offsets": list(demonstrations.offsets),
+            "method": run.method.name,
+            "seed": run.seed,
+            "steps": measured.pop("steps"),
+            "seconds": measured.pop("seconds"),
+            "return_mean": evaluation["mean"],
+            "return_std": evaluation["std"],
+            "demonstrations_return": run.task.demonstrations_return,
+            "random_return": run.task.random_return,
+            "target": run.task.target,
+            "versions": _versions(),
+            "settings": run.settings,
+            "demonstrations_sha256": demonstrations.sha256,
+            **measured,
+        },
+    )
+
+
+def select(run: RunSpec, folders: Folders) -> Demonstrations:
+    """The demonstrations that a run is given."""
+    task = run.task
+    columns = None if task.columns is None else slice(0, task.columns)
+    try:
+        env = make_environment(task.env, task.env_kwargs)
+    except MissingExtraError as error:
+        if "box2d" not in str(error).lower():
+            raise
+        raise MissingExtraError(
+            f"{task.env} needs Box2D, of the extra 'benchmark': pip install 'rexd[benchmark]'"
+        ) from error
+    try:
+        if task.demonstrations == BUNDLED:
+            whole = bundled_demonstrations(environment_name(task.env))
+            whole = whole if columns is None else whole.select_columns(columns)
+            whole = fit_to_spaces(whole, env.observation_space, env.action_space)
+        elif folders.data is None:
+            raise RexdError(f"task {task.name} needs {task.demonstrations}; name the folder that it lies in")
+        else:
+            whole = load_demonstrations(folders.data / task.demonstrations, env=env, columns=columns)
+    finally:
+        env.close()
+    chosen = whole.first(run.regime.trajectories)
+    every = run.regime.subsample if task.subsampled else 1
+    return chosen.subsample(every, seed=run.seed) if every > 1 else chosen
+
+
+def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> dict[str, Any]:
+    config, folder = run.config, folders.run(run)
+    if folder.is_dir() and not (folder / CONFIG_FILE).is_file():
+        shutil.rmtree(folder)  # killed before it began, and the training resumes from nothing less than this file
+    trained = train(
+        None if config.reward_source == "env" else demonstrations,  # a ceiling owes nothing to demonstrations
+        env=run.task.env,
+        env_kwargs=run.task.env_kwargs,
+        out=folder,
+        config=config,
+        resume=True,
+    )
+    found = trained.evaluation
+    assert found is not None
+    return {
+        **{name: found[name] for name in ("steps", "selected_at", "selection_steps", "seconds")},
+        "evaluation": found["true"],
+        "episodes": found["episodes"],
+        "curve": [{name: record[name] for name in _CURVE} for record in trained.metrics()],
+    }
+
+
+def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
+    def make() -> Any:
+        return make_environment(run.task.env, run.task.env_kwargs)
+
+    started = time.monotonic()
+    probe = make()
+    space = probe.action_space
+    probe.close()
+    policy = clone(demonstrations, action_space=(space.low, space.high), seed=run.seed)
+    seconds = time.monotonic() - started
+    result = evaluate(make, policy, None, episodes=TrainConfig.final_episodes, seed=run.seed).to_dict()
+    return {
+        "steps": 0,
+        "selected_at": None,
+        "selection_steps": 0,
+        "seconds": round(seconds, 1),
+        "evaluation": result["true"],
+        "episodes": result["episodes"],
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a method may do without it
+            continue
+    return found

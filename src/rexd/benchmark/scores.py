@@ -1,0 +1,178 @@
+"""The results of a suite, by regime, task and method, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from rexd.benchmark.runs import Folders, expand, result_differences, results_below
+from rexd.benchmark.suite import Method, Regime, Suite, Task
+from rexd.evaluation.comparison import Improvement, normalise, probability_of_improvement
+from rexd.evaluation.curves import Arrival, kept, reached
+from rexd.evaluation.statistics import bootstrap_interval, iqm
+
+Result = Mapping[str, Any]
+ARRIVED = 0.95  # of the way from random play to the demonstrations
+
+
+@dataclass(frozen=True)
+class Total:
+    """What a method reaches in a regime, over all its tasks and seeds, in normalised scores.
+
+    Attributes:
+        tasks: How many tasks there are results of.
+        runs: How many results.
+        iqm: Interquartile mean of the scores.
+        low: Lower end of its bootstrap interval, stratified by task.
+        high: Its upper end.
+        worst: The lowest score.
+        worst_run: Task and seed that it belongs to.
+    """
+
+    tasks: int
+    runs: int
+    iqm: float
+    low: float
+    high: float
+    worst: float
+    worst_run: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results that belong to a suite, whatever seeds they have.
+
+    Attributes:
+        suite: Whose.
+        results: In no particular order.
+    """
+
+    suite: Suite
+    results: tuple[Result, ...]
+
+    @classmethod
+    def read(cls, suite: Suite, folders: Folders) -> Results:
+        """Those in the folder of results whose task, regime and method the suite knows."""
+        known = [{item.name for item in part} for part in (suite.tasks, suite.regimes, suite.methods)]
+        return cls(
+            suite,
+            tuple(
+                result
+                for result in results_below(folders.results)
+                if all(result[key] in names for key, names in zip(("task", "regime", "method"), known, strict=True))
+            ),
+        )
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str, str], list[Result]]:
+        cells: dict[tuple[str, str, str], list[Result]] = {}
+        for result in sorted(self.results, key=lambda result: int(result["seed"])):
+            cells.setdefault((result["regime"], result["task"], result["method"]), []).append(result)
+        return cells
+
+    @cached_property
+    def _planned(self) -> dict[tuple[str, str, str], list[int]]:
+        planned: dict[tuple[str, str, str], list[int]] = {}
+        for run in expand(self.suite):
+            planned.setdefault((run.regime.name, run.task.name, run.method.name), []).append(run.seed)
+        return planned
+
+    def of(self, regime: Regime, task: Task, method: Method) -> list[Result]:
+        """The results of a cell, by seed."""
+        return self._cells.get((regime.name, task.name, method.name), [])
+
+    def missing(self, regime: Regime, task: Task, method: Method) -> list[int]:
+        """The seeds of a cell that the suite has and that are not run."""
+        there = {result["seed"] for result in self.of(regime, task, method)}
+        planned = self._planned.get((regime.name, task.name, method.name), [])
+        return [seed for seed in planned if seed not in there]
+
+    def stale(self) -> list[str]:
+        """The ids of the runs whose results were made with other settings than the suite has now."""
+        runs = {run.id: run for run in expand(self.suite)}
+        ids = {f"{r['regime']}/{r['task']}-{r['method']}-seed{r['seed']}": r for r in self.results}
+        return sorted(name for name, r in ids.items() if name in runs and result_differences(runs[name], r))
+
+    def methods(self, regime: Regime) -> list[Method]:
+        """The methods that the suite runs in a regime, or that have results there."""
+        return [
+            method
+            for method in self.suite.methods
+            if any(self.of(regime, task, method) or self.missing(regime, task, method) for task in self.suite.tasks)
+        ]
+
+    def tasks(self, regime: Regime) -> list[Task]:
+        """The tasks that are part of a regime."""
+        return [task for task in self.suite.tasks if not task.regimes or regime.name in task.regimes]
+
+    def scores(self, regime: Regime, method: Method) -> dict[str, list[float]]:
+        """Normalised returns by task, of those tasks that there are results of."""
+        return {
+            task.name: [float(score(task, result)) for result in results]
+            for task in self.tasks(regime)
+            if (results := self.of(regime, task, method))
+        }
+
+    def total(self, regime: Regime, method: Method) -> Total | None:
+        """What the method reaches; None without results."""
+        scores = self.scores(regime, method)
+        if not scores:
+            return None
+        strata, every = list(scores.values()), [value for values in scores.values() for value in values]
+        low, high = bootstrap_interval(strata, iqm)
+        worst = min(every)
+        place = next(
+            f"{task.name}, seed {result['seed']}"
+            for task in self.tasks(regime)
+            for result in self.of(regime, task, method)
+            if float(score(task, result)) == worst
+        )
+        return Total(len(scores), len(every), iqm(every), low, high, worst, place)
+
+    def improvement(self, regime: Regime, method: Method, other: Method) -> tuple[Improvement, int] | None:
+        """P(method > other), and over how many tasks: those that both have results of; None without any."""
+        ours, theirs = self.scores(regime, method), self.scores(regime, other)
+        shared = [name for name in ours if name in theirs]
+        if not shared:
+            return None
+        found = probability_of_improvement([ours[name] for name in shared], [theirs[name] for name in shared])
+        return found, len(shared)
+
+
+def summary(results: Results) -> list[dict[str, Any]]:
+    """Each regime and method as plain JSON types."""
+    default = results.suite.methods[0]
+    found = []
+    for regime in results.suite.regimes:
+        for method in results.methods(regime):
+            total = results.total(regime, method)
+            better = None if method is default else results.improvement(regime, default, method)
+            found.append(
+                {
+                    "regime": regime.name,
+                    "method": method.name,
+                    "scores": results.scores(regime, method),
+                    "total": None if total is None else asdict(total),
+                    "probability_default_better": None if better is None else asdict(better[0]),
+                }
+            )
+    return found
+
+
+def score(task: Task, result: Result) -> float:
+    """0 for random play, 1 for the demonstrations."""
+    return float(normalise(result["return_mean"], random=task.random_return, demonstrations=task.demonstrations_return))
+
+
+def threshold(task: Task) -> float:
+    """The return of 95% of the way from random play to the demonstrations."""
+    return task.random_return + ARRIVED * (task.demonstrations_return - task.random_return)
+
+
+def arrivals(task: Task, results: Sequence[Result]) -> tuple[list[Arrival | None], list[Arrival | None]]:
+    """When each run's learning curve reaches the threshold, and from when on it keeps above it."""
+    curves = [result.get("curve", []) for result in results]
+    level = threshold(task)
+    return [reached(curve, level) for curve in curves], [kept(curve, level) for curve in curves]

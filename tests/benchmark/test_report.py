@@ -1,0 +1,183 @@
+import re
+from pathlib import Path
+
+import pytest
+from suites import save, suite
+
+from rexd.benchmark.documents import DOCUMENTS, FIGURES, page, renewed, sections, write_documents
+from rexd.benchmark.figures import digest, draw
+from rexd.benchmark.runs import Folders, expand
+from rexd.benchmark.scores import Results, score, summary, threshold
+from rexd.benchmark.suite import load_suite
+from rexd.benchmark.tables import below, headline, regimes_not_run, remarks, tables
+from rexd.errors import RexdError
+
+ROOT = Path(__file__).parents[2]
+VALUES = {
+    "4x5/A-ours-seed0": 100.0, "4x5/A-ours-seed1": 98.0, "4x5/B-ours-seed0": 60.0,
+    "4x5/A-bc-seed0": 40.0, "4x5/B-bc-seed0": 80.0,
+    "4x5/A-env-seed0": 120.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def folders(tmp_path):
+    found = Folders(tmp_path / "results", tmp_path / "runs")
+    for run in expand(suite()):
+        if run.id in VALUES:
+            save(found, run, VALUES[run.id])
+    return found
+
+
+@pytest.fixture
+def results(folders):
+    return Results.read(suite(), folders)
+
+
+def cells(table, first):
+    """The row of a table that begins so."""
+    return next(dict(zip(table.headings, row, strict=True)) for row in table.rows if row[: len(first)] == first)
+
+
+def test_scores_and_totals(results):
+    regime = results.suite.regimes[0]
+    ours, env, bc = results.suite.methods
+    assert results.scores(regime, ours) == {"A": [1.0, 0.98], "B": [0.6]}
+    total = results.total(regime, ours)
+    assert (total.tasks, total.runs, total.worst, total.worst_run) == (2, 3, 0.6, "B, seed 0")
+    # of three, the middle one counts whole and each other a quarter
+    assert total.iqm == pytest.approx((0.98 + 0.25 * (1.0 + 0.6)) / 1.5)
+    assert total.low <= total.iqm <= total.high
+    improvement, shared = results.improvement(regime, ours, bc)
+    assert (improvement.probability, shared) == (0.5, 2)  # wins on A, loses on B
+    assert results.improvement(regime, ours, env)[1] == 1
+    assert results.total(results.suite.regimes[1], ours) is None
+    assert below(results, regime, ours, bc) == ["B"]
+    assert threshold(results.suite.tasks[0]) == pytest.approx(95)
+    assert score(results.suite.tasks[0], {"return_mean": 50}) == pytest.approx(0.5)
+
+
+def test_the_headline(results):
+    table = headline(results)
+    assert table.headings == ("4x5", "A", "B", "IQM of scores [95%]", "worst seed")
+    assert cells(table, ("demonstrations",))["A"] == "100.00"
+    assert cells(table, ("target",))["B"] == "≥ 90.00"
+    ours = cells(table, ("ours",))
+    assert ours["A"] == "100.00, 98.00"
+    assert re.fullmatch(r"0\.92 \[0\.\d\d, \d\.\d\d\]", ours["IQM of scores [95%]"])
+    assert ours["worst seed"] == "0.60 (B, seed 0)"
+    env = cells(table, ("env",))
+    assert (env["B"], env["IQM of scores [95%]"]) == ("not run", "1.20 (1 of 2 tasks)")
+    assert cells(table, ("bc",))["IQM of scores [95%]"] == "0.60"  # one seed a task: no interval
+    assert cells(table, ("steps, ours",))["A"] == "400"
+
+
+def test_all_tables(results):
+    returns, methods, times = tables(results)
+    row = cells(returns, ("B", "ours"))
+    assert row["return of each seed (mean ± std over episodes)"] == "60.00 ± 1.00 (s0), not run: s1"
+    assert (row["seeds at target"], row["steps"], row["minutes"]) == ("0 of 1", "400", "1.0")
+    assert cells(returns, ("B", "env"))["return of each seed (mean ± std over episodes)"] == "not run"
+    assert cells(methods, ("bc",))["tasks where ours is below it"] == "B"
+    assert cells(methods, ("env",))["P(ours better) [95%]"].endswith("(1 of 2 tasks)")
+    assert cells(methods, ("ours",))["P(ours better) [95%]"] == ""
+    row = cells(times, ("A", "ours"))
+    assert (row["steps, reached"], row["seconds, kept"]) == ("400, 400", "40, 40")
+    assert cells(times, ("B", "ours"))["steps, reached"] == "-"
+    assert not [row for row in times.rows if row[1] == "bc"]  # no curve
+    assert regimes_not_run(results) == ["1x1"]
+
+
+def test_a_method_without_results_is_not_run(tmp_path):
+    run = expand(suite())[0]
+    folders = Folders(tmp_path, tmp_path)
+    save(folders, run, 50.0)
+    found = Results.read(suite(), folders)
+    assert cells(headline(found), ("env",))["IQM of scores [95%]"] == "not run"
+    assert cells(tables(found)[1], ("bc",))["IQM [95%]"] == "not run"
+    assert summary(found)[1]["total"] is None
+
+
+def test_results_of_other_suites_are_passed_over(folders):
+    run = expand(suite())[0]
+    save(folders, run, 1.0, task="C")
+    assert len(Results.read(suite(), folders).results) == len(VALUES) - 1
+
+
+def test_results_of_other_settings_are_named(folders):
+    run = expand(suite())[0]
+    assert not any("other settings" in sentence for sentence in remarks(Results.read(suite(), folders)))
+    save(folders, run, 100.0, settings={**run.settings, "discount": 0.5})
+    assert remarks(Results.read(suite(), folders)) == [
+        "Regimes not run: 1x1.",
+        "Made with other settings than the suite has now: 4x5/A-ours-seed0.",
+    ]
+
+
+def test_what_stands_between_markers_is_replaced():
+    text = "a\n<!-- rexd benchmark s p: generated, do not edit -->\nold\n<!-- end -->\nb\n"
+    new = renewed(text, "s", {"p": "| new |", "q": "none"})
+    assert new == text.replace("old", "| new |")
+    assert renewed(new, "s", {"p": "| new |"}) == new
+    assert renewed(text, "other", {"p": "x"}) == text
+    with pytest.raises(RexdError, match="has no '<!-- end -->'"):
+        renewed(text.replace("<!-- end -->", ""), "s", {"p": "x"})
+
+
+def test_documents_and_figure_are_written_once(results, tmp_path):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(RexdError, match="give --write in the folder of a checkout"):
+        write_documents(results, "<svg/>", root=tmp_path)
+    (tmp_path / "docs").mkdir()
+    for name, part in zip(DOCUMENTS, ("headline", "tables"), strict=True):
+        (tmp_path / name).write_text(f"<!-- rexd benchmark tiny {part}: generated, do not edit -->\n<!-- end -->\n")
+    figure = draw(results)
+    assert write_documents(results, figure, root=tmp_path) == [
+        *(tmp_path / name for name in DOCUMENTS),
+        tmp_path / FIGURES / "tiny.svg",
+    ]
+    assert "| ours | 100.00, 98.00 |" in (tmp_path / "README.md").read_text()
+    assert write_documents(results, figure, root=tmp_path) == []
+
+
+def test_a_figure_is_the_same_for_the_same_results(results):
+    pytest.importorskip("matplotlib")
+    figure = draw(results)
+    assert figure == draw(results)
+    assert digest(results) in figure
+    for text in ("performance profile", "environment steps", ">ours<", ">bc<"):
+        assert text in figure
+    assert ">env<" in figure  # its curve; its profile would be over one task alone
+
+
+def test_the_page_stands_alone(results):
+    pytest.importorskip("matplotlib")
+    text = page(results, draw(results))
+    assert text.count("<svg") == 1
+    assert "<?xml" not in text
+    assert "60.00 ± 1.00 (s0), not run: s1" in text
+    assert "Regimes not run: 1x1." in text
+    assert not re.search(r'(src|href)="https?://', text.replace("xlink:href", ""))
+
+
+RED = Results.read(load_suite("red"), Folders(ROOT / "benchmarks" / "results", ROOT / "runs"))
+MEND = "renew it: rexd benchmark red --report --write"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS, ids=str)
+def test_documents_match_the_results(name):
+    text = (ROOT / name).read_text("utf-8")
+    assert "<!-- rexd benchmark red " in text
+    assert renewed(text, "red", sections(RED)) == text, MEND
+
+
+def test_the_figure_matches_the_results():
+    assert digest(RED) in (ROOT / FIGURES / "red.svg").read_text("utf-8"), MEND
+
+
+def test_recorded_results_belong_to_the_suite():
+    runs = {run.id for run in expand(RED.suite)}
+    for result in RED.results:
+        name = f"{result['regime']}/{result['task']}-{result['method']}-seed{result['seed']}"
+        assert name in runs
+        assert (ROOT / "benchmarks" / "results" / f"{name}.json").is_file()
