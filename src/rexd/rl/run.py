@@ -57,7 +57,7 @@ class Run:
         """The reward model.
 
         Raises:
-            RewardFileError: The run has none (``reward_source`` is not ``learned``), or the file is damaged.
+            RewardFileError: The run has none (``reward_source`` is ``constant`` or ``env``), or the file is damaged.
         """
         return load_reward(self.path / REWARD_FILE)
 

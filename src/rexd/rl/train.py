@@ -161,7 +161,7 @@ def _learner(
     shown, paying = demonstrations, model
     if config.absorbing and demonstrations is not None and model is not None:
         shown = add_absorbing(demonstrations)
-        paying = AbsorbingReward(model, demonstrations) if config.reward_source == "learned" else model
+        paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
     scale = _random_scale(make_env, config) if shown is None else ObservationScale.of(shown)
     venv = training_environment(make_env, paying, scale, absorbing=config.absorbing)
     replay = None
