@@ -541,6 +541,19 @@ def test_an_adversarial_reward_resumes_and_is_selected_by_the_fixed_one(tmp_path
     assert {path.name for path in run.path.iterdir()} == FILES
 
 
+def test_ppo_steps_several_environments_together(tmp_path):
+    reward, shown = [], demonstrations()
+    for environments in (1, 3):
+        config = replace(CONFIG, algorithm="sb3-ppo", environments=environments, steps=90, evaluate_every=45)
+        watch = Watching()
+        run = train(shown, env="Steer-v0", out=tmp_path / f"{environments}", config=config, observer=watch)
+        assert steps_of(run) == [45, 90]
+        reward.append(run.metrics()[0]["training_learned_return"])
+        assert [progress[0] for progress in watch.progress] == ([50] if environments == 1 else [])
+    # 45 steps end three episodes of 12 in one environment, and one in each of three
+    assert all(0.0 < value < LENGTH for value in reward)
+
+
 def test_without_share_and_cloning_demonstrations_never_reach_the_learner(tmp_path):
     """The same run on demonstrations of other actions: every learnt bit must be the same."""
     other = Demonstrations(tuple(replace(t, actions=-0.5 * t.actions) for t in demonstrations()))

@@ -28,6 +28,8 @@ def test_defaults_are_enough():
         ({"reward_source": "none"}, "reward_source is 'none'; expected one of learned, constant, adversarial, env"),
         ({"reward_source": "adversarial", "algorithm": "sb3-sac"}, "'adversarial' with algorithm 'sb3-sac'.*'sbx-sac'"),
         ({"reward_source": "adversarial", "algorithm": "sb3-ppo"}, "'adversarial' with algorithm 'sb3-ppo'.*'sbx-sac'"),
+        ({"environments": 4}, "environments is 4 with algorithm 'sbx-sac'; only 'sb3-ppo' takes more"),
+        ({"environments": 0}, "environments is 0; expected a positive number"),
         ({"steps": 0}, "steps is 0; expected a positive number"),
         ({"batch_size": -1}, "batch_size"),
         ({"learning_rate": float("nan")}, "learning_rate"),

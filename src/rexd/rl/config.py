@@ -29,7 +29,9 @@ class TrainConfig(Config):
     selects. env: the environment's own, for experts and ceilings; the one exception to the rule that it never reaches
     the learner."""
     steps: int = 100_000
-    """Environment steps of the learner."""
+    """Environment steps of the learner, those of all its environments together."""
+    environments: int = 1
+    """Copies of the environment that sb3-ppo steps together; SAC has one."""
     seed: int = 0
     """Seed of everything."""
     reward: REDConfig = field(default_factory=REDConfig)
@@ -74,8 +76,13 @@ class TrainConfig(Config):
                 f"reward_source is 'adversarial' with algorithm {self.algorithm!r}; the discriminator is learnt beside "
                 "the critics of sbx-sac alone. Use algorithm='sbx-sac'"
             )
+        if self.environments > 1 and self.algorithm != "sb3-ppo":
+            raise RexdError(
+                f"environments is {self.environments} with algorithm {self.algorithm!r}; only 'sb3-ppo' takes more"
+            )
         for name in (
             "steps",
+            "environments",
             "batch_size",
             "learning_rate",
             "updates_every",
