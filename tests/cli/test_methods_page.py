@@ -27,10 +27,10 @@ def parsed(words):
     ("title", "expected"),
     [
         ("rexd", TrainConfig()),
-        ("RED without replay", TrainConfig(demonstration_share=0.0, cloning_weight=0.0)),
+        ("RED without replay", TrainConfig(demonstration_share=0.0, cloning_weight=0.0, warm_start=0)),
         (
             "Discriminator-actor-critic",
-            TrainConfig(reward_source="adversarial", demonstration_share=0.0, cloning_weight=0.0),
+            TrainConfig(reward_source="adversarial", demonstration_share=0.0, cloning_weight=0.0, warm_start=0),
         ),
         ("Constant reward", TrainConfig(reward_source="constant")),
         ("The environment's reward", TrainConfig(reward_source="env", steps=1_000_000, entropy_coefficient=1.0)),
