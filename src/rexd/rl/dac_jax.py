@@ -27,8 +27,8 @@ from rexd.rl.sac_jax import DemonstrationSAC, Learner, _update
 
 HIDDEN = (256, 256)  # with tanh and orthogonal weights, as in the authors' code
 LEARNING_RATE = 1e-3  # of Adam, likewise
-# Of the absorbing state, in standard deviations; the paper's 1. The penalty has logits fall by about 1 for each of them:
-# at 1 the absorbing state, amid the demonstrations, was paid −0.1 and an agent that fell −3, so that Hopper fell at once.
+# Of the absorbing state, in standard deviations; the paper's is 1. The penalty has logits fall by about 1 for each, so
+# that at 1 the absorbing state, amid the demonstrations, was paid −0.1, an agent that fell −3, and Hopper fell at once.
 MARK = 10.0
 GRADIENT_PENALTY = 10.0  # as in the authors' code; Gulrajani et al. 2017, arXiv 1704.00028
 
