@@ -210,8 +210,10 @@ class TestSteps:
         learner.learn(50, None)
         assert learner.steps == 54
 
-    def test_ppo_starts_a_cloned_policy_with_little_noise(self):
+    def test_ppo_starts_with_some_noise_and_a_cloned_policy_with_little(self):
         learner = ppo()
+        std = torch.exp(learner.policy().log_std[1])
+        np.testing.assert_allclose(std, 0.37 * (HIGH - LOW) / 2, rtol=1e-5)
         learner.warm_start(clone(demonstrate(), action_space=(LOW, HIGH), updates=1, hidden=(32, 32), squashed=False))
         std = torch.exp(learner.policy().log_std[1])
         np.testing.assert_allclose(std, 0.2 * (HIGH - LOW) / 2, rtol=1e-5)
@@ -239,8 +241,8 @@ class TestPolicy:
 
     def test_ppo_samples_from_its_distribution(self):
         samples, _ = ppo().policy().predict(np.repeat(raw_observations(1), 4000, axis=0), deterministic=False)
-        inside = samples[:, 0]  # σ is 1; the first action's bounds are two of them
-        assert np.percentile(inside, 84) - np.percentile(inside, 16) == pytest.approx(2.0, rel=0.1)
+        inside = samples[:, 0]  # σ is 0.37 of half the range, which is 2
+        assert np.percentile(inside, 84) - np.percentile(inside, 16) == pytest.approx(2 * 0.74, rel=0.1)
         assert ((samples >= LOW) & (samples <= HIGH)).all()
 
     def test_ppo_learns_the_discrete_task(self, monkeypatch):

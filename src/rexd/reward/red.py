@@ -47,7 +47,8 @@ class RED(RewardModel):
         std_: (C,) float32, their standard deviations.
         calibration_: Held-out errors and anchors.
         checks_: What the reward pays for rows of known kinds.
-        held_out_novelty_: (N,) float32, each demonstrated row scored by the model that never saw it.
+        held_out_novelty_: (N,) float32, each demonstrated row scored by the model that never saw it; with the paper's
+            recipe, which holds nothing out, by the model fitted to it.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 
@@ -105,11 +106,16 @@ class RED(RewardModel):
         raw = raw_rows(self.config.inputs, rows.obs, rows.act, rows.next_obs, demonstrations.act_dim)
         if self.config.clock:
             raw = with_clock(raw, rows.step)
-        fold = assign_folds(rows.trajectory, self.config.folds)
-        # noise weighted down, and where some columns tell episodes apart also with these weighted down
-        relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
-        predictable = self._predictability(raw, fold, demonstrations)
-        weights = [predictable, *([predictable * relevance] if bool((relevance < NOTABLE).any()) else [])]
+        weights = [torch.ones(raw.shape[1])]
+        if self.config.recipe == "paper":
+            fold = np.full(len(raw), -1)  # none is held out
+        else:
+            fold = assign_folds(rows.trajectory, self.config.folds)
+            # noise weighted down, and where some columns tell episodes apart also with these weighted down
+            weights = [self._predictability(raw, fold, demonstrations)]
+            relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
+            if bool((relevance < NOTABLE).any()):
+                weights.append(weights[0] * relevance)
         encoders = [self._encode(demonstrations, raw, weight) for weight in weights]
         encoders = [encoder for encoder in encoders if encoder.describes_rows]
         if not encoders:
@@ -149,6 +155,7 @@ class RED(RewardModel):
             discrete=demonstrations.n_actions is not None,
             clock=self.config.clock,
             relevance=relevance,
+            standardised=self.config.recipe == "calibrated",
         )
 
     def _learn(
@@ -162,7 +169,7 @@ class RED(RewardModel):
         """Distil and calibrate the folds' models on encoded rows, in a model of these settings; its errors too."""
         model = RED(self.config)
         model.encoder_ = encoder
-        x, n_models = encoder.standardise(raw), int(fold.max()) + 1
+        x, n_models = encoder.standardise(raw), max(int(fold.max()) + 1, 1)
         target, predictor = make_networks(self.config, x.shape[1], n_models)
         distil(target, predictor, x, fold, self.config, progress)
         model.target_, model.predictor_ = target, predictor
