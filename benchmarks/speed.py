@@ -26,6 +26,7 @@ from rexd.reward.red import RED
 
 from measuring import in_turns, seconds
 from speed_ding import ding_batch, ding_list, ding_train
+from speed_training import step, train
 
 RESULT = Path(__file__).parent / "results" / "speed.json"
 
@@ -100,56 +101,11 @@ def score() -> dict[str, Any]:
     }
 
 
-def train() -> dict[str, Any]:
-    """Environment steps a second with learned reward and demonstration replay, against plain sbx SAC."""
-    from sbx import SAC
-    from stable_baselines3.common.vec_env import DummyVecEnv
-
-    from rexd.rl.config import TrainConfig
-    from rexd.rl.environment import make_environment
-    from rexd.rl.learner_sbx import SbxLearner
-    from rexd.rl.replay import DemonstrationReplay
-    from rexd.rl.scaling import ObservationScale
-    from rexd.rl.task import training_environment
-
-    demonstrations, config = rexd.bundled_demonstrations().subsample(20), TrainConfig()
-    model, scale = RED().fit(demonstrations), ObservationScale.of(demonstrations)
-    warm_up, steps = config.learning_starts + 400, 1500
-    env = training_environment(lambda: make_environment("HalfCheetah-v5"), model, scale, absorbing=False)
-    bounds = (np.full(6, -1, np.float32), np.full(6, 1, np.float32))
-    replay = DemonstrationReplay.of(demonstrations, model.predict_demonstrations(demonstrations), scale, *bounds)
-    learner = SbxLearner(config, env, scale, replay)
-    plain = SAC(
-        "MlpPolicy",
-        DummyVecEnv([lambda: make_environment("HalfCheetah-v5")]),
-        seed=0,
-        learning_starts=config.learning_starts,
-        train_freq=(config.updates_every, "step"),
-        gradient_steps=config.updates_every,
-        ent_coef=f"auto_{config.entropy_coefficient}",
-        policy_kwargs={"layer_norm": True},
-    )
-
-    def learn_plain(count: int) -> None:
-        plain.learn(count, reset_num_timesteps=False, log_interval=None)
-
-    learner.learn(warm_up, None)
-    learn_plain(warm_up)
-    ours, theirs = in_turns(
-        lambda: steps / seconds(lambda: learner.learn(steps, None)), lambda: steps / seconds(lambda: learn_plain(steps))
-    )
-    return {
-        "ratio": ours / theirs,
-        "aim": "at least 0.9",
-        "met": ours / theirs >= 0.9,
-        "what": f"steps/s with learned reward and replay, {ours:.0f}, to those of plain sbx SAC, {theirs:.0f}",
-    }
-
-
 MEASURES: dict[str, Callable[[], dict[str, Any]]] = {
     "fit": fit,
     "score": score,
     "train": train,
+    "step": step,
     "ding-list": ding_list,
     "ding-batch": ding_batch,
     "ding-train": ding_train,

@@ -91,13 +91,13 @@ def test_environment_and_folder_by_default(rexd, calls, demos_file, tmp_path, mo
 def test_rewards_by_name_and_from_a_file(rexd, calls, demos_file, tmp_path):
     file = tmp_path / "reward.safetensors"
     rexd("fit", demos_file, "-o", file, "--updates", 5)
-    for number, reward in enumerate(["env", "constant", file]):
+    for number, reward in enumerate(["env", "constant", file, "adversarial"]):
         rexd("train", demos_file, "--out", tmp_path / f"{number}", "--reward", reward)
     rexd("train", "--env", ENV, "--out", tmp_path / "expert", "--reward", "env")
-    assert [call["config"].reward_source for call in calls] == ["env", "constant", "learned", "env"]
-    assert [call["reward"] is not None for call in calls] == [False, False, True, False]
+    assert [call["config"].reward_source for call in calls] == ["env", "constant", "learned", "adversarial", "env"]
+    assert [call["reward"] is not None for call in calls] == [False, False, True, False, False]
     assert calls[2]["reward"].sigma_ == load_reward(file).sigma_
-    assert calls[3]["demonstrations"] is None
+    assert calls[4]["demonstrations"] is None
 
 
 @pytest.mark.parametrize(

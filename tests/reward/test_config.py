@@ -30,10 +30,25 @@ def test_a_model_takes_settings_by_name():
     assert RED().config == REDConfig()
 
 
+def test_the_paper_s_settings():
+    hopper, reacher = REDConfig.paper("Hopper-v5", rows=4000), REDConfig.paper("Reacher", rows=200, seed=3)
+    assert (hopper.target_layers, hopper.predictor_layers, hopper.outputs) == ((128,) * 4, (128,), 128)
+    assert (hopper.sigma, hopper.updates, hopper.batch_size, hopper.learning_rate) == (250_000.0, 25_000, 32, 1e-3)
+    assert (reacher.target_layers, reacher.sigma, reacher.updates, reacher.seed) == ((20,) * 4, 2_500.0, 2_100, 3)
+    assert REDConfig.paper("HalfCheetah", rows=200).sigma == 25_000.0
+    assert REDConfig.from_dict(json.loads(json.dumps(hopper.to_dict()))) == hopper
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"type": "gail"}, "reward type is 'gail'; expected 'red'"),
+        ({"recipe": "own"}, "recipe is 'own'; expected one of calibrated, paper"),
+        (
+            {"recipe": "paper", "sigma": 5.0},
+            "'paper' with shape 'logarithmic' and sigma 5.0; expected shape 'exponential'",
+        ),
+        ({"recipe": "paper", "shape": "exponential"}, "and sigma None; expected shape 'exponential' and a number"),
         ({"inputs": "actions"}, "inputs is 'actions'; expected one of state-action, state, state-next-state"),
         ({"shape": "linear"}, "shape is 'linear'; expected one of logarithmic, rational, exponential"),
         ({"median_reward": 1.0}, "median_reward is 1.0; expected between 0 and 1"),

@@ -15,12 +15,13 @@ def by_hand(network, model, x):
     last = len(network.weights) - 1
     for layer in range(last + 1):
         x = x @ network.weights[layer][model].double().numpy() + network.biases[layer][model].double().numpy()
-        x = np.maximum(x, 0.0) if layer < last else x
+        x = np.maximum(x, network.leak * x) if layer < last else x
     return x
 
 
-def test_members_are_ordinary_perceptrons():
-    network = ensemble(bias_std=0.5)
+@pytest.mark.parametrize("leak", [0.0, 0.2])
+def test_members_are_ordinary_perceptrons(leak):
+    network = ensemble(bias_std=0.5, leak=leak)
     x = np.random.default_rng(0).normal(size=(4, 6, 3)).astype(np.float32)
     out = network(torch.from_numpy(x)).numpy()
     assert out.shape == (4, 6, 2)
@@ -32,6 +33,14 @@ def test_members_differ():
     x = torch.ones(1, 1, 3).expand(4, -1, -1)
     out = ensemble()(x)[:, 0]
     assert len({tuple(row.tolist()) for row in out}) == 4
+
+
+def test_weights_may_be_glorot_uniform():
+    network = ensemble((50, 80, 60), n_models=5, glorot=True)
+    for weight, fans in zip(network.weights, (130, 140), strict=True):
+        assert weight.abs().max().item() == pytest.approx((6.0 / fans) ** 0.5, rel=1e-3)
+        assert weight.std().item() == pytest.approx((2.0 / fans) ** 0.5, rel=0.05)
+    assert all((bias == 0.0).all() for bias in network.biases)
 
 
 def test_weights_are_he_normal_and_biases_as_asked():

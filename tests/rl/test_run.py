@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rexd.errors import RewardFileError, RunError
+from rexd.files import write_json
 from rexd.reward.config import REDConfig
 from rexd.rl.config import TrainConfig
 from rexd.rl.run import (
@@ -94,6 +95,17 @@ def test_resume_names_every_setting_that_differs(folder, changes, named):
     with pytest.raises(RunError, match=rf"cannot resume, the run there differs in {named}\. Give the same command"):
         prepare_folder(folder, description(**changes), resume=True)
     assert (folder / CONFIG_FILE).read_bytes() == before
+
+
+def test_a_setting_that_is_newer_than_the_run_has_its_default(folder):
+    content = description()
+    del content["train"]["environments"], content["train"]["reward"]["recipe"]
+    write_json(folder / CONFIG_FILE, content)
+    prepare_folder(folder, description(), resume=True)
+    write_json(folder / CONFIG_FILE, content)
+    other = replace(TRAIN, algorithm="sb3-ppo", environments=4).to_dict()
+    with pytest.raises(RunError, match="differs in algorithm, environments"):
+        prepare_folder(folder, description(train=other), resume=True)
 
 
 def test_where_the_demonstrations_lie_may_change(folder):

@@ -97,6 +97,12 @@ class TestBatches:
         filled.demonstration_share = 0.25
         assert ((filled._batches(3, N).obs[..., 0] >= SHOWN).sum(axis=1) == N // 4).all()
 
+    def test_a_share_of_nothing_draws_demonstrations_to_be_cloned_alone(self, filled):
+        filled.demonstration_share = 0.0
+        b = filled._batches(3, N)
+        assert (b.obs.shape, b.clone_obs.shape) == ((3, N, 2), (3, N // 2, 2))
+        assert all((column[..., 0] < SHOWN).all() for column in (b.obs, b.next_obs))
+
     def test_without_demonstrations_there_is_a_row_to_clone_as_the_mean_of_none_is_no_number(self):
         b = fill(sac())._batches(3, N)
         assert (b.clone_obs.shape, b.clone_act.shape) == ((3, 1, 2), (3, 1, 2))

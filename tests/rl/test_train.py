@@ -318,7 +318,7 @@ class TestRefused:
     def test_continuous_demonstrations_of_a_discrete_task(self, tmp_path):
         self.refuses(tmp_path, SpaceMismatchError, "discrete", demonstrations(), env_kwargs={"discrete": True})
 
-    @pytest.mark.parametrize("source", ["learned", "constant"])
+    @pytest.mark.parametrize("source", ["learned", "constant", "adversarial"])
     def test_no_demonstrations(self, tmp_path, source):
         message = f"reward_source is '{source}', which needs demonstrations; only 'env' does without"
         self.refuses(tmp_path, RexdError, message, None, reward_source=source)
@@ -523,10 +523,55 @@ def test_the_environment_s_own_reward_needs_no_demonstrations(tmp_path):
     assert run.policy().obs_dim == 3
 
 
-@pytest.mark.parametrize("source", ["learned", "constant"])
+def test_an_adversarial_reward_resumes_and_is_selected_by_the_fixed_one(tmp_path):
+    config = replace(CONFIG, reward_source="adversarial", demonstration_share=0.0, cloning_weight=0.0, steps=80)
+    arguments = {"env": "Steer-v0", "config": config}
+    with pytest.raises(Killed):
+        train(demonstrations(), **arguments, out=tmp_path / "run", observer=Watching(kill_at=40))
+    before = load_file(tmp_path / "run" / "checkpoint.safetensors")
+    run = train(demonstrations(), **arguments, out=tmp_path / "run", resume=True)
+    after = load_file(run.path / "checkpoint.safetensors")
+    judging = [name for name in after if after[name].shape == (256, 256)]
+    assert judging  # the actor's and the critics' layers are among them
+    assert all(not np.array_equal(before[name], after[name]) for name in judging)
+    assert {"loss/discriminator", "loss/shown_logit", "loss/critic"} <= run.metrics()[1].keys()
+    assert run.reward().config == REWARD
+    returns = [record["learned_return"] for record in run.metrics()]
+    assert [record["selected"] for record in run.metrics()] == [True, returns[1] >= returns[0]]
+    assert {path.name for path in run.path.iterdir()} == FILES
+
+
+def test_ppo_steps_several_environments_together(tmp_path):
+    reward, shown = [], demonstrations()
+    for environments in (1, 3):
+        config = replace(CONFIG, algorithm="sb3-ppo", environments=environments, steps=90, evaluate_every=45)
+        watch = Watching()
+        run = train(shown, env="Steer-v0", out=tmp_path / f"{environments}", config=config, observer=watch)
+        assert steps_of(run) == [45, 90]
+        reward.append(run.metrics()[0]["training_learned_return"])
+        assert [progress[0] for progress in watch.progress] == ([50] if environments == 1 else [])
+    # 45 steps end three episodes of 12 in one environment, and one in each of three
+    assert all(0.0 < value < LENGTH for value in reward)
+
+
+def test_without_share_and_cloning_demonstrations_never_reach_the_learner(tmp_path):
+    """The same run on demonstrations of other actions: every learnt bit must be the same."""
+    other = Demonstrations(tuple(replace(t, actions=-0.5 * t.actions) for t in demonstrations()))
+    config, reward = replace(CONFIG, steps=40, demonstration_share=0.0, cloning_weight=0.0), RED(REWARD)
+    reward.fit(demonstrations())
+    states = []
+    for number, shown in enumerate((demonstrations(), other)):
+        run = train(shown, env="Steer-v0", out=tmp_path / f"{number}", config=config, reward=reward)
+        states.append(load_file(run.path / "checkpoint.safetensors"))
+    assert [name for name in states[0] if states[0][name].tobytes() != states[1][name].tobytes()] == []
+    assert int(states[0]["updates"]) > 0
+    assert states[0]["buffer.rewards"].std() > 0.0
+
+
+@pytest.mark.parametrize("source", ["learned", "constant", "adversarial"])
 def test_absorbing_states(tmp_path, source):
     demos = demonstrations(last=True)  # the first one ends in a terminal state
-    model = RED(REWARD).fit(demos) if source == "learned" else None
+    model = None if source == "constant" else RED(REWARD).fit(demos)
     config = replace(CONFIG, absorbing=True, reward_source=source, steps=72, evaluate_every=72)
     run = train(
         demos, env="Steer-v0", env_kwargs={"terminates": True}, out=tmp_path / "run", config=config, reward=model

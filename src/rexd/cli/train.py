@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rexd.reward.base import RewardModel
     from rexd.rl.run import Run
 
-SOURCES: tuple[RewardSource, ...] = ("env", "constant")
+SOURCES: tuple[RewardSource, ...] = ("env", "constant", "adversarial")
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Command:
     """Folder of the run. None: runs/<env>-seed<seed>."""
     resume: bool = False
     """Go on with the run in the folder, or start it if there is none."""
-    reward: Annotated[str | None, tyro.conf.arg(metavar="FILE|env|constant")] = None
+    reward: Annotated[str | None, tyro.conf.arg(metavar="FILE|env|constant|adversarial")] = None
     """A reward that rexd fit saved; None fits one. env: the environment's own, for experts and ceilings. constant: 1
-    for demonstrations and 0 for the policy, the control."""
+    for demonstrations and 0 for the policy, the control. adversarial: a discriminator's, learnt against the policy."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
     json: bool = False

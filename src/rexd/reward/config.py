@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 from rexd.configs import Config
 from rexd.errors import RexdError
@@ -12,6 +12,10 @@ from rexd.reward.shapes import SHAPES, Shape
 
 Inputs = Literal["state-action", "state", "state-next-state"]
 INPUTS: tuple[Inputs, ...] = get_args(Inputs)
+Recipe = Literal["calibrated", "paper"]
+PAPER_WIDTHS = {"HalfCheetah": 20, "Reacher": 20}
+PAPER_SIGMAS = {"HalfCheetah": 25_000.0, "Reacher": 2_500.0}
+PAPER_EPOCHS = {"Reacher": 300}
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class REDConfig(Config):
 
     type: Literal["red"] = "red"
     """Tag of the model in configuration and reward files."""
+    recipe: Recipe = "calibrated"
+    """calibrated: inputs standardised, an ensemble over folds. paper: as in the authors' code, raw inputs, one model
+    fitted to all rows (``folds`` has no effect), leaky ReLU, Glorot weights, a constant step size; it needs the
+    exponential shape and a ``sigma`` set by hand, as no rows are left to calibrate on."""
     inputs: Inputs = "state-action"
     """What the support is estimated on: (s, a), s alone, or (s, s')."""
     clock: bool = False
@@ -49,12 +57,45 @@ class REDConfig(Config):
     seed: int = 0
     """Seed of the networks and of the batches; the same seed gives the same reward, bit for bit."""
 
+    @classmethod
+    def paper(cls, task: str, rows: int, *, seed: int = 0) -> Self:
+        """The reward of the paper's own experiments (Wang et al. 2019; github.com/RuohanW/RED, ``mujoco_main.py``).
+
+        Networks of 4 and 1 hidden layers, of 128 units; of 20 on Reacher and HalfCheetah. σ is 250,000; 25,000 on
+        HalfCheetah and 2,500 on Reacher. Adam with 1e-3 on batches of 32 for 200 epochs, 300 on Reacher.
+
+        Args:
+            task: Hopper, HalfCheetah, Walker2d, Ant or Reacher; a version such as ``-v5`` may follow. Others get
+                the first values, as the code has them.
+            rows: Of the demonstrations, as epochs are counted in updates here.
+            seed: Of the networks and of the batches.
+        """
+        name, batch_size = task.partition("-")[0], 32
+        width = PAPER_WIDTHS.get(name, 128)
+        return cls(
+            recipe="paper",
+            shape="exponential",
+            sigma=PAPER_SIGMAS.get(name, 250_000.0),
+            target_layers=(width,) * 4,
+            predictor_layers=(width,),
+            updates=PAPER_EPOCHS.get(name, 200) * math.ceil(rows / batch_size),
+            batch_size=batch_size,
+            seed=seed,
+        )
+
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         if self.type != "red":
             raise RexdError(f"reward type is {self.type!r}; expected 'red'")
         if self.inputs not in INPUTS:
             raise RexdError(f"inputs is {self.inputs!r}; expected one of {', '.join(INPUTS)}")
+        if self.recipe not in get_args(Recipe):
+            raise RexdError(f"recipe is {self.recipe!r}; expected one of {', '.join(get_args(Recipe))}")
+        if self.recipe == "paper" and (self.shape != "exponential" or self.sigma is None):
+            raise RexdError(
+                f"recipe is 'paper' with shape {self.shape!r} and sigma {self.sigma}; expected shape 'exponential' and "
+                "a number, such as 250000 (docs/methods.md has the paper's for each task)"
+            )
         if self.shape not in SHAPES:
             raise RexdError(f"shape is {self.shape!r}; expected one of {', '.join(SHAPES)}")
         if not 0.0 < self.median_reward < 1.0:

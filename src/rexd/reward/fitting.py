@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,16 +15,20 @@ from rexd.reward.networks import EnsembleMLP
 
 Progress = Callable[[int, int], None]
 TARGET_BIAS_STD = 0.5
+PAPER_LEAK = 0.2  # TensorFlow's default slope of the leaky ReLU
 REPORT_EVERY = 20
 
 
 def make_networks(config: REDConfig, columns: int, n_models: int) -> tuple[EnsembleMLP, EnsembleMLP]:
     """The fixed random targets and the predictors, drawn from the seed."""
     generator = torch.Generator().manual_seed(config.seed)
-    target = EnsembleMLP(
-        (columns, *config.target_layers, config.outputs), n_models, generator, bias_std=TARGET_BIAS_STD
+    paper = config.recipe == "paper"
+    build = partial(
+        EnsembleMLP, n_models=n_models, generator=generator, leak=PAPER_LEAK if paper else 0.0, glorot=paper
     )
-    predictor = EnsembleMLP((columns, *config.predictor_layers, config.outputs), n_models, generator)
+    bias_std = 0.0 if paper else TARGET_BIAS_STD
+    target = build((columns, *config.target_layers, config.outputs), bias_std=bias_std)
+    predictor = build((columns, *config.predictor_layers, config.outputs))
     return target.requires_grad_(False), predictor
 
 
@@ -41,7 +46,7 @@ def distil(
         target: ``n_models`` fixed networks.
         predictor: ``n_models`` networks, changed in place.
         x: (N, C) standardised rows.
-        fold: (N,) part of each row; model k never sees the rows of part k.
+        fold: (N,) part of each row; model k never sees the rows of part k. A row of part -1 is seen by all.
         config: Updates, batch size, learning rate and seed.
         progress: Called now and then with the updates done and in all.
     """
@@ -53,7 +58,8 @@ def distil(
     model = torch.arange(n_models)[:, None]
     optimiser = torch.optim.Adam(predictor.parameters(), lr=config.learning_rate, fused=True)
     for update in range(config.updates):
-        optimiser.param_groups[0]["lr"] = config.learning_rate * (1.0 - update / config.updates)
+        if config.recipe == "calibrated":
+            optimiser.param_groups[0]["lr"] = config.learning_rate * (1.0 - update / config.updates)
         batch = torch.stack([r[torch.randint(len(r), (config.batch_size,), generator=generator)] for r in rows])
         loss = (predictor(x[batch]) - wanted[model, batch]).square().mean(dim=(1, 2)).sum()
         optimiser.zero_grad()

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class EnsembleMLP(nn.Module):
@@ -15,6 +16,7 @@ class EnsembleMLP(nn.Module):
 
     Weights are He-normal (He et al. 2015, arXiv 1502.01852) and biases normal with standard deviation
     ``bias_std``, drawn from ``generator``: a random target needs biases, or it is nearly linear far from zero.
+    With ``glorot``, weights are Glorot-uniform (Glorot & Bengio 2010), TensorFlow's default.
 
     Attributes:
         weights: One parameter of shape (n_models, fan_in, fan_out) for each layer.
@@ -22,25 +24,37 @@ class EnsembleMLP(nn.Module):
     """
 
     def __init__(
-        self, sizes: Sequence[int], n_models: int, generator: torch.Generator, *, bias_std: float = 0.0
+        self,
+        sizes: Sequence[int],
+        n_models: int,
+        generator: torch.Generator,
+        *,
+        bias_std: float = 0.0,
+        leak: float = 0.0,
+        glorot: bool = False,
     ) -> None:
         """Draw the weights of networks with layer widths ``sizes``, input and output included."""
         super().__init__()
+        self.leak = leak
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for fan_in, fan_out in pairwise(sizes):
-            weight = torch.randn(n_models, fan_in, fan_out, generator=generator) * math.sqrt(2.0 / fan_in)
+            if glorot:
+                weight = torch.rand(n_models, fan_in, fan_out, generator=generator) * 2.0 - 1.0
+                weight *= math.sqrt(6.0 / (fan_in + fan_out))
+            else:
+                weight = torch.randn(n_models, fan_in, fan_out, generator=generator) * math.sqrt(2.0 / fan_in)
             bias = torch.randn(n_models, 1, fan_out, generator=generator) * bias_std
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(bias))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n_models, batch, inputs) to (n_models, batch, outputs); ReLU between the layers."""
+        """Map (n_models, batch, inputs) to (n_models, batch, outputs); ReLU, or leaky ReLU, between the layers."""
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x, weight)
             if layer < last:
-                x = torch.relu(x)
+                x = functional.leaky_relu(x, self.leak) if self.leak else torch.relu(x)
         return x
 
 

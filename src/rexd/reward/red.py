@@ -47,7 +47,8 @@ class RED(RewardModel):
         std_: (C,) float32, their standard deviations.
         calibration_: Held-out errors and anchors.
         checks_: What the reward pays for rows of known kinds.
-        held_out_novelty_: (N,) float32, each demonstrated row scored by the model that never saw it.
+        held_out_novelty_: (N,) float32, each demonstrated row scored by the model that never saw it; with the paper's
+            recipe, which holds nothing out, by the model fitted to it.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 
@@ -105,10 +106,14 @@ class RED(RewardModel):
         raw = raw_rows(self.config.inputs, rows.obs, rows.act, rows.next_obs, demonstrations.act_dim)
         if self.config.clock:
             raw = with_clock(raw, rows.step)
-        fold = assign_folds(rows.trajectory, self.config.folds)
-        # unweighted, and where some columns tell episodes apart also with these weighted down
-        relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
-        weights = [torch.ones_like(relevance), *([relevance] if bool((relevance < NOTABLE).any()) else [])]
+        weights = [torch.ones(raw.shape[1])]
+        if self.config.recipe == "paper":
+            fold = np.full(len(raw), -1)  # none is held out
+        else:
+            fold = assign_folds(rows.trajectory, self.config.folds)
+            relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
+            if bool((relevance < NOTABLE).any()):  # some columns tell episodes apart: weigh them down, too
+                weights.append(relevance)
         best: RED | None = None
         for number, weight in enumerate(weights):
             model = self._learn(demonstrations, raw, fold, weight, _part_of(progress, number, len(weights)))
@@ -144,10 +149,11 @@ class RED(RewardModel):
             discrete=demonstrations.n_actions is not None,
             clock=self.config.clock,
             relevance=relevance,
+            standardised=self.config.recipe == "calibrated",
         )
         if len(encoder.kept) == 0:
             raise DemonstrationError(f"{demonstrations.source}: no column varies; there is nothing to learn from")
-        x, n_models = encoder.standardise(raw), int(fold.max()) + 1
+        x, n_models = encoder.standardise(raw), max(int(fold.max()) + 1, 1)
         target, predictor = make_networks(self.config, x.shape[1], n_models)
         distil(target, predictor, x, fold, self.config, progress)
         model.target_, model.predictor_ = target, predictor

@@ -58,6 +58,7 @@ class Encoder:
         discrete: bool,
         clock: bool = False,
         relevance: Tensor | None = None,
+        standardised: bool = True,
     ) -> Encoder:
         """Take mean and standard deviation of raw ``rows`` (N, raw columns); drop the columns that never vary.
 
@@ -69,8 +70,12 @@ class Encoder:
             discrete: Whether actions are one-hot.
             clock: Whether the last column is the clock.
             relevance: (raw columns,) factors of the columns; None leaves all at 1.
+            standardised: False keeps every column as it is.
         """
         factors = torch.ones(rows.shape[1]) if relevance is None else relevance
+        if not standardised:
+            all_columns, zeros = torch.arange(rows.shape[1]), torch.zeros(rows.shape[1])
+            return cls(inputs, obs_dim, act_dim, discrete, clock, zeros, zeros + 1.0, all_columns, factors)
         wide = rows.double()
         mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
         kept = torch.nonzero((std > CONSTANT * mean.abs().clamp(min=1.0)) & (factors >= LEAST)).flatten()

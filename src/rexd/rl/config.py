@@ -11,7 +11,7 @@ from rexd.errors import RexdError
 from rexd.reward.config import REDConfig
 
 Algorithm = Literal["sbx-sac", "sb3-sac", "sb3-ppo"]
-RewardSource = Literal["learned", "constant", "env"]
+RewardSource = Literal["learned", "constant", "adversarial", "env"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,14 @@ class TrainConfig(Config):
     algorithm: Algorithm = "sbx-sac"
     """Who learns: SAC of sbx (JAX, the fastest), SAC or PPO of Stable-Baselines3."""
     reward_source: RewardSource = "learned"
-    """learned: the reward model's. constant: 1 for demonstrations and 0 for the agent (SQIL, the control). env: the
-    environment's own, for experts and ceilings; the one exception to the rule that it never reaches the learner."""
+    """learned: the reward model's. constant: 1 for demonstrations and 0 for the agent (SQIL, the control). adversarial:
+    a discriminator's, learnt against the agent (discriminator-actor-critic, sbx-sac alone); the reward model then only
+    selects. env: the environment's own, for experts and ceilings; the one exception to the rule that it never reaches
+    the learner."""
     steps: int = 100_000
-    """Environment steps of the learner."""
+    """Environment steps of the learner, those of all its environments together."""
+    environments: int = 1
+    """Copies of the environment that sb3-ppo steps together; SAC has one."""
     seed: int = 0
     """Seed of everything."""
     reward: REDConfig = field(default_factory=REDConfig)
@@ -67,8 +71,18 @@ class TrainConfig(Config):
             raise RexdError(
                 f"reward_source is {self.reward_source!r}; expected one of {', '.join(get_args(RewardSource))}"
             )
+        if self.reward_source == "adversarial" and self.algorithm != "sbx-sac":
+            raise RexdError(
+                f"reward_source is 'adversarial' with algorithm {self.algorithm!r}; the discriminator is learnt beside "
+                "the critics of sbx-sac alone. Use algorithm='sbx-sac'"
+            )
+        if self.environments > 1 and self.algorithm != "sb3-ppo":
+            raise RexdError(
+                f"environments is {self.environments} with algorithm {self.algorithm!r}; only 'sb3-ppo' takes more"
+            )
         for name in (
             "steps",
+            "environments",
             "batch_size",
             "learning_rate",
             "updates_every",

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
+from rexd.rl.dac_jax import AdversarialSAC
 from rexd.rl.learner import State, sac_settings, take
 from rexd.rl.policy import Policy, PolicySpec
 from rexd.rl.replay import DemonstrationReplay, load_buffer, save_buffer
@@ -26,7 +27,7 @@ from rexd.rl.scaling import ObservationScale
 
 
 class SbxLearner:
-    """``Learner`` on ``DemonstrationSAC``."""
+    """``Learner`` on ``DemonstrationSAC``, or on ``AdversarialSAC`` where the reward is learnt against the agent."""
 
     def __init__(
         self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
@@ -41,7 +42,8 @@ class SbxLearner:
         """
         assert isinstance(env.action_space, Box)
         self.config, self.scale, self.space = config, scale, env.action_space
-        self.model = DemonstrationSAC(
+        algorithm = AdversarialSAC if config.reward_source == "adversarial" else DemonstrationSAC
+        self.model = algorithm(
             "MlpPolicy",
             env,
             policy_kwargs={"layer_norm": True},
@@ -110,7 +112,8 @@ class SbxLearner:
         load_buffer(self.model.replay_buffer, state)
         tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
         policy = self.model.policy
-        policy.actor_state, policy.qf_state, self.model.ent_coef_state, self.model.average_actor, self.model.key = tree
+        policy.actor_state, policy.qf_state, self.model.ent_coef_state, *rest = tree
+        self.model.average_actor, self.model.key, self.model.discriminator = rest
         self.model.num_timesteps, self.model._n_updates = steps, updates
         # the batches of a resumed run need not repeat those of the run that was killed
         self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
@@ -136,6 +139,7 @@ class SbxLearner:
             self.model.ent_coef_state,
             self.model.average_actor,
             self.model.key,
+            self.model.discriminator,
         )
 
     def _leaves(self) -> list[tuple[Any, Any]]:

@@ -50,7 +50,8 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
     demonstrations: DemonstrationReplay | None = None
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
-    losses: Losses | None = None
+    losses: Any = None  # Losses of the last update
+    discriminator: Any = None  # of the extension in ``dac_jax``
     ent_coef_state: TrainState
     average_actor: Any
     key: Any
@@ -80,7 +81,7 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
         """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
         policy = self.policy
         learner = Learner(policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key)
-        learner, losses = _updates(
+        learner, losses = self._learn_from_batches(
             learner,
             self._batches(gradient_steps, batch_size),
             self.gamma,
@@ -91,6 +92,10 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
         policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key = learner
         self._n_updates += gradient_steps
         self.losses = losses  # read by the training callback when it logs, so that no update waits for the device
+
+    def _learn_from_batches(self, learner: Learner, batches: Batch[Any], *settings: Any) -> Any:
+        """Do one update for each leading row, and return what ``_updates`` does; ``dac_jax`` has its own."""
+        return _updates(learner, batches, *settings)
 
     def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
         assert self.replay_buffer is not None

@@ -48,9 +48,14 @@ def environment_factory(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callab
 
 
 def training_environment(
-    make_env: Callable[[], Env], reward: RewardModel | None, scale: ObservationScale, *, absorbing: bool
+    make_env: Callable[[], Env],
+    reward: RewardModel | None,
+    scale: ObservationScale,
+    *,
+    absorbing: bool,
+    copies: int = 1,
 ) -> VecEnv:
-    """Wrap one environment for a learner.
+    """Wrap an environment for a learner.
 
     Args:
         make_env: Makes the environment.
@@ -58,13 +63,14 @@ def training_environment(
             (``reward_source="env"``).
         scale: Of the observations.
         absorbing: Whether to continue after terminal states.
+        copies: How many are stepped together.
     """
 
     def make() -> Env:
         made: Env = RecordedReturn(make_env()) if reward is None else HiddenReward(make_env())
         return AbsorbingStates(made) if absorbing else made
 
-    venv: VecEnv = DummyVecEnv([make])
+    venv: VecEnv = DummyVecEnv([make] * copies)
     if reward is not None:
         venv = RewardVecEnv(venv, reward)
     return StandardisedVecEnv(venv, scale)

@@ -161,9 +161,9 @@ def _learner(
     shown, paying = demonstrations, model
     if config.absorbing and demonstrations is not None and model is not None:
         shown = add_absorbing(demonstrations)
-        paying = AbsorbingReward(model, demonstrations) if config.reward_source == "learned" else model
+        paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
     scale = _random_scale(make_env, config) if shown is None else ObservationScale.of(shown)
-    venv = training_environment(make_env, paying, scale, absorbing=config.absorbing)
+    venv = training_environment(make_env, paying, scale, absorbing=config.absorbing, copies=config.environments)
     replay = None
     if shown is not None and paying is not None and config.algorithm != "sb3-ppo":
         if not isinstance(venv.action_space, Box):

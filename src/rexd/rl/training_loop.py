@@ -141,14 +141,15 @@ class _Watch(BaseCallback):
     def __init__(self, observer: Observer, total: int) -> None:
         super().__init__()
         self.observer, self.total = observer, total
-        self.learned, self.finished, self.true = 0.0, [0.0][:0], [0.0][:0]
+        self.learned = np.zeros(1)  # of the episodes that run
+        self.finished, self.true = [0.0][:0], [0.0][:0]
 
     def _on_step(self) -> bool:
-        self.learned += float(self.locals["rewards"][0])
-        if self.locals["dones"][0]:
-            self.finished.append(self.learned)
-            self.learned = 0.0
-            true = self.locals["infos"][0].get("true_episode")
+        self.learned = self.learned + self.locals["rewards"]
+        for k in np.flatnonzero(self.locals["dones"]):
+            self.finished.append(float(self.learned[k]))
+            self.learned[k] = 0.0
+            true = self.locals["infos"][k].get("true_episode")
             if true is not None:
                 self.true.append(true["r"])
         if self.num_timesteps % OBSERVE_EVERY == 0:
