@@ -9,7 +9,7 @@ from rexd.benchmark.figures import digest, draw
 from rexd.benchmark.runs import Folders, expand
 from rexd.benchmark.scores import Results, score, summary, threshold
 from rexd.benchmark.suite import load_suite
-from rexd.benchmark.tables import below, headline, regimes_not_run, tables
+from rexd.benchmark.tables import below, headline, regimes_not_run, remarks, tables
 from rexd.errors import RexdError
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +102,16 @@ def test_results_of_other_suites_are_passed_over(folders):
     run = expand(suite())[0]
     save(folders, run, 1.0, task="C")
     assert len(Results.read(suite(), folders).results) == len(VALUES) - 1
+
+
+def test_results_of_other_settings_are_named(folders):
+    run = expand(suite())[0]
+    assert not any("other settings" in sentence for sentence in remarks(Results.read(suite(), folders)))
+    save(folders, run, 100.0, settings={**run.settings, "discount": 0.5})
+    assert remarks(Results.read(suite(), folders)) == [
+        "Regimes not run: 1x1.",
+        "Made with other settings than the suite has now: 4x5/A-ours-seed0.",
+    ]
 
 
 def test_what_stands_between_markers_is_replaced():

@@ -27,7 +27,6 @@ steps = 300
 demonstrations_return = -150.0
 random_return = -1198.0
 [methods.rexd]
-settings = { evaluation_episodes = 1, final_episodes = 2, evaluate_every = 300, reward = { updates = 20 } }
 [methods.bc]
 kind = "cloning"
 """
@@ -144,19 +143,21 @@ def test_a_report_of_what_is_there(rexd, suite, places, faked, tmp_path):
     assert methods[1]["probability_default_better"]["probability"] == 0.5  # a tie
 
 
-def test_a_suite_for_a_trial_trains(rexd, suite, places, tmp_path):
+def test_quick_at_a_tiny_budget(rexd, places, tmp_path):
     # the whole way, in processes of their own: demonstrations, reward, training, result
     pytest.importorskip("sbx")
-    result = rexd("benchmark", suite, *places, "--jobs", 2)
+    words = ("benchmark", "quick", "--tasks", "Pendulum", "--methods", "rexd", "bc", "--steps", 300, *places)
+    result = rexd(*words, "--jobs", 2)
     assert result.status == 0, result.err
     found = json.loads((tmp_path / "results" / "4x5" / "Pendulum-rexd-seed0.json").read_text())
-    assert (found["steps"], found["transitions"], len(found["episodes"])) == (300, 160, 2)
+    assert (found["steps"], found["transitions"], len(found["episodes"])) == (300, 160, 20)
     assert [point["steps"] for point in found["curve"]] == [300]
-    assert found["settings"]["reward"]["updates"] == 20
+    assert found["settings"]["subsample"] == 5
+    assert found["settings"]["reward"]["shape"] == "logarithmic"
     cloned = json.loads((tmp_path / "results" / "4x5" / "Pendulum-bc-seed0.json").read_text())
     assert (cloned["steps"], cloned["offsets"]) == (0, found["offsets"])
     assert -2000 < cloned["return_mean"] < 0
-    assert rexd("benchmark", suite, "--dry-run", "--json", *places).json["runs"][0]["state"] == "done"
+    assert [run["state"] for run in rexd(*words, "--dry-run", "--json").json["runs"]] == ["done", "done"]
 
 
 ITEM = Progress(expand(load_suite("red"))[0])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rexd.benchmark.scores import Results
-from rexd.benchmark.tables import Table, headline, regimes_not_run, tables
+from rexd.benchmark.tables import Table, headline, remarks, tables
 from rexd.errors import RexdError
 from rexd.files import atomic_path
 
@@ -21,10 +21,7 @@ _END = "<!-- end -->"
 
 def sections(results: Results) -> dict[str, str]:
     """The generated parts by name: ``headline``, the one table of the README, and ``tables``, all there is."""
-    left = regimes_not_run(results)
-    parts = [table.markdown() for table in tables(results)]
-    if left:
-        parts.append(f"Regimes not run: {', '.join(left)}.")
+    parts = [*(table.markdown() for table in tables(results)), *remarks(results)]
     return {"headline": headline(results).markdown(0), "tables": "\n\n".join(parts)}
 
 
@@ -81,7 +78,6 @@ def page(results: Results, figure: str) -> str:
     """One HTML file with everything in it."""
     suite = results.suite
     image = re.sub(r"^.*?(?=<svg)", "", figure, flags=re.DOTALL)  # without the XML prologue
-    left = regimes_not_run(results)
     body = [
         f"<h1>rexd benchmark {html.escape(suite.name)}</h1>",
         f"<p>{html.escape(suite.about.strip())}</p>",
@@ -91,7 +87,7 @@ def page(results: Results, figure: str) -> str:
             f"<h2>{html.escape(table.title)}</h2><p>{html.escape(table.about)}</p>{_table(table)}"
             for table in tables(results)
         ),
-        f"<p>Regimes not run: {html.escape(', '.join(left))}.</p>" if left else "",
+        *(f"<p>{html.escape(sentence)}</p>" for sentence in remarks(results)),
     ]
     return _PAGE.format(title=html.escape(f"rexd benchmark {suite.name}"), body="\n".join(body))
 

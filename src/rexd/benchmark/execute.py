@@ -16,7 +16,7 @@ from rexd.demos.bundled import bundled_demonstrations
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.load import load_demonstrations
 from rexd.demos.spaces import fit_to_spaces
-from rexd.errors import RexdError
+from rexd.errors import MissingExtraError, RexdError
 from rexd.evaluation.evaluate import evaluate
 from rexd.files import write_json
 from rexd.rl.bc import clone
@@ -68,7 +68,14 @@ def select(run: RunSpec, folders: Folders) -> Demonstrations:
     """The demonstrations that a run is given."""
     task = run.task
     columns = None if task.columns is None else slice(0, task.columns)
-    env = make_environment(task.env, task.env_kwargs)
+    try:
+        env = make_environment(task.env, task.env_kwargs)
+    except MissingExtraError as error:
+        if "box2d" not in str(error).lower():
+            raise
+        raise MissingExtraError(
+            f"{task.env} needs Box2D, of the extra 'benchmark': pip install 'rexd[benchmark]'"
+        ) from error
     try:
         if task.demonstrations == BUNDLED:
             whole = bundled_demonstrations(environment_name(task.env))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 PANEL = 3.3  # inches
+LONGER = 2  # times a task's steps: a curve of more would squeeze the others
 THRESHOLDS = np.linspace(0.0, 1.2, 121)
 _STYLE = {
     "svg.hashsalt": "rexd",
@@ -87,11 +88,11 @@ def _colour(results: Results, method: Method) -> str:
 
 
 def _curves(panel: Axes, results: Results, task: Task) -> None:
-    """Each seed thin, their mean thick; methods without steps as a level."""
+    """Each seed thin, their mean thick; methods without steps, or with far more than the others, as a level."""
     regime = results.suite.regimes[0]
     for method in results.methods(regime):
         cell, colour = results.of(regime, task, method), _colour(results, method)
-        curves = [result["curve"] for result in cell if result.get("curve")]
+        curves = [r["curve"] for r in cell if r.get("curve") and r["steps"] <= LONGER * task.steps]
         for curve in curves:
             panel.plot([p["steps"] for p in curve], [p["true_return"] for p in curve], color=colour, lw=0.5, alpha=0.6)
         if curves:
@@ -100,7 +101,8 @@ def _curves(panel: Axes, results: Results, task: Task) -> None:
             panel.plot([p["steps"] for p in curves[0][:common]], mean, color=colour, lw=1.5, label=method.name)
         elif cell:
             level = float(np.mean([result["return_mean"] for result in cell]))
-            panel.axhline(level, color=colour, lw=1.2, ls="--", label=method.name)
+            longer = any(result.get("curve") for result in cell)
+            panel.axhline(level, color=colour, lw=1.2, ls="-." if longer else "--", label=method.name)
     panel.axhline(task.demonstrations_return, color="black", lw=0.8, label="demonstrations")
     panel.axhline(threshold(task), color="black", lw=0.6, ls=":", label="95%")
     panel.set_ylim(bottom=min(task.random_return, 0.0) - 0.05 * (task.demonstrations_return - task.random_return))

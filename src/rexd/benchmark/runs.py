@@ -221,7 +221,12 @@ def differences(run: RunSpec, folders: Folders) -> list[str]:
     Such as ``discount was 0.9, is 0.99``. Results that do not record their settings are taken as they are.
     """
     result = read_result(folders.result(run))
-    return folder_differences(run, folders) if result is None else _changes(result.get("settings"), run.settings)
+    return folder_differences(run, folders) if result is None else result_differences(run, result)
+
+
+def result_differences(run: RunSpec, result: Mapping[str, Any]) -> list[str]:
+    """The settings in which a result differs from the run."""
+    return _changes(result.get("settings"), run.settings)
 
 
 def folder_differences(run: RunSpec, folders: Folders) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from rexd.benchmark.runs import Folders, expand, results_below
+from rexd.benchmark.runs import Folders, expand, result_differences, results_below
 from rexd.benchmark.suite import Method, Regime, Suite, Task
 from rexd.evaluation.comparison import Improvement, normalise, probability_of_improvement
 from rexd.evaluation.curves import Arrival, kept, reached
@@ -88,6 +88,12 @@ class Results:
         there = {result["seed"] for result in self.of(regime, task, method)}
         planned = self._planned.get((regime.name, task.name, method.name), [])
         return [seed for seed in planned if seed not in there]
+
+    def stale(self) -> list[str]:
+        """The ids of the runs whose results were made with other settings than the suite has now."""
+        runs = {run.id: run for run in expand(self.suite)}
+        ids = {f"{r['regime']}/{r['task']}-{r['method']}-seed{r['seed']}": r for r in self.results}
+        return sorted(name for name, r in ids.items() if name in runs and result_differences(runs[name], r))
 
     def methods(self, regime: Regime) -> list[Method]:
         """The methods that the suite runs in a regime, or that have results there."""

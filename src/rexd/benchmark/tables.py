@@ -66,6 +66,16 @@ def tables(results: Results) -> list[Table]:
     return found
 
 
+def remarks(results: Results) -> list[str]:
+    """What a reader has to know besides the tables, a sentence each."""
+    found = []
+    if left := regimes_not_run(results):
+        found.append(f"Regimes not run: {', '.join(left)}.")
+    if stale := results.stale():
+        found.append(f"Made with other settings than the suite has now: {', '.join(stale)}.")
+    return found
+
+
 def regimes_not_run(results: Results) -> list[str]:
     """Names of the regimes without any result."""
     there = {result["regime"] for result in results.results}

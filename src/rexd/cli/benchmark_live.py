@@ -17,6 +17,7 @@ from rexd.cli.text import number, plain
 
 SHOWN_WAITING = 3
 SHOWN_DONE = 12
+MOST_ERROR = 50  # letters
 _STYLES = {Phase.WAITING: "dim", Phase.RUNNING: "bold", Phase.DONE: "green", Phase.CRASHED: "bold red"}
 
 
@@ -75,7 +76,7 @@ def table(items: Sequence[Progress], pace: Pace, jobs: int) -> Table:
     All that run or crashed are shown, the latest that are done, and the next that wait.
     """
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", caption_justify="left")
-    for heading in ("run", "state", "steps", "learned return", "speed", "time left"):
+    for heading in ("run", "state", "steps", "return", "speed", "time left"):
         grid.add_column(heading, justify="left" if heading in ("run", "state") else "right", no_wrap=True)
     done = [item for item in items if item.phase is Phase.DONE]
     waiting = [item for item in items if item.phase is Phase.WAITING]
@@ -103,9 +104,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
 
 
+def _shortened(text: str) -> str:
+    """At most as much of an error as a table has room for; the whole stands in its record."""
+    return text if len(text) <= MOST_ERROR else text[: MOST_ERROR - 1] + "…"
+
+
 def _cells(item: Progress, pace: Pace) -> tuple[str, ...]:
     if item.phase is Phase.CRASHED:
-        return item.run.id, str(item.phase), plain(item.error or "")
+        return item.run.id, str(item.phase), _shortened(plain(item.error or ""))
     if item.phase is Phase.DONE and item.result is not None:
         result = item.result
         return (
