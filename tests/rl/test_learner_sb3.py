@@ -210,8 +210,10 @@ class TestSteps:
         learner.learn(50, None)
         assert learner.steps == 54
 
-    def test_ppo_starts_a_cloned_policy_with_little_noise(self):
+    def test_ppo_starts_with_some_noise_and_a_cloned_policy_with_little(self):
         learner = ppo()
+        std = torch.exp(learner.policy().log_std[1])
+        np.testing.assert_allclose(std, 0.37 * (HIGH - LOW) / 2, rtol=1e-5)
         learner.warm_start(clone(demonstrate(), action_space=(LOW, HIGH), updates=1, hidden=(32, 32), squashed=False))
         std = torch.exp(learner.policy().log_std[1])
         np.testing.assert_allclose(std, 0.2 * (HIGH - LOW) / 2, rtol=1e-5)

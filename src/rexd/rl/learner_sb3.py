@@ -27,7 +27,10 @@ from rexd.rl.sac_torch import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.scaling import ObservationScale
 
 HIDDEN = (256, 256)
-CLONED_STD = 0.2  # PPO begins with σ = 1, noise that would undo what was cloned
+INITIAL_STD = (
+    0.37  # of half the action range; with PPO's own 1, noise is most of what HalfCheetah does (docs/methods.md)
+)
+CLONED_STD = 0.2  # after a warm start: noise that does not undo what was cloned
 PPO_ROLLOUT = 2048  # most steps between two updates of PPO, the default of Stable-Baselines3
 
 
@@ -238,6 +241,7 @@ class Sb3PpoLearner(Sb3Learner):
             device="cpu",
         )
         super().__init__(config, model, scale)
+        self._spread(INITIAL_STD)
 
     def learn(self, steps: int, callback: Any) -> None:
         """Take this many more environment steps, in rollouts of equal length and of at most ``PPO_ROLLOUT``.
@@ -280,8 +284,14 @@ class Sb3PpoLearner(Sb3Learner):
             _warm_start(self._layers(), policy, self.scale, "categorical")
             return
         _warm_start(self._layers(), policy, self.scale, "gaussian")
-        with torch.no_grad():
-            self._policy.log_std.copy_(torch.from_numpy(np.log(CLONED_STD * (space.high - space.low) / 2.0)))
+        self._spread(CLONED_STD)
+
+    def _spread(self, share: float) -> None:
+        """Set σ to a share of half the action range; discrete actions have none."""
+        space = self.model.action_space
+        if isinstance(space, Box):
+            with torch.no_grad():
+                self._policy.log_std.copy_(torch.from_numpy(np.log(share * (space.high - space.low) / 2.0)))
 
     @property
     def _policy(self) -> ActorCriticPolicy:
