@@ -111,6 +111,16 @@ def test_an_unfinished_run_of_other_settings_is_stale(folders):
     assert folder_differences(run, folders) == ["batch_size was 8, is 256"]
 
 
+def test_a_shorter_result_cannot_go_on_in_a_folder_of_other_settings(folders):
+    run = expand(suite())[0]
+    path = save(folders, run, 50.0, steps=run.steps - 1)
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "settings"}))
+    folders.run(run).mkdir(parents=True)
+    (folders.run(run) / "config.json").write_text(json.dumps({"train": {**run.config.to_dict(), "batch_size": 8}}))
+    assert state_of(run, folders) is State.STALE  # so that only --redo deletes the folder
+    assert state_of(replace(run, steps=run.steps - 1), folders) is State.DONE
+
+
 def test_missing_demonstrations_are_named_before_anything_runs(folders, tmp_path):
     a, b = expand(suite())[:2]
     check_data([a], folders)

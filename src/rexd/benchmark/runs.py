@@ -216,12 +216,14 @@ def state_of(run: RunSpec, folders: Folders) -> State:
 
 
 def differences(run: RunSpec, folders: Folders) -> list[str]:
-    """The settings in which the result, or without one the folder to resume from, differs from the run.
+    """The settings in which the result, or the folder to resume from where more is to be done, differs from the run.
 
     Such as ``discount was 0.9, is 0.99``. Results that do not record their settings are taken as they are.
     """
     result = read_result(folders.result(run))
-    return folder_differences(run, folders) if result is None else result_differences(run, result)
+    found = [] if result is None else result_differences(run, result)
+    whole = result is not None and result["steps"] >= run.steps
+    return found if found or whole else folder_differences(run, folders)
 
 
 def result_differences(run: RunSpec, result: Mapping[str, Any]) -> list[str]:
