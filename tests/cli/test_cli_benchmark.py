@@ -86,6 +86,7 @@ def test_what_is_wrong_is_told_in_one_line(fails, suite, places):
     assert "has no result of suite tiny" in fails("benchmark", suite, "--report", *places)
     assert "--jobs is 0" in fails("benchmark", suite, "--jobs", 0, *places)
     assert "--write belongs to --report" in fails("benchmark", suite, "--write", *places)
+    assert "--write renews whole documents" in fails("benchmark", suite, "--report", "--write", "--seeds", 0, *places)
 
 
 def test_runs_crash_and_resume(rexd, suite, places, faked, tmp_path):

@@ -98,6 +98,8 @@ class Command:
                 raise RexdError(f"--{name} is {value}; expected 1 or more")
         if self.write and not self.report:
             raise RexdError("--write belongs to --report, which it tells to renew the documents; give both")
+        if self.write and (self.tasks or self.methods or self.regimes or self.seeds):
+            raise RexdError("--write renews whole documents; leave --tasks, --methods, --regimes and --seeds out")
 
     def _list(self, runs: list[RunSpec], folders: Folders) -> None:
         from rexd.benchmark.runs import differences, state_of
