@@ -1,9 +1,11 @@
 import pytest
 from suites import TASK, content, suite
 
+from rexd.benchmark.runs import expand
 from rexd.benchmark.suite import load_suite, parse_suite, suite_names
 from rexd.demos.bundled import bundled_tasks
 from rexd.errors import RexdError
+from rexd.reward.config import REDConfig
 
 
 def test_a_suite():
@@ -105,3 +107,11 @@ def test_a_file_of_ones_own(tmp_path):
 def test_an_unknown_suite_names_the_near_one():
     with pytest.raises(RexdError, match=r"no suite 'quik'\. Did you mean 'quick'"):
         load_suite("quik")
+
+
+def test_red_as_in_the_paper_has_the_papers_settings():
+    found = [run for run in expand(load_suite("red")) if run.method.name == "red-paper"]
+    assert len(found) == 5
+    for run in found:
+        assert run.config.reward == REDConfig.paper(run.task.name, rows=200)
+        assert run.config.discount == (0.99 if run.task.name == "Reacher" else 0.97)
