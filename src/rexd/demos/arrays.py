@@ -58,6 +58,18 @@ def check_claims(source: str, members: Iterable[zipfile.ZipInfo], limit: int) ->
         )
 
 
+def read_member(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
+    """The bytes of one member, unpacked in pieces and no further than to the size that it claims.
+
+    zipfile's own ``read`` unpacks all there is before it cuts off what is too much.
+
+    Raises:
+        zipfile.BadZipFile: It is damaged, or holds something else than it claims.
+    """
+    with archive.open(item) as stream:
+        return _rest(stream)
+
+
 def read_npy(
     stream: IO[bytes],
     source: str,
@@ -82,16 +94,20 @@ def read_npy(
     label = f"{source}: {member}" if member else f"{source}: the file"
     shape, fortran, dtype = _read_header(stream, label)
     if dtype.kind == "O" and unpickle is not None:
-        return _objects(unpickle(stream.read(), f"{source} ({member})" if member else source), shape, label)
+        return _objects(unpickle(_rest(stream), f"{source} ({member})" if member else source), shape, label)
     if dtype.kind not in ("biuf" if unpickle is None else "biufSU"):
         raise DemonstrationError(f"{label} has dtype {dtype}; expected numbers, nothing was unpickled")
     claimed = math.prod(shape) * dtype.itemsize
-    content = stream.read() if size is None or claimed > size else _read_into(stream, claimed)
+    content = _rest(stream) if size is None or claimed > size else _read_into(stream, claimed)
     if claimed != len(content):
         raise DemonstrationError(
             f"{label} claims shape {shape} of {dtype}, but holds {len(content)} bytes; write or download it again"
         )
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _rest(stream: IO[bytes]) -> bytes:
+    return b"".join(iter(lambda: stream.read(_CHUNK), b""))
 
 
 def _read_into(stream: IO[bytes], claimed: int) -> bytes | NDArray[np.uint8]:

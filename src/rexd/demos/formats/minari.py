@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.folders import read_json
 from rexd.demos.formats.format import Format
 from rexd.demos.gather import names
 from rexd.demos.hints import Hints
@@ -25,7 +26,7 @@ from rexd.demos.parts import columns_note
 from rexd.demos.source import Source
 from rexd.demos.spaces import box_columns, discrete_count
 from rexd.demos.trajectory import Array, Trajectory
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, UnsafeFileError
 
 _ID = re.compile(r"([\w-]+/)*[\w-]+-v\d+")
 
@@ -50,6 +51,8 @@ def sniff(source: Source) -> bool:
         return False
     try:
         return "minari_version" in _metadata(folder)
+    except UnsafeFileError:
+        raise
     except DemonstrationError:
         return False
 
@@ -126,14 +129,7 @@ def _data_folder(path: Path) -> Path | None:
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
-    file = folder / "metadata.json"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DemonstrationError(f"{file}: cannot be read as JSON ({error}); download the dataset again") from error
-    if not isinstance(content, dict):
-        raise DemonstrationError(f"{file}: holds a {type(content).__name__}; expected Minari's metadata")
-    return content
+    return read_json(folder, folder / "metadata.json", "Minari's metadata")
 
 
 def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> Trajectory:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rexd.demos.arrow import as_numbers, columns_of, read_ipc, read_parquet
 from rexd.demos.filecheck import naming_damage
+from rexd.demos.folders import inside
 from rexd.demos.hdf5 import numbers
 from rexd.demos.minari import spaces
 from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN
@@ -62,7 +63,7 @@ def _hdf5(folder: Path) -> Iterator[Episode]:
     file = folder / "main_data.hdf5"
     if not file.is_file():
         raise DemonstrationError(f"{folder.parent}: has no {file.name}; download the dataset again")
-    source = Source(file)
+    source = Source(inside(folder, file))
     _ = source.size  # refuses what cannot be data at all
     with source.open_hdf5() as opened:
         h5py = import_extra("h5py", "minari")
@@ -87,7 +88,7 @@ def _arrow(folder: Path, storage: str) -> Iterator[Episode]:
                 f"{folder / str(number)}: has {len(files)} files *.{storage}; expected one for the episode. Download "
                 "the dataset again"
             )
-        file = files[0]
+        file = inside(folder, files[0])
         content = read_ipc(file) if storage == "arrow" else read_parquet(file, _COLUMNS)
         table = columns_of(file, content, _COLUMNS)
 
