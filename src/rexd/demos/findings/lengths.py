@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.look import Look, Looking
 
 # Of the median length. A recording that was cut in the middle of an episode has 0.22 (LunarLander, 45 of 203 steps),
 # good episodes of CartPole 0.2 and more.
@@ -18,7 +19,7 @@ _FAILED = 0.5  # of that length
 
 def short_trajectories(demos: Demonstrations) -> list[Finding]:
     """Trajectories of hardly any steps, or of far fewer than the others."""
-    lengths = np.array([len(t) for t in demos])
+    lengths = demos.lengths
     limit = max(_SHORT * float(np.median(lengths)), _MIN_STEPS)
     short = np.flatnonzero(lengths < limit)
     if not len(short) or len(short) > 0.5 * len(lengths):  # where most are, ``inverted-ends`` says so
@@ -38,10 +39,13 @@ def _different(lengths: NDArray[np.int64]) -> list[Finding]:
     return [Finding("info", "different-lengths", message)]
 
 
-def early_failures(demos: Demonstrations) -> list[Finding]:
+@Look
+def early_failures(demos: Demonstrations) -> Looking[list[Finding]]:
     """The few that ended early where most last until the time limit."""
-    lengths = np.array([len(t) for t in demos])
-    terminated = np.array([bool(t.terminated[-1]) for t in demos])
+    ended = []
+    while (t := (yield)) is not None:
+        ended.append(bool(t.terminated[-1]))
+    lengths, terminated = demos.lengths, np.array(ended)
     whole = lengths == lengths.max()
     failed = np.flatnonzero(terminated & (lengths < _FAILED * lengths.max()))
     if not len(failed) or whole.mean() < _WHOLE or terminated[whole].any():

@@ -6,12 +6,15 @@ an episode was cut off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rexd.demos import streamed
+from rexd.demos.blocks import Rows, from_blocks
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.formats.format import Format
 from rexd.demos.gather import names
@@ -51,10 +54,26 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     with source.open_hdf5() as file:
         needed = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
-        columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
         ignored = [key for key in file if key not in needed]
-    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+        notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+        if all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
+            return _streamed(source, {role: key for key, role in needed.items()}, hints, notes)
+        columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
     return from_steps(source.name, **columns, hints=hints, notes=notes)
+
+
+def _streamed(source: Source, keys: Mapping[str, str], hints: Hints, notes: list[str]) -> Demonstrations:
+    @contextmanager
+    def opened() -> Iterator[Rows]:
+        with source.open_hdf5() as file:
+            yield lambda role, start, stop: numbers(source.name, file, keys[role], slice(start, stop))
+
+    with source.open_hdf5() as file:
+        lengths = {key: len(file[key]) for key in keys.values()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{key} {rows}" for key, rows in lengths.items())
+        raise DemonstrationError(f"{source.name}: has rows of {found}; expected the same number. Write the file again")
+    return from_blocks(source.name, lengths["observations"], keys.keys(), opened, hints=hints, notes=notes)
 
 
 def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:
@@ -81,7 +100,7 @@ def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:
     return target
 
 
-FORMAT = Format("D4RL HDF5", sniff, load, save=save_d4rl)
+FORMAT = Format("D4RL HDF5", sniff, load, save=save_d4rl, streams=True)
 
 
 def _columns(demos: Demonstrations) -> dict[str, Array]:
