@@ -203,7 +203,7 @@ def test_interrupted_while_writing(rexd, tmp_path, demos_file, monkeypatch, name
 
     with monkeypatch.context() as patch:
         patch.setattr("rexd.demos.minari.writing._metadata", stop)
-        patch.setattr("numpy.savez", stop)
+        patch.setattr("numpy.lib.format.write_array", stop)
         patch.setattr("h5py.File.__exit__", stop)
         assert rexd("convert", demos_file, output, "--overwrite", "--scale-actions", 0.5).status == 130
     assert output.exists() == there

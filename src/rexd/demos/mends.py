@@ -181,8 +181,8 @@ def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
     if count < 1 or (demos.lengths <= count).any():
         short = f" of trajectory {int(demos.lengths.argmin())}, which has {demos.lengths.min()}" if count >= 1 else ""
         raise DemonstrationError(
-            f"{demos.source}: cannot leave the first {count} rows{short} out; expected fewer than the shortest has, and "
-            "one at least"
+            f"{demos.source}: cannot leave the first {count} rows{short} out; expected one at least, and fewer than "
+            "the shortest has"
         )
 
     def drop(_: int, t: Trajectory) -> Trajectory:

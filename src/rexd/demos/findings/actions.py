@@ -86,7 +86,10 @@ def _unscaled(demos: Demonstrations, low: Array, high: Array) -> Looking[list[Fi
     sampled = f" (of {len(size):,} rows, one in {every})" if every > 1 else ""
     typical, largest = float(np.median(size, axis=0).max()), size.max(axis=0)
     if typical > _BEYOND:
-        message = f"half of the actions of a column are beyond {typical:.3g} times the bounds: they are in other units{sampled}"
+        message = (
+            f"half of the actions of a column are beyond {typical:.3g} times the bounds: they are in other "
+            f"units{sampled}"
+        )
         return [Finding("warning", "unscaled-actions", message, _SCALE)]
     # An action that was clipped in other units piles up at a value within the bounds, such as 1 where they are at 2.
     at_largest = np.isclose(size, largest, rtol=1e-6, atol=0)
@@ -97,7 +100,8 @@ def _unscaled(demos: Demonstrations, low: Array, high: Array) -> Looking[list[Fi
         column = int(np.flatnonzero(inside)[0])
         message = (
             f"{at_largest[:, column].mean():.1%} of the actions of column {column} lie at exactly "
-            f"{largest[column]:.3g} times the bounds and none beyond: they were clipped to a range in other units{sampled}"
+            f"{largest[column]:.3g} times the bounds and none beyond: they were clipped to a range in other "
+            f"units{sampled}"
         )
         return [Finding("warning", "unscaled-actions", message, _SCALE)]
     if largest.max() < _BELOW:

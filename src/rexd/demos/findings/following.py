@@ -90,8 +90,7 @@ def stale_first_observations(demos: Demonstrations) -> Looking[list[Finding]]:
         f"the first observation of {count} of {len(demos)} trajectories is the last one of the trajectory before: "
         "it is older than the reset"
     )
-    mend = "leave the first row of each trajectory out: Trajectory.rows(slice(1, None))"
-    return [Finding("warning", "stale-first-observation", message, mend)]
+    return [Finding("warning", "stale-first-observation", message, "rexd convert --drop-first-rows 1")]
 
 
 def _joined(before: Trajectory, after: Trajectory) -> bool:
