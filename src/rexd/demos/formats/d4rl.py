@@ -155,5 +155,9 @@ def _equal(read: Trajectory, made: Trajectory) -> bool:
         return False
     if not np.array_equal(read.truncated[:-1], made.truncated[:-1]):
         return False
-    following = np.array_equal(read.next_observations, made.next_observations)
-    return following and np.array_equal(read.next_known, made.next_known)
+    following, given = read.next_observations, made.next_observations
+    return (
+        following.dtype == given.dtype
+        and np.array_equal(following, given)
+        and np.array_equal(read.next_known, made.next_known)
+    )
