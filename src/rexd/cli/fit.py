@@ -35,8 +35,9 @@ class Command:
 
     The checks tell whether the reward can teach: it should pay much more for expert rows that no model saw than for
     random actions in the same states, and a standstill should not pay. --env adds the action bounds, what a random
-    policy and zero actions earn, and, for MuJoCo tasks, the standstill. Of a file larger than memory 50,000 transitions are
-    used, drawn uniformly from those that --trajectories and --subsample select.
+    policy and zero actions earn, and, for MuJoCo tasks, the standstill.
+    Of a file larger than memory 50,000 transitions are used, drawn uniformly from those that --trajectories and
+    --subsample select.
 
     Examples:
         rexd fit demos.npz -o reward.safetensors
