@@ -23,15 +23,18 @@ LENGTH, OBSERVATIONS, ACTIONS = 1000, 17, 6
 LIMIT = 1e9  # bytes
 
 
+RNG = np.random.default_rng(0)
+STATES = RNG.standard_normal((LENGTH, OBSERVATIONS), np.float32)
+DRIVE = RNG.uniform(-0.5, 0.5, (LENGTH, ACTIONS)).astype(np.float32)
+
+
 def rows(number: int) -> dict[str, np.ndarray]:
-    """One trajectory of noise, as float32: 98 bytes a transition."""
-    rng = np.random.default_rng(number)
-    terminals = np.zeros(LENGTH, bool)
+    """One trajectory of noise, shifted so that no two are alike, as float32: 98 bytes a transition."""
     return {
-        "observations": rng.standard_normal((LENGTH, OBSERVATIONS), np.float32),
-        "actions": rng.uniform(-1, 1, (LENGTH, ACTIONS)).astype(np.float32),
-        "rewards": rng.standard_normal(LENGTH, np.float32),
-        "terminals": terminals,
+        "observations": np.roll(STATES, number, axis=0) + np.float32(number * 1e-4),
+        "actions": DRIVE + np.float32(number * 1e-5),
+        "rewards": STATES[:, 0] + np.float32(number * 1e-4),
+        "terminals": np.zeros(LENGTH, bool),
         "timeouts": np.arange(LENGTH) == LENGTH - 1,
     }
 
@@ -89,6 +92,7 @@ def measure(name: str, *arguments: object) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--transitions", type=int, default=20_000_000)
+    parser.add_argument("--layouts", nargs="+", choices=["D4RL", "Minari"], default=["D4RL", "Minari"])
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     parser.add_argument("--folder", help="where to put the files; the system's temporary folder otherwise")
     given = parser.parse_args()
@@ -96,9 +100,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as made:
         folder = Path(made)
         files = {"D4RL": folder / "demos.hdf5", "Minari": folder / "demos-v0"}
-        write_d4rl(files["D4RL"], count)
-        write_minari(files["Minari"], count)
-        size = files["D4RL"].stat().st_size
+        files = {layout: files[layout] for layout in given.layouts}
+        for layout, path in files.items():
+            (write_d4rl if layout == "D4RL" else write_minari)(path, count)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) // len(files)
         print(f"{count:,} trajectories, {given.transitions:,} transitions, {size / 1e9:.2f} GB each")
         found = [measure("import", "--version")]
         reward = folder / "reward.safetensors"
@@ -108,6 +113,8 @@ def main() -> None:
             found.append(measure(f"fit {name}", "fit", file, "-o", reward))
             found.append(measure(f"fit {name} --trajectories 4 --subsample 20", "fit", file, "-o", reward, *few))
         for name, other, output in (("D4RL", "Minari", "out-v0"), ("Minari", "D4RL", "out.hdf5")):
+            if name not in files:
+                continue
             found.append(measure(f"convert {name} to {other}", "convert", files[name], folder / output))
     worst = max(int(str(item["peak_mb"])) for item in found)
     print(f"the most: {worst} MB; aim: {LIMIT / 1e6:.0f}")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rexd.demos.arrays import check_claims, memory_limit, read_npy
+from rexd.demos.arrays import check_claims, memory_limit, open_member, read_npy
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.filecheck import check_file
 from rexd.demos.formats.format import Format
@@ -135,9 +135,11 @@ def _read_arrays(path: Path, limit: int) -> dict[str, Array]:
         check_claims(str(path), members, limit)
         arrays: dict[str, Array] = {}
         for item in members:
-            with archive.open(item) as stream:
+            with open_member(path, item) as stream:
                 # nothing of rexd's own is pickled, so nothing is unpickled either
-                arrays[item.filename.removesuffix(".npy")] = read_npy(stream, str(path), member=item.filename)
+                arrays[item.filename.removesuffix(".npy")] = read_npy(
+                    stream, str(path), member=item.filename, size=item.file_size
+                )
         return arrays
 
 

@@ -90,18 +90,14 @@ class _HDF5:
         with self._source.open_hdf5() as opened:
             h5py = import_extra("h5py", "minari")
             for number in numbers:
-                group = h5py.h5o.open(opened.id, f"episode_{number}".encode())
+                group = h5py.Group(h5py.h5o.open(opened.id, f"episode_{number}".encode()))
 
                 def read(path: spaces.Path, group: Any = group) -> Array:
                     place = "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path)
-                    return values(name, h5py.Group(group), place)
+                    return values(name, group, place)
 
                 # Asked for by name, as a list of all attributes takes long for thousands of episodes.
-                marks = {
-                    mark: bool(h5py.Group(group).attrs[mark])
-                    for mark in _MARKS
-                    if h5py.h5a.exists(group, mark.encode())
-                }
+                marks = {mark: bool(group.attrs[mark]) for mark in _MARKS if h5py.h5a.exists(group.id, mark.encode())}
                 yield Episode(number, read, marks)
 
 
