@@ -58,6 +58,29 @@ def test_for_people(rexd, tmp_path, demos_file):
     assert "dropped 1 of 3 observation columns" in result.err
 
 
+def test_trajectories_and_first_rows_are_left_out(rexd, tmp_path, demos_file):
+    output = tmp_path / "out.npz"
+    options = ("--trajectories", 3, "--leave-out", "0", "--drop-first-rows", 2)
+    told = rexd("convert", demos_file, output, *options, "--json").json
+    assert told["done"] == [
+        "kept the first 3 of 4 trajectories",
+        "left out 1 of 3 trajectories",
+        "left out the first 2 rows of each trajectory",
+    ]
+    for one, other in zip(load_demonstrations(output), make_demonstrations().trajectories[1:3], strict=True):
+        np.testing.assert_array_equal(one.observations, other.observations[2:])
+        assert one.steps.tolist() == list(range(2, 40))
+    for wrong, message in (
+        (("--leave-out", "4"), "trajectories .* cannot be left out of 4"),
+        (("--leave-out", "0:4"), "all 4 trajectories would be left out"),
+        (("--drop-first-rows", 40), "cannot leave the first 40 rows of trajectory 0, which has 40"),
+        (("--drop-first-rows", 0), "expected one at least"),
+    ):
+        result = rexd("convert", demos_file, tmp_path / "other.npz", *wrong)
+        assert result.status != 0
+        assert re.search(message, " ".join(result.err.split()))
+
+
 def test_every_mend(rexd, tmp_path, demos_file):
     output = tmp_path / "mended.npz"
     told = rexd(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.leaving_out import leave_out
 from rexd.demos.findings.look import Look, Looking
 
 # Of the median length. A recording that was cut in the middle of an episode has 0.22 (LunarLander, 45 of 203 steps),
@@ -29,7 +30,7 @@ def short_trajectories(demos: Demonstrations) -> list[Finding]:
         f"more than {np.median(lengths):.0f} (the first is trajectory {short[0]}): an end that is marked wrongly, or a "
         "recording that was cut"
     )
-    return [Finding("warning", "short-trajectories", message, _leave_out(demos, short))]
+    return [Finding("warning", "short-trajectories", message, leave_out(len(demos), short.tolist()))]
 
 
 def _different(lengths: NDArray[np.int64]) -> list[Finding]:
@@ -54,11 +55,4 @@ def early_failures(demos: Demonstrations) -> Looking[list[Finding]]:
         f"{len(failed)} of {len(lengths)} trajectories terminated after no more than {lengths[failed].max():,} steps, "
         f"where most last {lengths.max():,} (the first is trajectory {failed[0]}): the expert failed in them"
     )
-    return [Finding("warning", "early-failure", message, _leave_out(demos, failed))]
-
-
-def _leave_out(demos: Demonstrations, numbers: NDArray[np.intp]) -> str:
-    kept = len(demos) - len(numbers)
-    if kept and set(map(int, numbers)) == set(range(kept, len(demos))):
-        return f"--trajectories {kept}"
-    return "leave them out of Demonstrations(...) and save it again"
+    return [Finding("warning", "early-failure", message, leave_out(len(demos), failed.tolist()))]

@@ -6,6 +6,7 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.leaving_out import leave_out
 from rexd.demos.findings.look import Look, Looking
 
 _LEAST = 4  # trajectories: of fewer, none can be told to be the odd one
@@ -39,7 +40,4 @@ def low_returns(demos: Demonstrations) -> Looking[list[Finding]]:
         f"{returns[low].max():.4g}, the median is {median:.4g}; the first is trajectory {low[0]}): the expert failed, "
         "or the recording was cut"
     )
-    kept = len(demos) - len(low)
-    last = set(map(int, low)) == set(range(kept, len(demos)))
-    mend = f"--trajectories {kept}" if last else "leave them out of Demonstrations(...) and save it again"
-    return [Finding("warning", "low-return", message, mend)]
+    return [Finding("warning", "low-return", message, leave_out(len(demos), low.tolist()))]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.leaving_out import leave_out
 from rexd.demos.findings.look import Look, Looking
 from rexd.demos.trajectory import Trajectory
 
@@ -33,10 +34,7 @@ def duplicate_trajectories(demos: Demonstrations) -> Looking[list[Finding]]:
         f"{len(pairs)} of {len(demos)} trajectories are stored twice ({named}{', ...' if len(pairs) > _NAMED else ''}"
         "): what is held out to calibrate the reward has been learnt"
     )
-    kept = len(demos) - len(pairs)
-    last = set(pairs) == set(range(kept, len(demos)))
-    mend = f"--trajectories {kept}" if last else "leave the copies out of Demonstrations(...) and save it again"
-    return [Finding("warning", "duplicate-trajectories", message, mend)]
+    return [Finding("warning", "duplicate-trajectories", message, leave_out(len(demos), pairs))]
 
 
 @Look
