@@ -1,4 +1,5 @@
 import pickle
+import re
 from dataclasses import fields, replace
 
 import numpy as np
