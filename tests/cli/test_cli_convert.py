@@ -1,4 +1,5 @@
 import pickle
+import re
 from dataclasses import fields, replace
 
 import numpy as np
@@ -56,6 +57,29 @@ def test_for_people(rexd, tmp_path, demos_file):
     assert "out.hdf5, D4RL HDF5, 0.0" in result.err
     assert "kept the first 2 of 4 trajectories" in result.err
     assert "dropped 1 of 3 observation columns" in result.err
+
+
+def test_trajectories_and_first_rows_are_left_out(rexd, tmp_path, demos_file):
+    output = tmp_path / "out.npz"
+    options = ("--trajectories", 3, "--leave-out", "0", "--drop-first-rows", 2)
+    told = rexd("convert", demos_file, output, *options, "--json").json
+    assert told["done"] == [
+        "kept the first 3 of 4 trajectories",
+        "left out 1 of 3 trajectories",
+        "left out the first 2 rows of each trajectory",
+    ]
+    for one, other in zip(load_demonstrations(output), make_demonstrations().trajectories[1:3], strict=True):
+        np.testing.assert_array_equal(one.observations, other.observations[2:])
+        assert one.steps.tolist() == list(range(2, 40))
+    for wrong, message in (
+        (("--leave-out", "4"), "trajectories .* cannot be left out of 4"),
+        (("--leave-out", "0:4"), "all 4 trajectories would be left out"),
+        (("--drop-first-rows", 40), "cannot leave the first 40 rows of trajectory 0, which has 40"),
+        (("--drop-first-rows", 0), "expected one at least"),
+    ):
+        result = rexd("convert", demos_file, tmp_path / "other.npz", *wrong)
+        assert result.status != 0
+        assert re.search(message, " ".join(result.err.split()))
 
 
 def test_every_mend(rexd, tmp_path, demos_file):
@@ -203,7 +227,7 @@ def test_interrupted_while_writing(rexd, tmp_path, demos_file, monkeypatch, name
 
     with monkeypatch.context() as patch:
         patch.setattr("rexd.demos.minari.writing._metadata", stop)
-        patch.setattr("numpy.savez", stop)
+        patch.setattr("numpy.lib.format.write_array", stop)
         patch.setattr("h5py.File.__exit__", stop)
         assert rexd("convert", demos_file, output, "--overwrite", "--scale-actions", 0.5).status == 130
     assert output.exists() == there

@@ -28,6 +28,19 @@ def test_fit_saves_and_prints_the_checks(rexd, demos_file, tmp_path):
     assert "WARNING" in result.err + result.out
 
 
+def test_fit_of_a_file_larger_than_memory_draws_rows(rexd, demos_file, tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    file = tmp_path / "demos.hdf5"
+    assert rexd("convert", demos_file, file).status == 0
+    monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 0)
+    monkeypatch.setattr("rexd.cli.fit.MOST_ROWS", 100)
+    words = ("fit", file, "-o", tmp_path / "r.safetensors", "--updates", 20, "--seed", 5)
+    result = rexd(*words)
+    assert result.status == 0, result.err
+    assert "used 100 of 160 transitions, drawn uniformly (seed 5)" in " ".join(result.err.split())
+    assert rexd(*words, "--trajectories", 2, "--json").json["transitions"] == 80
+
+
 def test_fit_json(rexd, demos_file, tmp_path):
     result = rexd("fit", demos_file, "-o", tmp_path / "r.safetensors", "--updates", 20, "--json")
     assert result.json["dropped_columns"] == ["observation[2]"]

@@ -15,6 +15,7 @@ from rexd.cli.reading import Reading, read_as_recorded
 from rexd.cli.waiting import Waiting
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.mends_formats import Target, fit_to_format
+from rexd.demos.streamed import lengths_of
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Command:
     """The format, where the name of OUT does not tell it. Only npz holds everything."""
     overwrite: bool = False
     """Replace OUT if it exists."""
+    leave_out: Annotated[str | None, tyro.conf.arg(metavar="A,B:C")] = None
+    """Trajectories to leave out, such as 3,17:20; of a file with --trajectories, of those."""
     mends: Annotated[MendOptions, tyro.conf.arg(name="")] = field(default_factory=MendOptions)
     data: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
     seed: int = 0
@@ -83,7 +86,7 @@ class Command:
                 task = _task(env)
                 reading = read(self.file, self.data, task)
                 waiting.step("mending", 1, 3)
-                demos = mend(_first(reading.demos, self.data.trajectories), self.mends, task)
+                demos = mend(_selected(reading.demos, self.data.trajectories, self.leave_out), self.mends, task)
                 demos = _thinned(demos, self.data.subsample, self.seed)
                 demos = demos if env is None else _of_environment(demos, env)
                 demos = fit_to_format(demos, target)
@@ -95,21 +98,21 @@ class Command:
         self._tell(reading, demos, target, saved)
 
     def _tell(self, reading: Reading, demos: Demonstrations, target: Target, saved: Path) -> None:
-        before = len(reading.demos.notes)
+        before, read, written = len(reading.demos.notes), _counts(reading.demos), _counts(demos)
         size = sum(item.stat().st_size for item in ([saved] if saved.is_file() else saved.rglob("*")) if item.is_file())
         if self.json:
             print_json(
                 {
-                    "read": {"file": self.file, "format": reading.format, **_counts(reading.demos)},
+                    "read": {"file": self.file, "format": reading.format, **read},
                     "notes": list(reading.demos.notes),
                     "done": list(demos.notes[before:]),
-                    "written": {"output": str(saved), "format": NAMES[target], **_counts(demos), "bytes": size},
+                    "written": {"output": str(saved), "format": NAMES[target], **written, "bytes": size},
                 }
             )
             return
         for text in demos.notes:
             note(text)
-        print_table(["", "read", "written"], _rows(_counts(reading.demos), _counts(demos)))
+        print_table(["", "read", "written"], _rows(read, written))
         note(f"read {self.file}, {reading.format}; wrote {saved}, {NAMES[target]}, {size / 1e6:,.2f} MB")
 
 
@@ -194,10 +197,11 @@ def _task(env: Any) -> Task | None:
     return make_task(env)
 
 
-def _first(demos: Demonstrations, count: int | None) -> Demonstrations:
-    from rexd.demos.mends import keep_first
+def _selected(demos: Demonstrations, count: int | None, left_out: str | None) -> Demonstrations:
+    from rexd.demos.mends import keep_first, leave_out
 
-    return demos if count is None else keep_first(demos, count)
+    demos = demos if count is None else keep_first(demos, count)
+    return demos if left_out is None else leave_out(demos, opt.parse_columns(left_out))
 
 
 def _thinned(demos: Demonstrations, k: int, seed: int) -> Demonstrations:
@@ -219,20 +223,25 @@ def _of_environment(demos: Demonstrations, env: Any) -> Demonstrations:
 
 def _counts(demos: Demonstrations) -> dict[str, Any]:
     first = demos.trajectories[0]
+    terminated = missing = paid = 0
+    for t in demos:
+        terminated += bool(t.terminated[-1])
+        missing += int((~t.next_known).sum())
+        paid += t.rewards is not None
     return {
         "env_id": demos.env_id,
         "trajectories": len(demos),
         "transitions": demos.n_transitions,
-        "unused_transitions": sum(len(t) for t in demos.unused),
-        "terminated": sum(bool(t.terminated[-1]) for t in demos),
+        "unused_transitions": int(lengths_of(demos.unused).sum()),
+        "terminated": terminated,
         "observations": {"columns": demos.obs_dim, "dtype": str(first.observations.dtype)},
         "actions": {
             "columns": None if demos.n_actions is not None else demos.act_dim,
             "count": demos.n_actions,
             "dtype": str(first.actions.dtype),
         },
-        "next_observations_missing": sum(int((~t.next_known).sum()) for t in demos),
-        "rewards": demos.returns is not None,
+        "next_observations_missing": missing,
+        "rewards": paid == len(demos),
     }
 
 

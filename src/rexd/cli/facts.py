@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,10 @@ import numpy as np
 from rexd.cli.output import print_facts
 from rexd.cli.text import number
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.findings.columns import CONSTANT, ranges
+from rexd.demos.findings.columns import ranges, varying_columns
+from rexd.demos.findings.look import Look, Looking, look_at
+from rexd.demos.streamed import lengths_of
+from rexd.demos.trajectory import Array
 
 
 def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:
@@ -19,41 +25,65 @@ def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:
         raw: As the file has them.
         fitted: After they were fitted to the environment, if one is named.
     """
-    lengths = [len(t) for t in raw]
-    first, rows = raw.trajectories[0], raw.transitions()
-    spread, size = rows.obs.std(axis=0, dtype=float), np.abs(rows.obs.mean(axis=0, dtype=float))
-    actions = np.concatenate([t.actions for t in raw])
+    first = raw.trajectories[0]
+    looks: list[Look[Any]] = [Look(partial(_see, bounds=fitted.action_bounds)), varying_columns]
+    seen, varying = look_at(raw, looks)
     found: dict[str, Any] = {
         "env_id": raw.env_id,
         "trajectories": len(raw),
         "transitions": raw.n_transitions,
-        "unused_transitions": sum(len(t) for t in raw.unused),
-        "lengths": lengths,
-        "terminated": sum(bool(t.terminated.any()) for t in raw),
+        "unused_transitions": int(lengths_of(raw.unused).sum()),
+        "lengths": raw.lengths.tolist(),
+        "terminated": seen.terminated,
         "observations": {"columns": raw.obs_dim, "dtype": str(first.observations.dtype)},
         "actions": {
             "columns": None if raw.n_actions is not None else raw.act_dim,
             "count": fitted.n_actions,
             "dtype": str(first.actions.dtype),
-            "low": float(actions.min()),
-            "high": float(actions.max()),
+            "low": seen.low,
+            "high": seen.high,
         },
-        "returns": None if raw.returns is None else list(raw.returns),
-        "constant_columns": [int(c) for c in np.flatnonzero(spread <= CONSTANT * np.maximum(size, 1.0))],
-        "next_observations_missing": int((~rows.next_known).sum()),
+        "returns": seen.returns if len(seen.returns) == len(raw) else None,
+        "constant_columns": np.flatnonzero(~varying).tolist(),
+        "next_observations_missing": seen.missing,
         "outside_action_space": None,
         "notes": list(fitted.notes),
     }
     if fitted.action_bounds is not None:
         low, high = fitted.action_bounds
-        outside = int(((actions < low) | (actions > high)).sum())
         found["outside_action_space"] = {
-            "entries": outside,
-            "share": outside / actions.size,
+            "entries": seen.outside,
+            "share": seen.outside / (raw.n_transitions * raw.act_dim),
             "low": _bounds(low),
             "high": _bounds(high),
         }
     return found
+
+
+@dataclass
+class _Seen:
+    """What one reading of the trajectories shows."""
+
+    terminated: int = 0
+    missing: int = 0
+    outside: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+    returns: list[float] = field(default_factory=list)
+
+
+def _see(demos: Demonstrations, bounds: tuple[Array, Array] | None) -> Looking[_Seen]:
+    seen = _Seen()
+    while (t := (yield)) is not None:
+        seen.terminated += bool(t.terminated.any())
+        seen.missing += int((~t.next_known).sum())
+        seen.low, seen.high = min(seen.low, float(t.actions.min())), max(seen.high, float(t.actions.max()))
+        if t.rewards is not None:
+            seen.returns.append(float(np.sum(t.rewards)))
+        if bounds is not None:
+            low, high = bounds
+            seen.outside += int(((t.actions < low) | (t.actions > high)).sum())
+    return seen
 
 
 def _bounds(values: Any) -> list[float | None]:

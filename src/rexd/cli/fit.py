@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from rexd.reward.red import RED
 
 
+MOST_ROWS = 50_000
+"""Transitions of a file larger than memory that a reward is fitted to, drawn uniformly from what is selected."""
+
+
 @dataclass(frozen=True)
 class Settings(REDConfig):
     """Settings of the reward."""
@@ -32,6 +36,8 @@ class Command:
     The checks tell whether the reward can teach: it should pay much more for expert rows that no model saw than for
     random actions in the same states, and a standstill should not pay. --env adds the action bounds, what a random
     policy and zero actions earn, and, for MuJoCo tasks, the standstill.
+    Of a file larger than memory 50,000 transitions are used, drawn uniformly from those that --trajectories and
+    --subsample select.
 
     Examples:
         rexd fit demos.npz -o reward.safetensors
@@ -56,6 +62,8 @@ class Command:
         from rexd.reward.checks import warnings_of
 
         demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
+        if demos.streamed:
+            demos = demos.draw(MOST_ROWS, self.settings.seed)
         for text in demos.notes:
             note(text)
         with Progress() as progress:

@@ -34,6 +34,8 @@ class MendOptions:
     limit of --env."""
     drop_last_next_observation: bool = False
     """Mark the last next observation of each trajectory as not known, such as one seen after a reset."""
+    drop_first_rows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Leave the first N rows of each trajectory out, such as 1 whose observation is older than the reset."""
     shift_actions: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
     """Give each row the action of the row K later (-1: of the row before). Rows without one are dropped."""
     scale_actions: Annotated[Words | None, tyro.conf.arg(metavar="[F]")] = None
@@ -60,6 +62,8 @@ def mend(demos: Demonstrations, options: MendOptions, task: Task | None) -> Demo
         demos = mends.time_limit_is_truncation(demos, _limit(options.time_limit_is_truncation, task))
     if options.drop_last_next_observation:
         demos = mends.drop_last_next_observation(demos)
+    if options.drop_first_rows is not None:
+        demos = mends.drop_first_rows(demos, options.drop_first_rows)
     if options.shift_actions is not None:
         demos = shift_actions(demos, options.shift_actions)
     if options.scale_actions is not None:

@@ -41,17 +41,12 @@ def read_as_recorded(file: str, options: opt.DataOptions, task: Task | None) -> 
     if file == opt.BUNDLED:
         demos = _bundled(options)
         return Reading(demos if columns is None else demos.select_columns(columns), "bundled with rexd")
-    from rexd.demos.load import recognise
+    from rexd.demos.load import read_source
     from rexd.demos.source import Source
-    from rexd.demos.steps import check_episode_length
     from rexd.demos.task import make_hints
 
-    source = Source(file)  # opens the file once, for telling the format and for reading it
-    item = recognise(source)
-    demos = item.load(source, make_hints(task, options.episode_length, columns))
-    if item.records_boundaries:
-        check_episode_length(demos, options.episode_length)
-    return Reading(demos if columns is None or item.takes_columns else demos.select_columns(columns), item.name)
+    demos, item = read_source(Source(file), make_hints(task, options.episode_length, columns))
+    return Reading(demos, item.name)
 
 
 def _bundled(options: opt.DataOptions) -> Demonstrations:

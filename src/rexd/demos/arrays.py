@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +25,9 @@ FREE_BYTES = 256 * 1024**2
 MAGIC = b"\x93NUMPY"
 
 _CHUNK = 1024**2
+_HEADER_BYTES = 128  # of nearly every npy; what is buffered beyond it is copied once more
+_ENCRYPTED = 1
+_LOCAL = struct.Struct("<4s5H3I2H")  # the header before each member of a zip archive
 
 _EXPANSION = 4  # how far an honest npz is compressed: rarely more, as recorded numbers are noisy
 
@@ -58,6 +65,60 @@ def check_claims(source: str, members: Iterable[zipfile.ZipInfo], limit: int) ->
         )
 
 
+def read_member(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
+    """The bytes of one member, unpacked in pieces and no further than to the size that it claims.
+
+    zipfile's own ``read`` unpacks all there is before it cuts off what is too much.
+
+    Raises:
+        zipfile.BadZipFile: It is damaged, or holds something else than it claims.
+    """
+    with archive.open(item) as stream:
+        return _rest(stream)
+
+
+@contextmanager
+def open_member(path: Path, item: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    """Open one member of an archive for reading: of one that is not packed, straight from the file.
+
+    Raises:
+        zipfile.BadZipFile: It is damaged; of a member that is read to its end, its checksum is checked.
+    """
+    if item.compress_type == zipfile.ZIP_STORED and not item.flag_bits & _ENCRYPTED:
+        with path.open("rb", buffering=0) as file:
+            yield cast(IO[bytes], io.BufferedReader(_Stored(file, item), _HEADER_BYTES))
+        return
+    with zipfile.ZipFile(path) as archive, archive.open(item) as stream:
+        yield stream
+
+
+class _Stored(io.RawIOBase):
+    """The bytes of a member that is not packed; zipfile would copy them twice more."""
+
+    def __init__(self, file: io.FileIO, item: zipfile.ZipInfo) -> None:
+        self._file, self._item, self._crc = file, item, 0
+        file.seek(item.header_offset)
+        head = file.read(_LOCAL.size) or b""
+        if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04") or item.compress_size != item.file_size:
+            raise zipfile.BadZipFile("the header of a member is damaged")
+        name, extra = _LOCAL.unpack(head)[-2:]
+        file.seek(item.header_offset + _LOCAL.size + name + extra)
+        self._left = item.file_size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: self._left]
+        count = self._file.readinto(view) or 0
+        self._crc, self._left = zlib.crc32(view[:count], self._crc), self._left - count
+        if len(view) and not count:
+            raise zipfile.BadZipFile("a member is cut short")
+        if not self._left and self._crc != self._item.CRC:
+            raise zipfile.BadZipFile("a member has another checksum than its own")
+        return count
+
+
 def read_npy(
     stream: IO[bytes],
     source: str,
@@ -82,11 +143,11 @@ def read_npy(
     label = f"{source}: {member}" if member else f"{source}: the file"
     shape, fortran, dtype = _read_header(stream, label)
     if dtype.kind == "O" and unpickle is not None:
-        return _objects(unpickle(stream.read(), f"{source} ({member})" if member else source), shape, label)
+        return _objects(unpickle(_rest(stream), f"{source} ({member})" if member else source), shape, label)
     if dtype.kind not in ("biuf" if unpickle is None else "biufSU"):
         raise DemonstrationError(f"{label} has dtype {dtype}; expected numbers, nothing was unpickled")
     claimed = math.prod(shape) * dtype.itemsize
-    content = stream.read() if size is None or claimed > size else _read_into(stream, claimed)
+    content = _rest(stream) if size is None or claimed > size else _read_into(stream, claimed)
     if claimed != len(content):
         raise DemonstrationError(
             f"{label} claims shape {shape} of {dtype}, but holds {len(content)} bytes; write or download it again"
@@ -94,15 +155,18 @@ def read_npy(
     return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
 
 
+def _rest(stream: IO[bytes]) -> bytes:
+    return b"".join(iter(lambda: stream.read(_CHUNK), b""))
+
+
 def _read_into(stream: IO[bytes], claimed: int) -> bytes | NDArray[np.uint8]:
     """What a stream holds, without the copies that reading a zip archive at once makes; too much is cut off."""
     content, done = np.empty(claimed, np.uint8), 0
-    while chunk := stream.read(_CHUNK):
-        if done + len(chunk) > claimed:
-            return content.tobytes() + chunk
-        content[done : done + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        done += len(chunk)
-    return content[:done]
+    view = content.data
+    while done < claimed and (count := stream.readinto(view[done : done + _CHUNK])):  # type: ignore[attr-defined]
+        done += count
+    more = stream.read(_CHUNK)  # reading to the end is what checks the checksum
+    return content.tobytes() + more if more else content[:done]
 
 
 def _read_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -152,7 +216,7 @@ class Npz(Mapping[str, Array]):
         limit = memory_limit(self._path.stat().st_size)
         check_claims(str(self._path), self._members.values(), limit)
         try:
-            with zipfile.ZipFile(self._path) as archive, archive.open(item) as stream:
+            with open_member(self._path, item) as stream:
                 return read_npy(
                     stream, str(self._path), member=item.filename, unpickle=self._unpickle, size=item.file_size
                 )

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rexd.demos.streamed import Streamed, joined, lengths_of, mapped, picked
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
 from rexd.errors import DemonstrationError
 
@@ -51,7 +53,8 @@ class Demonstrations:
     """Trajectories of one expert on one task.
 
     Attributes:
-        trajectories: At least one; equal observation and action columns in all.
+        trajectories: At least one; equal observation and action columns in all. A tuple, or of a file that is larger
+            than memory a ``Streamed``, which reads them each time that they are asked for.
         unused: Rows of the source that a selection left out. They check the calibration of a reward model
             (docs/reward.md) and are never learnt from.
         source: Where they come from, for messages: a path, a dataset id, "memory".
@@ -62,8 +65,8 @@ class Demonstrations:
         action_bounds: Lowest and highest actions of the environment, once they are known, each (A,).
     """
 
-    trajectories: tuple[Trajectory, ...]
-    unused: tuple[Trajectory, ...] = ()
+    trajectories: Sequence[Trajectory]
+    unused: Sequence[Trajectory] = ()
     source: str = "memory"
     offsets: tuple[int, ...] = ()
     n_actions: int | None = None
@@ -73,20 +76,11 @@ class Demonstrations:
 
     def __post_init__(self) -> None:
         """Check that the trajectories agree with one another."""
-        if not self.trajectories:
+        if not len(self.trajectories):
             raise DemonstrationError(f"{self.source}: no trajectories; expected at least one")
         first = self.trajectories[0]
-        for number, trajectory in enumerate((*self.trajectories, *self.unused)):
-            if trajectory.observations.shape[1] != first.observations.shape[1]:
-                raise DemonstrationError(
-                    f"{self.source}: trajectory {number} has {trajectory.observations.shape[1]} observation "
-                    f"columns, trajectory 0 has {first.observations.shape[1]}; all must agree"
-                )
-            if trajectory.actions.shape[1:] != first.actions.shape[1:]:
-                raise DemonstrationError(
-                    f"{self.source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "
-                    f"trajectory 0 of {first.actions.shape[1:]}; all must agree"
-                )
+        for number, trajectory in enumerate(self._held()):
+            check_alike(self.source, number, trajectory, first)
         if first.actions.ndim == 1:
             self._check_discrete()
         elif self.n_actions is not None:
@@ -95,10 +89,15 @@ class Demonstrations:
                 f"{first.actions.shape}; expected None, or integers of shape (steps,)"
             )
 
+    def _held(self) -> Iterator[Trajectory]:
+        """Those in memory; the others are checked as they are read."""
+        return chain.from_iterable(part for part in (self.trajectories, self.unused) if not isinstance(part, Streamed))
+
     def _check_discrete(self) -> None:
-        rows = (*self.trajectories, *self.unused)
-        low = min(int(t.actions.min()) for t in rows)
-        high = max(int(t.actions.max()) for t in rows)
+        if self.streamed and self.n_actions is not None:
+            return
+        rows = [(int(t.actions.min()), int(t.actions.max())) for t in chain(self.trajectories, self.unused)]
+        low, high = min(low for low, _ in rows), max(high for _, high in rows)
         count = self.n_actions if self.n_actions is not None else high + 1
         if low < 0 or high >= count:
             raise DemonstrationError(
@@ -115,9 +114,19 @@ class Demonstrations:
         return iter(self.trajectories)
 
     @property
+    def streamed(self) -> bool:
+        """Whether the trajectories are read from the file each time, as they are larger than memory."""
+        return isinstance(self.trajectories, Streamed)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Rows of each trajectory; nothing is read for that."""
+        return lengths_of(self.trajectories)
+
+    @property
     def n_transitions(self) -> int:
         """Number of transitions over all trajectories."""
-        return sum(len(t) for t in self.trajectories)
+        return int(self.lengths.sum())
 
     @property
     def obs_dim(self) -> int:
@@ -134,9 +143,12 @@ class Demonstrations:
     @property
     def returns(self) -> tuple[float, ...] | None:
         """The environment's return of each trajectory, where the file records rewards."""
-        if any(t.rewards is None for t in self.trajectories):
-            return None
-        return tuple(float(np.sum(t.rewards)) for t in self.trajectories if t.rewards is not None)
+        found = []
+        for t in self.trajectories:
+            if t.rewards is None:
+                return None
+            found.append(float(np.sum(t.rewards)))
+        return tuple(found)
 
     @cached_property
     def sha256(self) -> str:
@@ -161,7 +173,7 @@ class Demonstrations:
 
     def unused_transitions(self) -> Transitions | None:
         """The rows that a selection left out, or None where all are used."""
-        return _stack(self.unused) if self.unused else None
+        return _stack(self.unused) if len(self.unused) else None
 
     def first(self, n: int) -> Demonstrations:
         """The first ``n`` trajectories; the others become ``unused``.
@@ -174,7 +186,7 @@ class Demonstrations:
         return replace(
             self,
             trajectories=self.trajectories[:n],
-            unused=self.unused + self.trajectories[n:],
+            unused=joined(self.unused, self.trajectories[n:]),
             offsets=self.offsets[:n],
         )
 
@@ -212,24 +224,65 @@ class Demonstrations:
         if k < 1:
             raise DemonstrationError(f"cannot keep every {k}-th transition; expected 1 or more")
         offsets = self._offsets(k, offset, seed)
-        kept, rest = [], []
-        for number, (trajectory, start) in enumerate(zip(self.trajectories, offsets, strict=True)):
-            if start >= len(trajectory):
+        for number, (length, start) in enumerate(zip(self.lengths, offsets, strict=True)):
+            if start >= length:
                 raise DemonstrationError(
-                    f"{self.source}: trajectory {number} has {len(trajectory)} steps; keeping every {k}-th from "
+                    f"{self.source}: trajectory {number} has {length} steps; keeping every {k}-th from "
                     f"step {start} leaves none. Use a smaller subsample or offset=0"
                 )
-            chosen = np.zeros(len(trajectory), bool)
-            chosen[start::k] = True
-            kept.append(trajectory.rows(np.flatnonzero(chosen)))
-            if not chosen.all():
-                rest.append(trajectory.rows(np.flatnonzero(~chosen)))
+
+        def every(number: int, t: Trajectory) -> Trajectory:
+            return t.rows(np.arange(offsets[number], len(t), k))
+
+        def others(number: int, t: Trajectory) -> Trajectory:
+            return t.rows(np.delete(np.arange(len(t)), slice(offsets[number], None, k)))
+
+        kept = -(-(self.lengths - np.array(offsets)) // k)
+        some = np.flatnonzero(kept < self.lengths)
+        rest = (
+            picked(mapped(self.trajectories, others, self.lengths - kept), some)
+            if self.streamed
+            else tuple(others(int(number), self.trajectories[int(number)]) for number in some)
+        )
         return replace(
             self,
-            trajectories=tuple(kept),
-            unused=self.unused + tuple(rest),
+            trajectories=mapped(self.trajectories, every, kept),
+            unused=joined(self.unused, rest),
             offsets=tuple(int(o) for o in offsets),
         )
+
+    def select(self, numbers: Sequence[int] | NDArray[np.intp]) -> Demonstrations:
+        """The trajectories of these numbers, and nothing of the others.
+
+        Raises:
+            DemonstrationError: There is no such trajectory, or none is left.
+        """
+        index = np.asarray(numbers, np.intp)
+        if not index.size or index.min() < 0 or index.max() >= len(self):
+            raise DemonstrationError(
+                f"{self.source}: there are no trajectories {index.tolist()[:10]}; expected numbers from 0 to "
+                f"{len(self) - 1}, and one at least"
+            )
+        offsets = tuple(self.offsets[int(n)] for n in index) if self.offsets else ()
+        return replace(self, trajectories=picked(self.trajectories, index), offsets=offsets)
+
+    def draw(self, most: int, seed: int = 0) -> Demonstrations:
+        """At most so many rows, and as many unused ones, drawn uniformly and held in memory.
+
+        The rows of a trajectory stay in order, each with its own next observation; trajectories of which no row is
+        drawn are left out. What was not drawn is in nobody's way: it is not ``unused`` either.
+
+        Args:
+            most: Rows to keep at most; where there are no more, all are kept.
+            seed: Seed of the draw.
+        """
+        rng = np.random.default_rng(seed)
+        kept, unused = (_drawn(part, most, rng) for part in (self.trajectories, self.unused))
+        found = sum(len(t) for t in kept)
+        notes = self.notes
+        if found < self.n_transitions:
+            notes = (*notes, f"used {found:,} of {self.n_transitions:,} transitions, drawn uniformly (seed {seed})")
+        return replace(self, trajectories=kept, unused=unused, offsets=(), notes=notes)
 
     def _offsets(self, k: int, offset: int | Sequence[int] | str, seed: int) -> list[int]:
         if offset == "random":
@@ -282,9 +335,9 @@ class Demonstrations:
                 )
         if (low > high).any():
             raise DemonstrationError(f"{self.source}: the lowest action {low} is above the highest {high}; swap them")
-        actions = np.concatenate([t.actions for t in self.trajectories])
-        outside = int(((actions < low) | (actions > high)).sum())
-        note = f"clipped {outside} of {actions.size} action entries ({outside / actions.size:.1%}) to the action space"
+        outside = sum(int(((t.actions < low) | (t.actions > high)).sum()) for t in self.trajectories)
+        entries = self.n_transitions * self.act_dim
+        note = f"clipped {outside} of {entries} action entries ({outside / entries:.1%}) to the action space"
 
         def clip(t: Trajectory) -> Trajectory:
             return replace(t, actions=np.clip(t.actions, low, high).astype(t.actions.dtype))
@@ -293,15 +346,50 @@ class Demonstrations:
         return replace(self._map(clip, note if outside else None), action_bounds=bounds)
 
     def _map(self, change: Callable[[Trajectory], Trajectory], note: str | None) -> Demonstrations:
+        trajectories, unused = (mapped(part, lambda _, t: change(t)) for part in (self.trajectories, self.unused))
         return replace(
             self,
-            trajectories=tuple(change(t) for t in self.trajectories),
-            unused=tuple(change(t) for t in self.unused),
+            trajectories=trajectories,
+            unused=unused,
             notes=self.notes if note is None else (*self.notes, note),
         )
 
 
+def check_alike(source: str, number: int, trajectory: Trajectory, first: Trajectory) -> Trajectory:
+    """Give a trajectory back if its columns are those of the first one.
+
+    Raises:
+        DemonstrationError: They are not.
+    """
+    if trajectory.observations.shape[1] != first.observations.shape[1]:
+        raise DemonstrationError(
+            f"{source}: trajectory {number} has {trajectory.observations.shape[1]} observation "
+            f"columns, trajectory 0 has {first.observations.shape[1]}; all must agree"
+        )
+    if trajectory.actions.shape[1:] != first.actions.shape[1:]:
+        raise DemonstrationError(
+            f"{source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "
+            f"trajectory 0 of {first.actions.shape[1:]}; all must agree"
+        )
+    return trajectory
+
+
+def _drawn(trajectories: Sequence[Trajectory], most: int, rng: np.random.Generator) -> tuple[Trajectory, ...]:
+    lengths = lengths_of(trajectories)
+    total = int(lengths.sum())
+    if total <= most:
+        return tuple(trajectories)
+    rows = np.sort(rng.choice(total, most, replace=False, shuffle=False))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    cuts = np.searchsorted(rows, starts)
+    numbers = np.flatnonzero(np.diff(cuts))
+    found = zip(numbers, picked(trajectories, numbers), strict=True)
+    return tuple(t.rows(rows[cuts[n] : cuts[n + 1]] - starts[n]) for n, t in found)
+
+
 def _stack(trajectories: Sequence[Trajectory]) -> Transitions:
+    trajectories = tuple(trajectories)
+
     def column(name: str, dtype: type) -> Array:
         return np.ascontiguousarray(np.concatenate([getattr(t, name) for t in trajectories]).astype(dtype))
 

@@ -35,9 +35,10 @@ class Ends:
 
 def find_ends(
     source: str,
-    observations: Array,
-    next_observations: Array | None,
+    observations: Array | None,
+    gaps: BoolArray | None,
     *,
+    rows: int,
     terminated: BoolArray | None,
     truncated: BoolArray | None,
     dones: BoolArray | None,
@@ -46,11 +47,21 @@ def find_ends(
 ) -> Ends:
     """Combine what a file says and shows about the ends of its trajectories; see ``from_steps``.
 
+    Args:
+        source: The file's name, for messages.
+        observations: (N, D); None where they are larger than memory, and nothing can be inferred from them.
+        gaps: (N,) of ``gaps_of``.
+        rows: N.
+        terminated: (N,) or None, as the file has them; so the others.
+        truncated: See ``from_steps``.
+        dones: See ``from_steps``.
+        starts: See ``from_steps``.
+        hints: What the user and the environment know.
+
     Raises:
         DemonstrationError: The starts are impossible, or nothing shows clearly where trajectories end.
     """
-    rows, notes = len(observations), list[str]()
-    none, gaps = np.zeros(rows, np.bool_), _gaps(observations, next_observations)
+    notes, none = list[str](), np.zeros(rows, np.bool_)
     terminated, dones = _upright("terminated", terminated, notes), _upright("dones", dones, notes)
     term, trunc, done = (none if flags is None else flags for flags in (terminated, truncated, dones))
     ends = term | trunc | done
@@ -69,7 +80,7 @@ def find_ends(
         if recorded and gaps is None:  # otherwise rows that join are known to be of one trajectory
             ends = ends | _beyond_limit(ends, hints.max_episode_steps, notes)
     if not recorded:
-        ends = _infer(source, observations, hints, notes, whole=gaps is not None)
+        ends = _infer(source, observations, rows, hints, notes, whole=gaps is not None)
     ends[-1] = True
     timeouts = _at_limit(done & ~term & ~trunc, ends, hints.max_episode_steps, notes)
     term = term | (done & ~trunc & ~timeouts)
@@ -85,8 +96,12 @@ def equal_rows(one: Array, other: Array) -> BoolArray:
     """Whether rows of as many columns are equal, as far as the coarser dtype tells; (N,)."""
     coarse = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore"):
-        same = one.astype(coarse, copy=False) == other.astype(coarse, copy=False)
-    return np.asarray(same.all(axis=tuple(range(1, same.ndim))))
+        differ = (one.astype(coarse, copy=False) != other.astype(coarse, copy=False)).reshape(len(one), -1)
+    if np.count_nonzero(differ) > len(differ):
+        return np.asarray(~differ.any(axis=1))
+    same = np.ones(len(differ), np.bool_)  # few differ: far quicker than asking each row
+    same[np.flatnonzero(differ) // max(differ.shape[1], 1)] = False
+    return same
 
 
 def _upright(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:
@@ -116,12 +131,13 @@ def _before(source: str, starts: Any, rows: int) -> BoolArray:
     return last
 
 
-def _gaps(observations: Array, following: Array | None) -> BoolArray | None:
-    """Rows whose next observation is not the row that follows; None where that says nothing about the ends."""
-    if following is None or len(observations) < 2:
-        return None
-    same = follows(observations, following)
-    return np.append(~same, False) if same.mean() > _JOINED else None
+def gaps_of(same: BoolArray | None) -> BoolArray | None:
+    """Rows whose next observation is not the row that follows, (N,); None where that says nothing about the ends.
+
+    Args:
+        same: (N - 1,) of ``follows``; None where next observations are not recorded.
+    """
+    return np.append(~same, False) if same is not None and len(same) and same.mean() > _JOINED else None
 
 
 def _beyond_limit(ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
@@ -138,8 +154,17 @@ def _beyond_limit(ends: BoolArray, limit: int | None, notes: list[str]) -> BoolA
     return extra
 
 
-def _infer(source: str, observations: Array, hints: Hints, notes: list[str], *, whole: bool) -> BoolArray:
-    ends = np.zeros(len(observations), np.bool_)
+def _infer(
+    source: str, observations: Array | None, rows: int, hints: Hints, notes: list[str], *, whole: bool
+) -> BoolArray:
+    ends = np.zeros(rows, np.bool_)
+    if observations is None:
+        if hints.episode_length is None:
+            raise DemonstrationError(
+                f"{source}: does not say where trajectories begin, and is too large for that to be inferred; give "
+                "episode_length (--episode-length)"
+            )
+        observations = np.empty((rows, 0))  # a length that is given needs no look at them
     try:
         found = find_boundaries(
             source,

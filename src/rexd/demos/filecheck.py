@@ -9,7 +9,12 @@ from pathlib import Path
 from rexd.errors import DemonstrationError, RexdError
 
 MAX_FILE_BYTES = 4 * 1024**3
-"""Larger files are refused: a demonstration file holds thousands of steps, not a dataset of frames."""
+"""Larger files are refused where they are held in memory."""
+
+MAX_STREAMED_BYTES = 1024**4
+"""Larger files are refused where they are streamed; HDF5 is the one container that can be."""
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -23,8 +28,12 @@ def read_head(path: Path, count: int = 512) -> bytes:
         raise DemonstrationError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
+def check_file(path: Path, *, max_bytes: int | None = None) -> int:
     """Refuse what no format can hold: nothing, a pointer to a file, a web page, or far too much.
+
+    Args:
+        path: The file.
+        max_bytes: Larger files are refused; None takes the limit of the container.
 
     Returns:
         The file's size in bytes.
@@ -51,8 +60,13 @@ def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
         )
     if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
         raise DemonstrationError(f"{path}: is compressed (gzip, bzip2, xz or zstd); decompress it first")
+    if max_bytes is None:
+        max_bytes = MAX_STREAMED_BYTES if head.startswith(HDF5_MAGIC) else MAX_FILE_BYTES
     if size > max_bytes:
-        raise DemonstrationError(f"{path}: has {size} bytes; expected at most {max_bytes}, store fewer trajectories")
+        raise DemonstrationError(
+            f"{path}: has {size} bytes; expected at most {max_bytes}, store fewer trajectories, or "
+            "as D4RL's HDF5 or a Minari dataset, which are streamed"
+        )
     return size
 
 

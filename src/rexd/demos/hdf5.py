@@ -17,7 +17,7 @@ _COMPRESSIONS: Final = {_DEFLATE: 1032, _LZF: 88}  # by how much each can expand
 _FREE_CHUNK = 2**18  # h5py rarely makes larger ones, and 1032 times that is what any file may claim
 
 
-def check_hdf5(source: str, file: Any, limit: int) -> None:
+def check_hdf5(source: str, file: Any, limit: int) -> int:
     """Refuse a file that refers to others, or whose arrays claim more than it can hold.
 
     HDF5 opens the target of an external link, of external storage and of a virtual dataset when they are read, and
@@ -28,6 +28,9 @@ def check_hdf5(source: str, file: Any, limit: int) -> None:
         source: The file's name, for messages.
         file: The open ``h5py.File``.
         limit: Bytes that all its arrays may take.
+
+    Returns:
+        The bytes that its arrays take.
 
     Raises:
         UnsafeFileError: It refers to another file.
@@ -50,15 +53,17 @@ def check_hdf5(source: str, file: Any, limit: int) -> None:
             claimed += _check_dataset(h5py, source, os.fsdecode(name), item, limit)
     if claimed > limit:
         raise DemonstrationError(f"{source}: its arrays claim {claimed} bytes; expected at most {limit} from this file")
+    return claimed
 
 
-def numbers(source: str, group: Any, name: str) -> Array:
+def numbers(source: str, group: Any, name: str, rows: slice | None = None) -> Array:
     """An array of numbers or truth values out of an open file.
 
     Args:
         source: The file's name, for messages.
         group: The ``h5py.File`` or group.
         name: Of the array in it.
+        rows: Which of its rows, from one to another; None for all.
 
     Raises:
         DemonstrationError: There is no such array, or it holds something else.
@@ -76,9 +81,15 @@ def numbers(source: str, group: Any, name: str) -> Array:
         )
         label = f"{group.name}/{name}".strip("/")
         raise DemonstrationError(f"{source}: {label!r} {what}; expected an array of numbers. Write the file again")
-    array = np.empty(item.shape, item.dtype)
+    if rows is None:
+        array = np.empty(item.shape, item.dtype)
+        if array.size:
+            item.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
+        return array
+    array, space = np.empty((rows.stop - rows.start, *item.shape[1:]), item.dtype), item.get_space()
     if array.size:
-        item.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
+        space.select_hyperslab((rows.start, *[0] * (array.ndim - 1)), array.shape)
+        item.read(h5py.h5s.create_simple(array.shape), space, array)
     return array
 
 

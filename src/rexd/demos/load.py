@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.filecheck import check_file
+from rexd.demos.filecheck import MAX_FILE_BYTES, check_file
 from rexd.demos.formats import FORMATS, Format
+from rexd.demos.hints import Hints
 from rexd.demos.source import Source
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.steps import check_episode_length
@@ -76,12 +77,23 @@ def load_unfitted(
 def _read(
     path: str | Path, task: Task | None, episode_length: int | None, columns: Sequence[int] | slice | None
 ) -> Demonstrations:
-    source, hints = Source(path), make_hints(task, episode_length, columns)
+    return read_source(Source(path), make_hints(task, episode_length, columns))[0]
+
+
+def read_source(source: Source, hints: Hints) -> tuple[Demonstrations, Format]:
+    """What a source holds, as it was recorded and with the columns that the hints ask for; and its format.
+
+    Raises:
+        UnsafeFileError: The file would execute code.
+        DemonstrationError: It cannot be used, or is larger than its format can be read.
+    """
     item = recognise(source)
+    if source.is_file and not item.streams:
+        check_file(source.path, max_bytes=MAX_FILE_BYTES)
     demos = item.load(source, hints)
     if item.records_boundaries:
-        check_episode_length(demos, episode_length)
-    return demos if columns is None or item.takes_columns else demos.select_columns(columns)
+        check_episode_length(demos, hints.episode_length)
+    return demos if hints.columns is None or item.takes_columns else demos.select_columns(hints.columns), item
 
 
 def recognise(source: Source) -> Format:

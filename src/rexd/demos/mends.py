@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.streamed import mapped
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
 
@@ -149,6 +150,48 @@ def thin(demos: Demonstrations, k: int, seed: int = 0) -> Demonstrations:
     return _noted(kept, f"kept every {k}-th transition, {counts}, from random offsets (seed {seed})")
 
 
+def leave_out(demos: Demonstrations, numbers: Sequence[int] | slice) -> Demonstrations:
+    """All trajectories but some, such as copies or failed attempts.
+
+    Raises:
+        DemonstrationError: There is no such trajectory, or none would be left.
+    """
+    index = np.arange(len(demos))
+    beyond = isinstance(numbers, slice) and numbers.stop is not None and numbers.stop > len(demos)
+    dropped = index[numbers] if isinstance(numbers, slice) else np.asarray(numbers, dtype=np.intp)
+    if beyond or not dropped.size or dropped.min() < 0 or dropped.max() >= len(demos):
+        raise DemonstrationError(
+            f"{demos.source}: trajectories {numbers} cannot be left out of {len(demos)}; expected numbers from 0 to "
+            f"{len(demos) - 1}"
+        )
+    kept = np.setdiff1d(index, dropped)
+    if not kept.size:
+        raise DemonstrationError(f"{demos.source}: all {len(demos)} trajectories would be left out; keep one")
+    return _noted(demos.select(kept), f"left out {len(demos) - kept.size} of {len(demos)} trajectories")
+
+
+def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
+    """Leave the first rows of each trajectory out, such as one whose observation is older than the reset.
+
+    Step numbers stay what they were: the rows that are left are as late in the episode as before.
+
+    Raises:
+        DemonstrationError: ``count`` is not positive, or leaves no row of a trajectory.
+    """
+    if count < 1 or (demos.lengths <= count).any():
+        short = f" of trajectory {int(demos.lengths.argmin())}, which has {demos.lengths.min()}" if count >= 1 else ""
+        raise DemonstrationError(
+            f"{demos.source}: cannot leave the first {count} rows{short} out; expected one at least, and fewer than "
+            "the shortest has"
+        )
+
+    def drop(_: int, t: Trajectory) -> Trajectory:
+        return t.rows(slice(count, None))
+
+    kept = replace(demos, trajectories=mapped(demos.trajectories, drop, demos.lengths - count))
+    return _noted(kept, f"left out the first {'row' if count == 1 else f'{count} rows'} of each trajectory")
+
+
 def _with_actions(demos: Demonstrations, change: Callable[[Array], Array], note: str) -> Demonstrations:
     """Computed in double precision, kept in the recorded one."""
 
@@ -180,9 +223,8 @@ def _map(demos: Demonstrations, change: Callable[[Trajectory], Trajectory], note
         except DemonstrationError as error:
             raise DemonstrationError(f"{demos.source}: trajectory {number}: {error}") from error
 
-    rows = [named(number, t) for number, t in enumerate((*demos.trajectories, *demos.unused))]
-    count = len(demos)
-    return _noted(replace(demos, trajectories=tuple(rows[:count]), unused=tuple(rows[count:])), note)
+    trajectories, unused = mapped(demos.trajectories, named), mapped(demos.unused, named)
+    return _noted(replace(demos, trajectories=trajectories, unused=unused), note)
 
 
 def _noted(demos: Demonstrations, note: str) -> Demonstrations:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.streamed import lengths_of, mapped
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
 from rexd.errors import DemonstrationError
 
@@ -32,32 +34,36 @@ def shift_actions(demos: Demonstrations, k: int) -> Demonstrations:
     """
     if k == 0:
         raise DemonstrationError(f"{demos.source}: shifting actions by 0 rows changes nothing; expected 1 or -1")
-    rows = (*demos.trajectories, *demos.unused)
-    for number, t in enumerate(rows):
-        if len(t) <= abs(k):
-            raise DemonstrationError(
-                f"{demos.source}: trajectory {number} has {len(t)} steps; shifting actions by {k} leaves none. Drop it"
-            )
-    together = _moved_together(demos, rows, k)
-    made = [_shifted(t, k, together) for t in rows]
-    count = len(demos)
-    lost = sum(bool(a.terminated[-1] and not b.terminated[-1]) for a, b in zip(demos, made, strict=False))
+    parts = (demos.trajectories, demos.unused)
+    lengths = np.concatenate([lengths_of(part) for part in parts])
+    for number in np.flatnonzero(lengths <= abs(k)):
+        raise DemonstrationError(
+            f"{demos.source}: trajectory {number} has {lengths[number]} steps; shifting actions by {k} leaves none. "
+            "Drop it"
+        )
+    together = _moved_together(demos, k)
+    made, unused = (mapped(part, lambda _, t: _shifted(t, k, together), lengths_of(part) - abs(k)) for part in parts)
+    lost = sum(bool(t.terminated[-1] and not _shifted(t, k, together).terminated[-1]) for t in demos)
     note = f"shifted actions by {k}: {abs(k)} rows of each trajectory have none and were dropped"
     if together:
         note += "; next observations, rewards and ends, which stood beside the actions, moved with them"
     if lost:
         note += f"; {lost} trajectories no longer reach their terminal state and count as truncated"
-    return replace(demos, trajectories=tuple(made[:count]), unused=tuple(made[count:]), notes=(*demos.notes, note))
+    return replace(demos, trajectories=made, unused=unused, notes=(*demos.notes, note))
 
 
-def _moved_together(demos: Demonstrations, rows: Sequence[Trajectory], k: int) -> bool:
+def _moved_together(demos: Demonstrations, k: int) -> bool:
     """Whether it is the observations that were stored at another step, and not the actions alone."""
-    if all(_next_is(t, 1).all() for t in rows):
-        return False
-    if all(_next_is(t, 1 - k).all() for t in rows):
-        return True
-    number, t = next((n, t) for n, t in enumerate(rows) if not _next_is(t, 1).all())
-    step = int(np.flatnonzero(~_next_is(t, 1))[0])
+    actions = observations = True
+    number = step = 0
+    for place, t in enumerate(chain(demos.trajectories, demos.unused)):
+        apart = np.flatnonzero(~_next_is(t, 1))
+        if actions and len(apart):
+            number, step = place, int(apart[0])
+        actions = actions and not len(apart)
+        observations = observations and bool(_next_is(t, 1 - k).all())
+    if actions or observations:
+        return not actions
     raise DemonstrationError(
         f"{demos.source}: the next observation at step {step} of trajectory {number} is not the row that follows; "
         "expected whole trajectories to shift actions within. Shift before subsampling, or mend the ends first "
@@ -103,6 +109,10 @@ def recut(demos: Demonstrations, episode_length: int) -> Demonstrations:
         raise DemonstrationError(
             f"{source}: {rows} steps do not divide into trajectories of {episode_length}; expected a divisor of "
             f"{rows} (--episode-length)"
+        )
+    if demos.streamed:
+        raise DemonstrationError(
+            f"{source}: is larger than memory, so that its rows cannot be cut anew; convert it in parts (--leave-out)"
         )
     if demos.unused or demos.offsets:
         raise DemonstrationError(f"{source}: some rows are left out, so that it cannot be cut anew; use the whole file")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rexd.demos.arrays import MAGIC, Npz, memory_limit, read_npy, zip_members
-from rexd.demos.filecheck import check_file, naming_damage, read_head
+from rexd.demos.filecheck import HDF5_MAGIC, check_file, naming_damage, read_head
 from rexd.demos.hdf5 import check_hdf5
 from rexd.demos.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
@@ -20,7 +20,6 @@ from rexd.demos.text import Table, read_layout
 from rexd.errors import import_extra
 
 _HEAD = 4096
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class Nothing:
@@ -47,7 +46,7 @@ class Source:
         self.path = Path(location)
         self.text_id = location if isinstance(location, str) else None
         """The location as it was written, if as a string: a dataset id is no path."""
-        self._hdf5_checked = False
+        self._hdf5_claims: int | None = None
 
     def __repr__(self) -> str:
         """For debugging."""
@@ -161,7 +160,7 @@ class Source:
     @cached_property
     def is_hdf5(self) -> bool:
         """Whether it starts as an HDF5 file does."""
-        return self.head.startswith(_HDF5)
+        return self.head.startswith(HDF5_MAGIC)
 
     @contextmanager
     def open_hdf5(self) -> Iterator[Any]:
@@ -177,10 +176,17 @@ class Source:
         """
         h5py = import_extra("h5py", "minari")
         with naming_damage(self.name, "HDF5"), h5py.File(self.path, "r") as file:
-            if not self._hdf5_checked:
-                check_hdf5(self.name, file, self.memory_limit)
-                self._hdf5_checked = True
+            if self._hdf5_claims is None:
+                self._hdf5_claims = check_hdf5(self.name, file, self.memory_limit)
             yield file
+
+    @property
+    def hdf5_claims(self) -> int:
+        """Bytes that the arrays of an HDF5 file take; the errors are those of ``open_hdf5``."""
+        if self._hdf5_claims is None:
+            with self.open_hdf5():
+                pass
+        return self._hdf5_claims or 0
 
     @cached_property
     def hdf5_keys(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Spaces are told by their attributes, as Gymnasium's and Minari's have them, so t
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def _fit_discrete(demos: Demonstrations, count: int) -> Demonstrations:
             f"{demos.source}: the demonstrations have {demos.act_dim} continuous action columns, the environment "
             f"expects one of {count} discrete actions; use the environment that they were recorded in"
         )
-    largest = max(int(t.actions.max()) for t in (*demos.trajectories, *demos.unused))
+    largest = max(int(t.actions.max()) for t in chain(demos.trajectories, demos.unused))
     if largest >= count:
         raise SpaceMismatchError(
             f"{demos.source}: the demonstrations use action {largest}, the environment has actions 0 to {count - 1}; "

@@ -9,7 +9,7 @@ import numpy as np
 
 from rexd.demos.columns import as_actions, as_flags, as_observations, as_rewards
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.ends import Ends, find_ends
+from rexd.demos.ends import Ends, find_ends, follows, gaps_of
 from rexd.demos.hints import Hints
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
 from rexd.errors import DemonstrationError
@@ -60,15 +60,16 @@ def from_steps(
     obs = as_observations(source_name, observations)
     rows = len(obs)
     acts = as_actions(source_name, actions, rows, hints)
-    following = None if next_observations is None else _following(source_name, next_observations, obs)
+    following = None if next_observations is None else next_rows(source_name, next_observations, obs)
     recorded = None if rewards is None else as_rewards(source_name, rewards, rows)
     flags = {
         name: None if value is None else as_flags(source_name, name, value, rows)
         for name, value in (("terminated", terminated), ("truncated", truncated), ("dones", dones))
     }
-    ends = find_ends(source_name, obs, following, starts=starts, hints=hints, **flags)
+    gaps = gaps_of(None if following is None else follows(obs, following))
+    ends = find_ends(source_name, obs, gaps, rows=rows, starts=starts, hints=hints, **flags)
     known = None if next_known is None else as_flags(source_name, "next_known", next_known, rows)
-    trajectories = _cut(source_name, ends, obs, acts, following, known, recorded)
+    trajectories = cut(source_name, ends, obs, acts, following, known, recorded)
     demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes))
     if ends.recorded:
         check_episode_length(demos, hints.episode_length)
@@ -81,7 +82,7 @@ def check_episode_length(demos: Demonstrations, episode_length: int | None) -> N
     Raises:
         DemonstrationError: A trajectory has another length.
     """
-    lengths = sorted({len(t) for t in demos})
+    lengths = np.unique(demos.lengths).tolist()
     if episode_length is not None and lengths != [episode_length]:
         raise DemonstrationError(
             f"{demos.source}: records trajectories of {', '.join(map(str, lengths[:5]))} steps, but episode_length "
@@ -89,7 +90,12 @@ def check_episode_length(demos: Demonstrations, episode_length: int | None) -> N
         )
 
 
-def _following(source: str, value: Any, observations: Array) -> Array:
+def next_rows(source: str, value: Any, observations: Array) -> Array:
+    """Next observations, of the shape of the observations.
+
+    Raises:
+        DemonstrationError: They are of another shape.
+    """
     array = as_observations(source, value, "next observations")
     if array.shape != observations.shape:
         raise DemonstrationError(
@@ -98,7 +104,7 @@ def _following(source: str, value: Any, observations: Array) -> Array:
     return array
 
 
-def _cut(
+def cut(
     source: str,
     ends: Ends,
     obs: Array,
@@ -106,7 +112,24 @@ def _cut(
     following: Array | None,
     known: BoolArray | None,
     rewards: Array | None,
+    *,
+    first: int = 0,
 ) -> tuple[Trajectory, ...]:
+    """Rows that end with a trajectory, cut where trajectories end.
+
+    Args:
+        source: The file's name, for messages.
+        ends: Of these rows.
+        obs: (N, D).
+        acts: (N, A) or (N,).
+        following: (N, D), or None where they are the rows that follow.
+        known: (N,) whether each of ``following`` is known; None for all.
+        rewards: (N,) or None.
+        first: The number of the first trajectory, for messages.
+
+    Raises:
+        DemonstrationError: A trajectory is not valid.
+    """
     last = ends.terminated | ends.truncated
     if following is None:
         following, known = np.concatenate([obs[1:], obs[-1:]]), ~last
@@ -117,7 +140,7 @@ def _cut(
         following = np.where(known[:, None], following, obs)
     stops = np.flatnonzero(last) + 1
     pieces = []
-    for number, (start, stop) in enumerate(zip([0, *stops[:-1]], stops, strict=True)):
+    for number, (start, stop) in enumerate(zip([0, *stops[:-1]], stops, strict=True), first):
         rows = slice(start, stop)
         try:
             pieces.append(

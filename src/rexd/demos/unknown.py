@@ -66,13 +66,15 @@ def _folder(source: Source) -> str:
     return f"a folder of {_first(inside, len(inside))}" if inside else "an empty folder"
 
 
-def _inside(content: Any) -> str:
+def _inside(content: Any, deep: int = 4) -> str:
     if isinstance(content, Mapping):
         return f" of {names(content)}"
     if isinstance(content, np.ndarray) and not content.dtype.hasobject:
         return f" ({_array(content)})"
     inner = items(content)
-    return f" of {len(inner)}, the first: {_kind(inner[0])}{_inside(inner[0])}"[:200] if len(inner) else ""
+    if not len(inner) or not deep:  # a list may hold itself
+        return ""
+    return f" of {len(inner)}, the first: {_kind(inner[0])}{_inside(inner[0], deep - 1)}"[:200]
 
 
 def _kind(value: Any) -> str:

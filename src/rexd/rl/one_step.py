@@ -54,11 +54,11 @@ def record(demos: Demonstrations, most: int = 200_000) -> Recording:
     numbers = np.arange(len(demos))
     if demos.n_transitions > most:
         numbers = np.random.default_rng(0).permutation(numbers)
-        before = np.cumsum([0, *(len(demos.trajectories[number]) for number in numbers[:-1])])
+        before = np.cumsum([0, *demos.lengths[numbers[:-1]]])
         numbers = np.sort(numbers[before < most])
-    chosen = [demos.trajectories[number].rows(slice(most)) for number in numbers]
+    chosen = [t.rows(slice(most)) for t in demos.select(numbers)]
     lengths = [len(t) for t in chosen]
-    left = [np.arange(n)[::-1] + len(demos.trajectories[k]) - n for k, n in zip(numbers, lengths, strict=True)]
+    left = [np.arange(n)[::-1] + demos.lengths[k] - n for k, n in zip(numbers, lengths, strict=True)]
     return Recording(
         observations=np.concatenate([t.observations for t in chosen]),
         actions=np.concatenate([t.actions for t in chosen]),

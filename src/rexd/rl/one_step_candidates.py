@@ -159,9 +159,9 @@ def scales(replay: Replay, index: Rows, space: Any) -> Iterator[Candidate]:
     for factor in (*_FACTORS, *([] if fitted is None else [fitted])):
         yield Candidate(
             _scaled(
-                f"each step is reproduced after actions are multiplied by {factor:.3g}: they are stored in other "
+                f"each step is reproduced after actions are multiplied by {factor:.6g}: they are stored in other "
                 "units, or the environment has other gears",
-                f"rexd convert --scale-actions {factor:.3g}",
+                f"rexd convert --scale-actions {factor:.6g}",
             ),
             here,
             factor * actions,

@@ -37,11 +37,11 @@ def test_the_worst_comes_first_and_each_code_once():
     assert [exit_status(found) for found in ([], [info], [info, warning], [warning, error])] == [0, 0, 1, 2]
 
 
-def test_every_look_is_counted():
-    seen = []
-    find(oscillators(), Task(None, Box(2), 1000), progress=lambda done, total: seen.append((done, total)))
-    assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
-    assert {total for _, total in seen} == {len(seen)}
+def test_every_transition_is_counted():
+    seen, demos = [], oscillators()
+    find(demos, Task(None, Box(2), 1000), progress=lambda done, total: seen.append((done, total)))
+    assert [done for done, _ in seen] == np.cumsum(demos.lengths).tolist()
+    assert {total for _, total in seen} == {demos.n_transitions}
 
 
 def test_bounds_of_another_environment_are_not_compared():

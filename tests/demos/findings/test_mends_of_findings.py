@@ -32,6 +32,19 @@ def seen_after_the_reset(demos):
     return changed(demos, change)
 
 
+def first_seen_before_the_reset(demos):
+    def change(number, t):
+        first = t.observations.copy()
+        first[0] = demos.trajectories[number - 1].observations[-1]
+        return {"observations": first} if number else {}
+
+    return changed(demos, change)
+
+
+def stored_twice(demos):
+    return Demonstrations((*demos.trajectories[:2], demos.trajectories[0], *demos.trajectories[2:]))
+
+
 def with_columns(demos, make):
     def change(number, t):
         rows = make(t.observations, np.arange(len(t)))
@@ -78,6 +91,8 @@ def joined_without_a_mark(demos):
         (late, "late-observations", "mended"),
         (limits_as_terminations, "time-limit-terminated", "mended.h5"),
         (seen_after_the_reset, "next-episode-observation", "mended.h5"),
+        (first_seen_before_the_reset, "stale-first-observation", "mended.npz"),
+        (stored_twice, "duplicate-trajectories", "mended"),
         (clock, "time-column", "mended.npz"),
         (copies, "duplicate-columns", "mended.npz"),
         (constants, "constant-columns", "mended"),

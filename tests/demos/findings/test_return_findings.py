@@ -27,7 +27,7 @@ def test_a_trajectory_that_failed(task):
     (found,) = low_returns(paid([*GOOD[task], 300.0]))
     assert (found.severity, found.code, found.mend) == ("warning", "low-return", "--trajectories 4")
     assert "1 of 5" in found.message
-    assert "leave them out" in low_returns(paid([300.0, *GOOD[task]]))[0].mend
+    assert "--leave-out 0" in low_returns(paid([300.0, *GOOD[task]]))[0].mend
 
 
 def test_too_few_to_tell_or_none_recorded():

@@ -12,7 +12,7 @@ def test_good_rows():
     assert duplicate_rows(oscillators()) == duplicate_trajectories(oscillators()) == []
 
 
-@pytest.mark.parametrize(("order", "mend"), [((0, 1, 2, 0), "--trajectories 3"), ((0, 0, 1, 2), "leave the copies")])
+@pytest.mark.parametrize(("order", "mend"), [((0, 1, 2, 0), "--trajectories 3"), ((0, 0, 1, 2), "--leave-out 1")])
 def test_a_trajectory_that_is_stored_twice(order, mend):
     trajectories = oscillators().trajectories
     demos = Demonstrations(tuple(trajectories[number] for number in order))

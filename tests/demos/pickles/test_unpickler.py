@@ -123,44 +123,11 @@ def test_random_bytes_raise_rexd_errors_only(content: bytes) -> None:
         assert "memory" in str(error)  # noqa: PT017
 
 
-PETABYTE = b"\x8a\x08" + struct.pack("<q", 10**15)
-CLAIMS = {
-    "memo index": b"\x80\x04Nr\xff\xff\xff\x7f.",
-    "text memo index": b"Np4000000000\n.",
-    "bytes": b"\x80\x04\x8e" + struct.pack("<Q", 10**15) + b".",
-    "bytearray": b"\x80\x05\x96" + struct.pack("<Q", 10**11) + b".",
-    "text": b"\x80\x04\x8d" + struct.pack("<Q", 10**12) + b".",
-    "integer": b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b".",
-    "frame": b"\x80\x04\x95" + struct.pack("<Q", 10**12) + b"N.",
-    "bytearray call": b"\x80\x02cbuiltins\nbytearray\n" + PETABYTE + b"\x85R.",
-    "bytes call": b"\x80\x02cbuiltins\nbytes\n" + PETABYTE + b"\x85R.",
-    "reconstruct": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + PETABYTE + b"\x85C\x01b\x87R.",
-    "long text dtype": b"\x80\x02cnumpy\ndtype\nX\x09\x00\x00\x00U99999999\x85R.",
-    "memo copies": (
-        b"\x80\x02(c_codecs\nencode\nq\x01X"
-        + struct.pack("<I", 2**16)
-        + b"a" * 2**16
-        + b"q\x02"
-        + b"h\x01h\x02\x85R" * 50_000
-        + b"t."
-    ),
-    "shared tuples as a key": b"\x80\x02}N" + b"q\x00h\x00\x86" * 60 + b"Ns.",
-    "deep tuple as a key": b"\x80\x02}N" + b"\x85" * 100_000 + b"Ns.",
-    "shared tuples in a set": b"\x80\x02cbuiltins\nset\n]N" + b"q\x00h\x00\x86" * 60 + b"a\x85R.",
-    "shared tuples in a message": b"\x80\x02cnumpy\ndtype\n]" + b"q\x00h\x00\x86" * 60 + b"\x85R.",
-}
-
-
-@pytest.mark.parametrize("content", CLAIMS.values(), ids=CLAIMS.keys())
-def test_claims_beyond_the_file_are_refused_at_once(content: bytes) -> None:
-    with pytest.raises(DemonstrationError, match="memory"):
-        loads_pickle(content, "memory")
-
-
 def test_claimed_shape_must_match_the_content() -> None:
     honest = pickle.dumps(np.zeros(200), 2)
     assert honest.count(b"K\xc8\x85") == 1
-    for shape in (b"K\xc9\x85", b"K\xc7\x85", PETABYTE + b"\x85", PETABYTE * 3 + b"\x87"):
+    huge = b"\x8a\x08" + struct.pack("<q", 10**15)
+    for shape in (b"K\xc9\x85", b"K\xc7\x85", huge + b"\x85", huge * 3 + b"\x87"):
         with pytest.raises(DemonstrationError, match="content of another size"):
             loads_pickle(honest.replace(b"K\xc8\x85", shape), "memory")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.look import Look, Looking
+from rexd.demos.trajectory import Array, Trajectory
 
 CONSTANT = 1e-6  # the same share of a column's size as where the reward's standardiser drops a column
 _MIN_STEPS = 5
@@ -17,9 +19,13 @@ _MIN_STEPS = 5
 _SAME_TIME = 1e-4
 
 
-def constant_columns(demos: Demonstrations) -> list[Finding]:
+@Look
+def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     """Columns that never vary."""
-    found = np.flatnonzero(~varying_columns(demos))
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+    found = np.flatnonzero(~extremes.varying())
     if not len(found):
         return []
     message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}"
@@ -29,15 +35,16 @@ def constant_columns(demos: Demonstrations) -> list[Finding]:
     return [Finding("info", "constant-columns", message, mend)]
 
 
-def duplicate_columns(demos: Demonstrations) -> list[Finding]:
+@Look
+def duplicate_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     """Columns that equal an earlier one in every row."""
-    first: dict[bytes, int] = {}
-    pairs = []
-    for column in np.flatnonzero(varying_columns(demos)):
-        values = np.concatenate([t.observations[:, column] for t in demos])
-        original = first.setdefault(values.tobytes(), int(column))
-        if original != column:
-            pairs.append((int(column), original))
+    alike, extremes = [list(range(demos.obs_dim))], _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+        alike = [same for group in alike for same in _alike(t, group)]
+    varying = extremes.varying()
+    groups = [group for group in alike if varying[group[0]]]
+    pairs = sorted((column, group[0]) for group in groups for column in group[1:])
     if not pairs:
         return []
     copies = [copy for copy, _ in pairs]
@@ -48,12 +55,11 @@ def duplicate_columns(demos: Demonstrations) -> list[Finding]:
     return [Finding("info", "duplicate-columns", message, f"rexd convert --drop-columns {ranges(copies)}")]
 
 
-def time_columns(demos: Demonstrations) -> list[Finding]:
+@Look
+def time_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     """Columns that only count the steps, up or down."""
-    if demos.offsets:
-        return []
-    found = find_time_columns(demos)
-    if not found:
+    found = yield from _time_columns(demos)
+    if not found or demos.offsets:
         return []
     message = (
         f"observation column {ranges(found)} is a clock: it moves evenly with the step, and alike in all trajectories. "
@@ -64,22 +70,29 @@ def time_columns(demos: Demonstrations) -> list[Finding]:
 
 def find_time_columns(demos: Demonstrations) -> list[int]:
     """Those columns, ascending."""
-    longest = max(demos, key=len)
-    if len(longest) < _MIN_STEPS:
-        return []
-    found = []
-    steps = np.arange(len(longest))
-    for column in np.flatnonzero(varying_columns(demos)):
-        clock = longest.observations[:, column].astype(np.float64)
-        margin = _SAME_TIME * float(np.ptp(clock))
-        evenly = np.abs(clock - np.linspace(clock[0], clock[-1], len(steps))).max() <= margin
-        if (
-            margin > 0
-            and evenly
-            and all(np.abs(t.observations[:, column] - clock[: len(t)]).max() <= margin for t in demos)
-        ):
-            found.append(int(column))
-    return found
+    return Look(_time_columns)(demos)
+
+
+def _time_columns(demos: Demonstrations) -> Looking[list[int]]:
+    longest = demos.trajectories[int(demos.lengths.argmax())].observations.astype(np.float64)
+    margin = _SAME_TIME * np.ptp(longest, axis=0)
+    evenly = np.abs(longest - np.linspace(longest[0], longest[-1], len(longest))).max(axis=0) <= margin
+    found = np.flatnonzero((margin > 0) & evenly) if len(longest) >= _MIN_STEPS else np.zeros(0, np.intp)
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+        apart = np.abs(t.observations[:, found] - longest[: len(t), found]).max(axis=0)
+        found = found[apart <= margin[found]]
+    varying = extremes.varying()
+    return [int(column) for column in found if varying[column]]
+
+
+def _alike(t: Trajectory, group: Sequence[int]) -> list[list[int]]:
+    """Those of a group of columns that have equal values in a trajectory too; columns without an equal are left out."""
+    found: dict[bytes, list[int]] = {}
+    for column in group:
+        found.setdefault(t.observations[:, column].tobytes(), []).append(column)
+    return [same for same in found.values() if len(same) > 1]
 
 
 def ranges(columns: Iterable[int]) -> str:
@@ -93,8 +106,27 @@ def ranges(columns: Iterable[int]) -> str:
     return ",".join(f"{a}" if b == a + 1 else f"{a}:{b}" for a, b in parts)
 
 
-def varying_columns(demos: Demonstrations) -> NDArray[np.bool_]:
+@Look
+def varying_columns(demos: Demonstrations) -> Looking[NDArray[np.bool_]]:
     """(D,) whether each column takes more than one value."""
-    lowest = np.min([t.observations.min(axis=0) for t in demos], axis=0).astype(np.float64)
-    highest = np.max([t.observations.max(axis=0) for t in demos], axis=0).astype(np.float64)
-    return np.asarray(highest - lowest > CONSTANT * np.maximum(np.maximum(np.abs(lowest), np.abs(highest)), 1.0))
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+    return extremes.varying()
+
+
+class _Extremes:
+    """The lowest and the highest value of each column."""
+
+    def __init__(self) -> None:
+        self.low: Array = np.zeros(0)
+        self.high: Array = np.zeros(0)
+
+    def see(self, t: Trajectory) -> None:
+        low, high = t.observations.min(axis=0), t.observations.max(axis=0)
+        self.low = np.minimum(self.low, low) if self.low.size else low
+        self.high = np.maximum(self.high, high) if self.high.size else high
+
+    def varying(self) -> NDArray[np.bool_]:
+        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
+        return np.asarray(high - low > CONSTANT * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.look import Look, Looking
 
 _SHARE, _COUNT = (
     0.25,
@@ -15,12 +18,25 @@ _SHARE, _COUNT = (
 
 def time_limits(demos: Demonstrations, max_episode_steps: int | None) -> list[Finding]:
     """Trajectories that are marked as terminated where a time limit ended them."""
-    lengths = np.array([t.steps[-1] + 1 for t in demos if t.terminated[-1]])
+    return look_for_time_limits(max_episode_steps)(demos)
+
+
+def look_for_time_limits(max_episode_steps: int | None) -> Look[list[Finding]]:
+    """The same as a look, with the environment's time limit where it is known."""
+    return Look(partial(_time_limits, max_episode_steps=max_episode_steps))
+
+
+def _time_limits(demos: Demonstrations, max_episode_steps: int | None) -> Looking[list[Finding]]:
+    last, ended = [], []
+    while (t := (yield)) is not None:
+        last.append(int(t.steps[-1]) + 1)
+        ended.append(bool(t.terminated[-1]))
+    lengths = np.array(last)[ended]
     if not len(lengths):
         return []
     limit = int(lengths.max()) if max_episode_steps is None else max_episode_steps
     at_limit = int((lengths == limit).sum())
-    longest = limit == max(t.steps[-1] + 1 for t in demos)
+    longest = limit == max(last)
     if max_episode_steps is not None:
         # one may have fallen at the last step; of several that is not to be believed
         suspicious = at_limit >= 2 or at_limit == len(demos)
@@ -40,11 +56,13 @@ def time_limits(demos: Demonstrations, max_episode_steps: int | None) -> list[Fi
     return [Finding("warning", "time-limit-terminated", message, mend)]
 
 
-def early_ends(demos: Demonstrations) -> list[Finding]:
+@Look
+def early_ends(demos: Demonstrations) -> Looking[list[Finding]]:
     """Ends that are marked within a trajectory, or in every row."""
-    inside = sum(int((t.terminated[:-1] | t.truncated[:-1]).sum()) for t in demos)
-    rows = demos.n_transitions
-    single = sum(len(t) == 1 for t in demos)
+    inside = 0
+    while (t := (yield)) is not None:
+        inside += int((t.terminated[:-1] | t.truncated[:-1]).sum())
+    rows, single = demos.n_transitions, int((demos.lengths == 1).sum())
     if inside > 0.5 * max(rows - len(demos), 1):
         message = f"{inside:,} of {rows:,} rows within trajectories are marked as ends: the flags say what goes on"
         return [Finding("error", "inverted-ends", message, "rexd convert --episode-length N")]
@@ -57,12 +75,13 @@ def early_ends(demos: Demonstrations) -> list[Finding]:
     return []
 
 
-def missing_ends(demos: Demonstrations) -> list[Finding]:
+@Look
+def missing_ends(demos: Demonstrations) -> Looking[list[Finding]]:
     """Trajectories whose last row is not marked as an end."""
-    if demos.offsets:
-        return []  # subsampling may leave the last row out
-    open_ended = sum(not (t.terminated[-1] or t.truncated[-1]) for t in demos)
-    if not open_ended:
+    open_ended = 0
+    while (t := (yield)) is not None:
+        open_ended += not (t.terminated[-1] or t.truncated[-1])
+    if not open_ended or demos.offsets:  # subsampling may leave the last row out
         return []
     message = f"{open_ended} of {len(demos)} trajectories have no end that is marked: counted as cut off there"
     return [Finding("info", "missing-ends", message)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings import actions, columns, ends, following, lengths, phases, returns, rows
 from rexd.demos.findings.finding import Finding, by_severity
+from rexd.demos.findings.look import Look, look_at
 from rexd.demos.task import Task
 
-LOOKS: tuple[Callable[[Demonstrations], list[Finding]], ...] = (
+LOOKS: tuple[Look[list[Finding]], ...] = (
     columns.constant_columns,
     columns.duplicate_columns,
     columns.time_columns,
@@ -25,7 +26,6 @@ LOOKS: tuple[Callable[[Demonstrations], list[Finding]], ...] = (
     following.stale_first_observations,
     ends.early_ends,
     ends.missing_ends,
-    lengths.short_trajectories,
     lengths.early_failures,
     returns.low_returns,
     phases.phase_locked,
@@ -44,18 +44,11 @@ def find(
     Args:
         demos: As they were recorded: actions not clipped to the bounds.
         task: What the environment says.
-        progress: Called with the number of looks done and of all.
+        progress: Called now and then with the number of transitions that were seen, and of all.
     """
-    looks: list[Callable[[Demonstrations], list[Finding]]] = [
-        *LOOKS,
-        partial(ends.time_limits, max_episode_steps=None if task is None else task.max_episode_steps),
-    ]
+    looks = [*LOOKS, ends.look_for_time_limits(None if task is None else task.max_episode_steps)]
     space: Any = None if task is None else task.action_space
     if hasattr(space, "low") and demos.n_actions is None and np.shape(space.low) == (demos.act_dim,):
-        bounded = (actions.clipped_actions, actions.saturated_actions, actions.unscaled_actions)
-        looks += [partial(look, low=np.asarray(space.low), high=np.asarray(space.high)) for look in bounded]
-    found: list[Finding] = []
-    for number, look in enumerate(looks):
-        found += look(demos)
-        progress(number + 1, len(looks))
-    return by_severity(found)
+        looks += actions.bounded_looks(np.asarray(space.low), np.asarray(space.high))
+    found = look_at(demos, looks, progress)
+    return by_severity([*lengths.short_trajectories(demos), *chain.from_iterable(found)])

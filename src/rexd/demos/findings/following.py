@@ -7,16 +7,20 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.look import Look, Looking
 from rexd.demos.trajectory import Array, Trajectory
 
 _MOST = 0.5
 _AT_REST = 0.05  # of rows: a body may lie still, the same state before and after
 
 
-def repeated_observations(demos: Demonstrations) -> list[Finding]:
+@Look
+def repeated_observations(demos: Demonstrations) -> Looking[list[Finding]]:
     """Rows whose next observation is their own observation."""
-    known = sum(int(t.next_known.sum()) for t in demos)
-    same = sum(int((_same(t.observations, t.next_observations) & t.next_known).sum()) for t in demos)
+    known = same = 0
+    while (t := (yield)) is not None:
+        known += int(t.next_known.sum())
+        same += int((_same(t.observations, t.next_observations) & t.next_known).sum())
     share = same / known if known else 0.0
     if share > _MOST:
         message = (
@@ -30,17 +34,20 @@ def repeated_observations(demos: Demonstrations) -> list[Finding]:
     return []
 
 
-def gaps(demos: Demonstrations) -> list[Finding]:
+@Look
+def gaps(demos: Demonstrations) -> Looking[list[Finding]]:
     """Rows within a trajectory whose next observation is not the following row's observation."""
-    if demos.offsets:
-        return []  # subsampled by rexd
-    apart = [~_same(t.next_observations[:-1], t.observations[1:]) & t.next_known[:-1] for t in demos]
-    count, rows = sum(int(a.sum()) for a in apart), sum(len(a) for a in apart)
-    if not count:
+    count = rows = number = 0
+    where = ""
+    while (t := (yield)) is not None:
+        apart = np.flatnonzero(~_same(t.next_observations[:-1], t.observations[1:]) & t.next_known[:-1])
+        if len(apart) and not count:
+            where = f"the first at step {apart[0]} of trajectory {number}"
+        count += len(apart)
+        rows += len(t) - 1
+        number += 1
+    if not count or demos.offsets:  # subsampled by rexd
         return []
-    number = next(number for number, a in enumerate(apart) if a.any())
-    step = int(np.flatnonzero(apart[number])[0])
-    where = f"the first at step {step} of trajectory {number}"
     if count > _MOST * rows:
         message = (
             f"{count / rows:.1%} of the next observations are not the observation of the row that follows: rows were "
@@ -54,31 +61,36 @@ def gaps(demos: Demonstrations) -> list[Finding]:
     return [Finding("warning", "gaps", message, "rexd convert --episode-length N, where all trajectories are equal")]
 
 
-def next_episode_observations(demos: Demonstrations) -> list[Finding]:
+@Look
+def next_episode_observations(demos: Demonstrations) -> Looking[list[Finding]]:
     """Last next observations that are the first observation of the next trajectory: seen after an automatic reset."""
-    pairs = [
-        _joined(a, b) and not _stale(a, b) for a, b in zip(demos.trajectories, demos.trajectories[1:], strict=False)
-    ]
-    if demos.offsets or not any(pairs):
+    before, count = None, 0
+    while (t := (yield)) is not None:
+        count += before is not None and _joined(before, t) and not _stale(before, t)
+        before = t.rows(slice(-1, None))
+    if demos.offsets or not count:
         return []
     message = (
-        f"the last next observation of {sum(pairs)} of {len(demos)} trajectories is the first observation of "
+        f"the last next observation of {count} of {len(demos)} trajectories is the first observation of "
         "the next one: it was observed after the reset"
     )
     return [Finding("warning", "next-episode-observation", message, "rexd convert --drop-last-next-observation")]
 
 
-def stale_first_observations(demos: Demonstrations) -> list[Finding]:
+@Look
+def stale_first_observations(demos: Demonstrations) -> Looking[list[Finding]]:
     """First observations that are the last ones of the trajectory before: older than the reset."""
-    stale = [_stale(a, b) for a, b in zip(demos.trajectories, demos.trajectories[1:], strict=False)]
-    if demos.offsets or not any(stale):
+    before, count = None, 0
+    while (t := (yield)) is not None:
+        count += before is not None and _stale(before, t)
+        before = t.rows(slice(-1, None))
+    if demos.offsets or not count:
         return []
     message = (
-        f"the first observation of {sum(stale)} of {len(demos)} trajectories is the last one of the trajectory before: "
+        f"the first observation of {count} of {len(demos)} trajectories is the last one of the trajectory before: "
         "it is older than the reset"
     )
-    mend = "leave the first row of each trajectory out: Trajectory.rows(slice(1, None))"
-    return [Finding("warning", "stale-first-observation", message, mend)]
+    return [Finding("warning", "stale-first-observation", message, "rexd convert --drop-first-rows 1")]
 
 
 def _joined(before: Trajectory, after: Trajectory) -> bool:

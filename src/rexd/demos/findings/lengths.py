@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.leaving_out import leave_out
+from rexd.demos.findings.look import Look, Looking
 
 # Of the median length. A recording that was cut in the middle of an episode has 0.22 (LunarLander, 45 of 203 steps),
 # good episodes of CartPole 0.2 and more.
@@ -18,7 +20,7 @@ _FAILED = 0.5  # of that length
 
 def short_trajectories(demos: Demonstrations) -> list[Finding]:
     """Trajectories of hardly any steps, or of far fewer than the others."""
-    lengths = np.array([len(t) for t in demos])
+    lengths = demos.lengths
     limit = max(_SHORT * float(np.median(lengths)), _MIN_STEPS)
     short = np.flatnonzero(lengths < limit)
     if not len(short) or len(short) > 0.5 * len(lengths):  # where most are, ``inverted-ends`` says so
@@ -28,7 +30,7 @@ def short_trajectories(demos: Demonstrations) -> list[Finding]:
         f"more than {np.median(lengths):.0f} (the first is trajectory {short[0]}): an end that is marked wrongly, or a "
         "recording that was cut"
     )
-    return [Finding("warning", "short-trajectories", message, _leave_out(demos, short))]
+    return [Finding("warning", "short-trajectories", message, leave_out(len(demos), short.tolist()))]
 
 
 def _different(lengths: NDArray[np.int64]) -> list[Finding]:
@@ -38,10 +40,13 @@ def _different(lengths: NDArray[np.int64]) -> list[Finding]:
     return [Finding("info", "different-lengths", message)]
 
 
-def early_failures(demos: Demonstrations) -> list[Finding]:
+@Look
+def early_failures(demos: Demonstrations) -> Looking[list[Finding]]:
     """The few that ended early where most last until the time limit."""
-    lengths = np.array([len(t) for t in demos])
-    terminated = np.array([bool(t.terminated[-1]) for t in demos])
+    ended = []
+    while (t := (yield)) is not None:
+        ended.append(bool(t.terminated[-1]))
+    lengths, terminated = demos.lengths, np.array(ended)
     whole = lengths == lengths.max()
     failed = np.flatnonzero(terminated & (lengths < _FAILED * lengths.max()))
     if not len(failed) or whole.mean() < _WHOLE or terminated[whole].any():
@@ -50,11 +55,4 @@ def early_failures(demos: Demonstrations) -> list[Finding]:
         f"{len(failed)} of {len(lengths)} trajectories terminated after no more than {lengths[failed].max():,} steps, "
         f"where most last {lengths.max():,} (the first is trajectory {failed[0]}): the expert failed in them"
     )
-    return [Finding("warning", "early-failure", message, _leave_out(demos, failed))]
-
-
-def _leave_out(demos: Demonstrations, numbers: NDArray[np.intp]) -> str:
-    kept = len(demos) - len(numbers)
-    if kept and set(map(int, numbers)) == set(range(kept, len(demos))):
-        return f"--trajectories {kept}"
-    return "leave them out of Demonstrations(...) and save it again"
+    return [Finding("warning", "early-failure", message, leave_out(len(demos), failed.tolist()))]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.columns import find_time_columns
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.look import Look, Looking
+from rexd.demos.trajectory import Trajectory
 
 _TRAJECTORIES = 8  # the first ones; each pair is compared
 _TIMES, _OTHERS = 100, 300  # steps of each pair that are compared, and with how many others
@@ -23,9 +27,14 @@ _PAIRS, _LOCKED, _PARTLY = 0.75, 0.35, 0.65
 _FEW = 3  # of two, the phases may agree by chance
 
 
-def phase_locked(demos: Demonstrations) -> list[Finding]:
+@Look
+def phase_locked(demos: Demonstrations) -> Looking[list[Finding]]:
     """Compare states at equal times with what independent phases would give."""
-    measured = None if demos.offsets else phase_distance(demos)
+    chosen: list[Trajectory] = []
+    while (t := (yield)) is not None:
+        if len(chosen) < _TRAJECTORIES:
+            chosen.append(t)
+    measured = None if demos.offsets else phase_distance(replace(demos, trajectories=tuple(chosen)))
     if measured is None or measured >= (_PARTLY if len(demos) >= _FEW else _LOCKED):
         return []
     message = (
@@ -48,7 +57,7 @@ def phase_distance(demos: Demonstrations) -> float | None:
 
     Columns are standardised; those that never vary and clocks are left out, the first quarter of the steps too.
     """
-    chosen = demos.trajectories[:_TRAJECTORIES]
+    chosen: Sequence[Trajectory] = demos.trajectories[:_TRAJECTORIES]
     states = [t.observations.astype(np.float64) for t in chosen if len(t) >= _LEAST]
     rows = np.concatenate(states) if states else np.zeros((0, demos.obs_dim))
     if len(states) < 2:

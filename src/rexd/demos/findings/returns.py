@@ -6,21 +6,27 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.leaving_out import leave_out
+from rexd.demos.findings.look import Look, Looking
 
 _LEAST = 4  # trajectories: of fewer, none can be told to be the odd one
 _FAR = 3.0  # ranges of the better three quarters
 _RELATIVE = 0.2  # of the median
 
 
-def low_returns(demos: Demonstrations) -> list[Finding]:
+@Look
+def low_returns(demos: Demonstrations) -> Looking[list[Finding]]:
     """A failed trajectory among good ones.
 
     Compared with the range of the better three quarters, not with a deviation: returns of Pendulum come in lumps (-1,
     -125, -240), among which a good start from below is 59 deviations away, but 1.2 such ranges. Reacher's worst of 100
     is 1.0 ranges below the median, LunarLander's two landings that failed are 3.7 and more.
     """
-    found = demos.returns
-    if found is None or len(found) < _LEAST:
+    found: list[float] = []
+    while (t := (yield)) is not None:
+        if t.rewards is not None:
+            found.append(float(np.sum(t.rewards)))
+    if len(found) < max(_LEAST, len(demos)):  # not all of them have rewards
         return []
     returns = np.array(found)
     best = np.sort(returns)[len(returns) // 4 :]
@@ -34,7 +40,4 @@ def low_returns(demos: Demonstrations) -> list[Finding]:
         f"{returns[low].max():.4g}, the median is {median:.4g}; the first is trajectory {low[0]}): the expert failed, "
         "or the recording was cut"
     )
-    kept = len(demos) - len(low)
-    last = set(map(int, low)) == set(range(kept, len(demos)))
-    mend = f"--trajectories {kept}" if last else "leave them out of Demonstrations(...) and save it again"
-    return [Finding("warning", "low-return", message, mend)]
+    return [Finding("warning", "low-return", message, leave_out(len(demos), low.tolist()))]

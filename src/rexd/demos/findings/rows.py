@@ -9,15 +9,24 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.findings.finding import Finding
+from rexd.demos.findings.leaving_out import leave_out
+from rexd.demos.findings.look import Look, Looking
 from rexd.demos.trajectory import Trajectory
 
 _MANY = 0.01  # none of 14 recordings repeats a single row: states of a simulator are never the same twice
 _NAMED = 5
+_COMPARED = 2**24  # rows: as many hashes are held in memory
+
+Hashes = NDArray[np.uint64]
 
 
-def duplicate_trajectories(demos: Demonstrations) -> list[Finding]:
+@Look
+def duplicate_trajectories(demos: Demonstrations) -> Looking[list[Finding]]:
     """Trajectories with the same observations and actions."""
-    pairs = _copies(demos)
+    copies = _Copies()
+    while (t := (yield)) is not None:
+        copies.see(t)
+    pairs = copies.pairs
     if not pairs:
         return []
     named = ", ".join(f"{copy} is {original}" for copy, original in list(pairs.items())[:_NAMED])
@@ -25,29 +34,39 @@ def duplicate_trajectories(demos: Demonstrations) -> list[Finding]:
         f"{len(pairs)} of {len(demos)} trajectories are stored twice ({named}{', ...' if len(pairs) > _NAMED else ''}"
         "): what is held out to calibrate the reward has been learnt"
     )
-    kept = len(demos) - len(pairs)
-    last = set(pairs) == set(range(kept, len(demos)))
-    mend = f"--trajectories {kept}" if last else "leave the copies out of Demonstrations(...) and save it again"
-    return [Finding("warning", "duplicate-trajectories", message, mend)]
+    return [Finding("warning", "duplicate-trajectories", message, leave_out(len(demos), pairs))]
 
 
-def duplicate_rows(demos: Demonstrations) -> list[Finding]:
-    """Rows with the same observation and action, apart from those of copied trajectories."""
-    copies = _copies(demos)
-    kept = [t for number, t in enumerate(demos) if number not in copies]
-    hashes = np.concatenate([_hashes(t) for t in kept])
-    unique = len(np.unique(hashes))
-    repeated = len(hashes) - unique
+@Look
+def duplicate_rows(demos: Demonstrations) -> Looking[list[Finding]]:
+    """Rows with the same observation and action, apart from those of copied trajectories.
+
+    Of more than ``_COMPARED`` rows, those are compared whose hash is divisible by some number: equal rows stay
+    together, so that the share of what repeats is that of all rows.
+    """
+    every = -(-demos.n_transitions // _COMPARED)
+    copies, found, within, counted = _Copies(), list[Hashes](), 0, True
+    while (t := (yield)) is not None:
+        if copies.see(t):
+            continue
+        hashes = _hashes(t)
+        hashes = hashes[hashes % np.uint64(every) == 0] if every > 1 else hashes
+        found.append(hashes)
+        within += len(hashes) - len(np.unique(hashes))
+        # states that are counted, as in a grid, are visited again
+        counted = counted and bool((t.observations == np.round(t.observations)).all())
+    compared = np.concatenate(found)
+    compared.sort()
+    repeated = int((compared[1:] == compared[:-1]).sum())
     if not repeated:
         return []
-    within = sum(len(t) - len(np.unique(_hashes(t))) for t in kept)
-    share = repeated / len(hashes)
+    share = repeated / len(compared)
     message = (
         f"{repeated:,} rows ({share:.1%}) repeat the observation and action of another, {within:,} of them within "
         "their own trajectory"
     )
-    # states that are counted, as in a grid, are visited again
-    counted = all(bool((t.observations == np.round(t.observations)).all()) for t in kept)
+    if every > 1:
+        message += f" (of {len(compared):,} that were compared, one in {every})"
     if share < _MANY or counted:
         return [Finding("info", "duplicate-rows", message)]
     message += ": a recorder that writes faster than the task moves, or rows that were drawn with replacement"
@@ -56,19 +75,26 @@ def duplicate_rows(demos: Demonstrations) -> list[Finding]:
     ]
 
 
-def _copies(demos: Demonstrations) -> dict[int, int]:
+class _Copies:
     """The number of each trajectory that is a copy, with the number of the original."""
-    first: dict[bytes, int] = {}
-    found = {}
-    for number, t in enumerate(demos):
-        digest = hashlib.sha256(t.observations.tobytes() + t.actions.tobytes()).digest()
-        original = first.setdefault(digest, number)
+
+    def __init__(self) -> None:
+        self.pairs: dict[int, int] = {}
+        self._first: dict[bytes, int] = {}
+        self._count = 0
+
+    def see(self, t: Trajectory) -> bool:
+        """Whether the next trajectory is a copy of an earlier one."""
+        digest = hashlib.sha256(t.observations.data)
+        digest.update(t.actions.data)
+        number, self._count = self._count, self._count + 1
+        original = self._first.setdefault(digest.digest(), number)
         if original != number:
-            found[number] = original
-    return found
+            self.pairs[number] = original
+        return original != number
 
 
-def _hashes(t: Trajectory) -> NDArray[np.uint64]:
+def _hashes(t: Trajectory) -> Hashes:
     """(T,) one number for each row, equal where rows are; sorting numbers is far quicker than sorting rows."""
     flat = np.concatenate([t.observations, t.actions.reshape(len(t), -1)], axis=1).astype(np.float64)
     # minus zero is zero

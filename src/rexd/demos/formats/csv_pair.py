@@ -70,20 +70,22 @@ def _find(source: Source) -> dict[str, Table] | None:
     if source.is_folder:
         paths = _tables_in(source.path)
         sets = {_pattern(path) for path in paths if _role(path) == "observations"}
-        found = [tables for pattern in sets if (tables := _read([p for p in paths if _pattern(p) == pattern]))]
+        found = [
+            tables for pattern in sets if (tables := _read([p for p in paths if _pattern(p) == pattern], source.path))
+        ]
         return found[0] if len(found) == 1 else None
     if source.table is None or _role(source.path) is None:
         return None
     beside = [path for path in _tables_in(source.path.parent) if _pattern(path) == _pattern(source.path)]
-    return _read([source.path, *(path for path in beside if path != source.path)])
+    return _read([source.path, *(path for path in beside if path != source.path)], source.path.resolve().parent)
 
 
-def _read(paths: list[Path]) -> dict[str, Table] | None:
+def _read(paths: list[Path], folder: Path) -> dict[str, Table] | None:
     found: dict[str, Table] = {}
-    home = paths[0].resolve().parent
+    home = folder.resolve()
     for path in paths:
         role = _role(path)
-        # a link that leads elsewhere is no file beside the first
+        # a link that leads elsewhere is no file beside the others
         if role is None or role in found or path.resolve().parent != home:
             continue
         if (table := Source(path).table) is not None:

@@ -26,6 +26,8 @@ class Format:
             ``Hints.episode_length``, and a length that differs from the recorded ones is refused for it.
         takes_columns: Whether ``load`` itself uses ``Hints.columns`` to tell observations from actions; otherwise
             they are selected after loading.
+        streams: Whether ``load`` reads files that are larger than memory; others are refused from
+            ``MAX_FILE_BYTES`` on.
     """
 
     name: str
@@ -34,3 +36,4 @@ class Format:
     save: Callable[[Demonstrations, Path], Path] | None = None
     records_boundaries: bool = False
     takes_columns: bool = False
+    streams: bool = False

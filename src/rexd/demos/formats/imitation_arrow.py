@@ -7,13 +7,13 @@ beside ``data-*.arrow``; the columns are ``obs`` with one observation more than 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rexd.demos.arrow import as_lists, as_numbers, columns_of, read_ipc
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.episodes import from_episodes
+from rexd.demos.folders import inside, read_json
 from rexd.demos.formats.format import Format
 from rexd.demos.hints import Hints
 from rexd.demos.source import Source
@@ -22,6 +22,7 @@ from rexd.errors import DemonstrationError, UnsafeFileError
 
 _LISTS = {"obs": "observations", "acts": "actions", "rews": "rewards"}
 _NEEDED = ("obs", "acts", "terminal")
+_EXPECTED = "a dataset's description"
 
 
 def sniff(source: Source) -> bool:
@@ -30,7 +31,9 @@ def sniff(source: Source) -> bool:
         return False
     try:
         folder = _folder(source.path)
-        features = _json(folder / "dataset_info.json").get("features")
+        features = read_json(folder, folder / "dataset_info.json", _EXPECTED).get("features")
+    except UnsafeFileError:
+        raise
     except DemonstrationError:
         return False
     return isinstance(features, dict) and features.keys() >= set(_NEEDED) and (folder / "state.json").is_file()
@@ -74,17 +77,17 @@ def _folder(path: Path) -> Path:
     listed = path / "dataset_dict.json"
     if not listed.is_file():
         return path
-    splits = _json(listed).get("splits")
+    splits = read_json(path, listed, _EXPECTED).get("splits")
     found = [name for name in splits if isinstance(name, str)] if isinstance(splits, list) else []
     split = "train" if "train" in found else "".join(found[:1])
     if not split or Path(split).name != split or split == "..":
         raise DemonstrationError(f"{listed}: names no split; expected train. Save the dataset again")
-    return path / split
+    return inside(path, path / split)
 
 
 def _files(folder: Path) -> list[Path]:
     state = folder / "state.json"
-    listed = _json(state).get("_data_files")
+    listed = read_json(folder, state, _EXPECTED).get("_data_files")
     items = listed if isinstance(listed, list) else []
     found = [item.get("filename") if isinstance(item, dict) else None for item in items]
     if not found or not all(isinstance(name, str) for name in found):
@@ -96,14 +99,4 @@ def _files(folder: Path) -> list[Path]:
                 f"{state}: refers to the file {name[:200]!r} outside of the folder, which was not opened; save the "
                 "dataset again"
             )
-    return [folder / name for name in names]
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DemonstrationError(f"{file}: cannot be read as JSON ({error}); save the dataset again") from error
-    if not isinstance(content, dict):
-        raise DemonstrationError(f"{file}: holds a {type(content).__name__}; expected a dataset's description")
-    return content
+    return [inside(folder, folder / name) for name in names]

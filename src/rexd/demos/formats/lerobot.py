@@ -6,7 +6,6 @@ episode in each file (version 2) or several (version 3). Frames are read without
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from rexd.demos.arrow import as_numbers, columns_of, read_parquet
 from rexd.demos.columns import as_flags
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.episodes import from_episodes
+from rexd.demos.folders import inside, read_json
 from rexd.demos.formats.format import Format
 from rexd.demos.gather import names
 from rexd.demos.hints import Hints
 from rexd.demos.parts import columns_note, last_done, side_by_side
 from rexd.demos.source import Source
 from rexd.demos.trajectory import Array
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, UnsafeFileError
 
 _OBSERVATION = "observation."
 _EPISODE, _FRAME, _ACTION = "episode_index", "frame_index", "action"
@@ -38,6 +38,8 @@ def sniff(source: Source) -> bool:
         return False
     try:
         info = _info(source.path)
+    except UnsafeFileError:
+        raise
     except DemonstrationError:
         return False
     return "codebase_version" in info and isinstance(info.get("features"), dict)
@@ -48,6 +50,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
 
     Raises:
         MissingExtraError: pyarrow is not installed.
+        UnsafeFileError: A file is a link to somewhere else.
         DemonstrationError: A file is missing, damaged or of another version, or there is no low-dimensional
             observation.
     """
@@ -83,14 +86,7 @@ FORMAT = Format("LeRobot dataset", sniff, load, records_boundaries=True)
 
 
 def _info(folder: Path) -> dict[str, Any]:
-    file = folder / "meta" / "info.json"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DemonstrationError(f"{file}: cannot be read as JSON ({error}); download the dataset again") from error
-    if not isinstance(content, dict):
-        raise DemonstrationError(f"{file}: holds a {type(content).__name__}; expected LeRobot's description")
-    return content
+    return read_json(folder, folder / "meta" / "info.json", "LeRobot's description")
 
 
 def _is_row(feature: Mapping[str, Any]) -> bool:
@@ -108,6 +104,7 @@ def _columns(source: Source, needed: Sequence[str], optional: Sequence[str]) -> 
         )
     found: dict[str, list[Array]] = {}
     for file in files:
+        inside(source.path, file)
         table = columns_of(file, read_parquet(file, (*needed, *optional)), (*needed, *optional))
         if missing := [name for name in needed if name not in table]:
             raise DemonstrationError(f"{file}: has no column {missing[0]!r}; download the dataset again")

@@ -9,23 +9,27 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rexd.demos.demonstrations import Demonstrations
+from rexd.demos import streamed
+from rexd.demos.demonstrations import Demonstrations, check_alike
+from rexd.demos.folders import read_json
 from rexd.demos.formats.format import Format
 from rexd.demos.gather import names
 from rexd.demos.hints import Hints
 from rexd.demos.minari.spaces import ObservationColumns, parse_space
-from rexd.demos.minari.storage import Episode, episodes
+from rexd.demos.minari.storage import Episode, Storage, open_storage
 from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN, save_minari
 from rexd.demos.parts import columns_note
 from rexd.demos.source import Source
 from rexd.demos.spaces import box_columns, discrete_count
+from rexd.demos.streamed import Numbers, Streamed
 from rexd.demos.trajectory import Array, Trajectory
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, UnsafeFileError
 
 _ID = re.compile(r"([\w-]+/)*[\w-]+-v\d+")
 
@@ -50,6 +54,8 @@ def sniff(source: Source) -> bool:
         return False
     try:
         return "minari_version" in _metadata(folder)
+    except UnsafeFileError:
+        raise
     except DemonstrationError:
         return False
 
@@ -77,7 +83,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return _load_folder(path)
 
 
-FORMAT = Format("Minari dataset", sniff, load, save=save_minari, records_boundaries=True)
+FORMAT = Format("Minari dataset", sniff, load, save=save_minari, records_boundaries=True, streams=True)
 
 
 def _id(source: Source) -> str | None:
@@ -104,15 +110,43 @@ def _load_folder(path: Path) -> Demonstrations:
     count = discrete_count(spaces["action"], source)
     if count is None:
         box_columns(spaces["action"], "action", source)
-    found = episodes(folder, str(metadata.get("data_format", "hdf5")))
-    trajectories = tuple(_trajectory(source, columns, episode) for episode in found)
+    storage = open_storage(folder, str(metadata.get("data_format", "hdf5")))
     total = metadata.get("total_episodes")
-    if isinstance(total, int) and len(trajectories) < total:
+    if isinstance(total, int) and len(storage.numbers) < total:
         raise DemonstrationError(
-            f"{path}: has {len(trajectories)} episodes; expected {total} as its metadata says. Download it again"
+            f"{path}: has {len(storage.numbers)} episodes; expected {total} as its metadata says. Download it again"
         )
+
+    def read(numbers: Iterable[int]) -> Iterator[Trajectory]:
+        return (_trajectory(source, columns, episode) for episode in storage.episodes(numbers))
+
+    trajectories = (
+        _streamed(source, count, storage, read)
+        if storage.size > streamed.STREAM_BYTES
+        else tuple(read(storage.numbers))
+    )
     notes = () if columns.is_plain else _notes(columns)
     return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata), notes=notes)
+
+
+def _streamed(
+    source: str, count: int | None, storage: Storage, read: Callable[[Iterable[int]], Iterator[Trajectory]]
+) -> Streamed:
+    """Read when they are asked for; what ``Demonstrations`` checks is checked then."""
+    ids = np.array(storage.numbers)
+    lengths = np.array([len(episode.read(("rewards",))) for episode in storage.episodes(storage.numbers)], np.int64)
+    first = next(read(storage.numbers[:1]))
+
+    def checked(numbers: Numbers) -> Iterator[Trajectory]:
+        for number, t in zip(ids[numbers], read(ids[numbers].tolist()), strict=True):
+            if count is not None and (t.actions.ndim > 1 or t.actions.min() < 0 or t.actions.max() >= count):
+                raise DemonstrationError(
+                    f"{source}: trajectory {number} has other actions than the {count} of its space; download the "
+                    "dataset again"
+                )
+            yield check_alike(source, int(number), t, first)
+
+    return Streamed(lengths, checked)
 
 
 def _notes(columns: ObservationColumns) -> tuple[str, ...]:
@@ -126,14 +160,7 @@ def _data_folder(path: Path) -> Path | None:
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
-    file = folder / "metadata.json"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DemonstrationError(f"{file}: cannot be read as JSON ({error}); download the dataset again") from error
-    if not isinstance(content, dict):
-        raise DemonstrationError(f"{file}: holds a {type(content).__name__}; expected Minari's metadata")
-    return content
+    return read_json(folder, folder / "metadata.json", "Minari's metadata")
 
 
 def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> Trajectory:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rexd.demos.arrays import check_claims, memory_limit, read_npy
+from rexd.demos.arrays import check_claims, memory_limit, open_member, read_npy
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.filecheck import check_file
 from rexd.demos.formats.format import Format
 from rexd.demos.hints import Hints
 from rexd.demos.source import Source
+from rexd.demos.streamed import joined, lengths_of
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError, RexdError
 from rexd.files import atomic_path
@@ -42,20 +43,17 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
     Returns:
         The path written.
     """
-    rows = (*demos.trajectories, *demos.unused)
-    arrays: dict[str, Array] = {}
-    dtypes: dict[str, list[str | None]] = {}
-    for name in _FIELDS:
-        present = [getattr(t, name) for t in rows]
-        dtypes[name] = [None if a is None else a.dtype.str for a in present]
-        parts = [a for a in present if a is not None]
-        if parts:
-            arrays[name] = _join(demos.source, name, parts)
+    rows = joined(demos.trajectories, demos.unused)
+    dtypes: dict[str, list[str | None]] = {name: [] for name in _FIELDS}
+    for t in rows:
+        for name in _FIELDS:
+            array = getattr(t, name)
+            dtypes[name].append(None if array is None else array.dtype.str)
     header = {
         "format": _FORMAT,
         "version": _VERSION,
         "trajectories": len(demos.trajectories),
-        "lengths": [len(t) for t in rows],
+        "lengths": lengths_of(rows).tolist(),
         "dtypes": dtypes,
         "origin": demos.source,  # for whoever opens the file; messages name the file itself
         "offsets": list(demos.offsets),
@@ -63,10 +61,15 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
         "notes": list(demos.notes),
         "env_id": demos.env_id,
     }
-    arrays[_HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     target = Path(path)
-    with atomic_path(target) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in _FIELDS:
+            dtype = _common(demos.source, name, {np.dtype(text) for text in dtypes[name] if text is not None})
+            if dtype is not None:
+                present = [text is not None for text in dtypes[name]]
+                _write(archive, name, dtype, int(lengths_of(rows)[present].sum()), rows)
+        with archive.open(f"{_HEADER}.npy", "w") as member:
+            np.lib.format.write_array(member, np.frombuffer(json.dumps(header).encode(), np.uint8))
     return target
 
 
@@ -97,17 +100,33 @@ def load(source: Source, hints: Hints) -> Demonstrations:
 FORMAT = Format("rexd npz", sniff, load, save=save_demonstrations, records_boundaries=True)
 
 
-def _join(source: str, name: str, parts: Sequence[Array]) -> Array:
-    """Rows of all trajectories in one dtype that holds each exactly; their own dtypes stand in the header."""
-    joined = np.concatenate(parts)
-    exact = all(np.can_cast(part.dtype, joined.dtype, "safe") for part in parts)
-    kinds = {part.dtype.kind for part in parts}
-    if joined.dtype.hasobject or not exact or (joined.dtype.kind not in kinds):
+def _common(source: str, name: str, dtypes: Collection[np.dtype[Any]]) -> np.dtype[Any] | None:
+    """The dtype that holds each exactly, as their own stand in the header; None where there are none."""
+    if not dtypes:
+        return None
+    found = np.result_type(*dtypes)
+    exact = all(np.can_cast(dtype, found, "safe") for dtype in dtypes)
+    if found.hasobject or not exact or found.kind not in {dtype.kind for dtype in dtypes}:
         raise DemonstrationError(
-            f"{source}: {name} have the dtypes {sorted({str(p.dtype) for p in parts})}, which no common one holds "
+            f"{source}: {name} have the dtypes {sorted(map(str, dtypes))}, which no common one holds "
             "exactly; convert them to one dtype before saving"
         )
-    return joined
+    return found
+
+
+def _write(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], count: int, rows: Iterable[Trajectory]) -> None:
+    """One field of all trajectories end to end, as ``numpy.savez`` writes it, but never held in memory."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        begun = False
+        for t in rows:
+            array = getattr(t, name)
+            if array is None:
+                continue
+            if not begun:
+                header = {"descr": dtype.str, "fortran_order": False, "shape": (count, *array.shape[1:])}
+                np.lib.format.write_array_header_1_0(member, header)
+                begun = True
+            member.write(np.ascontiguousarray(array, dtype).data)
 
 
 def _read_arrays(path: Path, limit: int) -> dict[str, Array]:
@@ -116,9 +135,11 @@ def _read_arrays(path: Path, limit: int) -> dict[str, Array]:
         check_claims(str(path), members, limit)
         arrays: dict[str, Array] = {}
         for item in members:
-            with archive.open(item) as stream:
+            with open_member(path, item) as stream:
                 # nothing of rexd's own is pickled, so nothing is unpickled either
-                arrays[item.filename.removesuffix(".npy")] = read_npy(stream, str(path), member=item.filename)
+                arrays[item.filename.removesuffix(".npy")] = read_npy(
+                    stream, str(path), member=item.filename, size=item.file_size
+                )
         return arrays
 
 

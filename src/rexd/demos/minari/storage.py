@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rexd.demos.arrow import as_numbers, columns_of, read_ipc, read_parquet
 from rexd.demos.filecheck import naming_damage
-from rexd.demos.hdf5 import numbers
+from rexd.demos.folders import inside
+from rexd.demos.hdf5 import numbers as values
 from rexd.demos.minari import spaces
 from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN
 from rexd.demos.source import Source
@@ -37,8 +38,23 @@ class Episode:
     marks: Mapping[str, bool] = field(default_factory=dict)
 
 
-def episodes(folder: Path, storage: str) -> Iterator[Episode]:
-    """The episodes in a dataset's ``data`` folder, in the order of their numbers.
+class Storage(Protocol):
+    """The data of a dataset."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that its arrays take, or about so many."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Of the episodes, ascending."""
+
+    def episodes(self, numbers: Iterable[int]) -> Iterator[Episode]:
+        """Those of these numbers, while the file is open."""
+
+
+def open_storage(folder: Path, storage: str) -> Storage:
+    """The data in a dataset's ``data`` folder; nothing of an episode is read yet.
 
     Args:
         folder: The folder.
@@ -50,52 +66,65 @@ def episodes(folder: Path, storage: str) -> Iterator[Episode]:
         DemonstrationError: The storage is of another kind, or a file is missing, damaged or claims too much.
     """
     if storage == "hdf5":
-        return _hdf5(folder)
+        return _HDF5(folder)
     if storage in ("arrow", "parquet"):
-        return _arrow(folder, storage)
+        return _Arrow(folder, storage)
     raise DemonstrationError(
         f"{folder}: its data format is {storage[:40]!r}; expected hdf5, arrow or parquet. Others need a later rexd"
     )
 
 
-def _hdf5(folder: Path) -> Iterator[Episode]:
-    file = folder / "main_data.hdf5"
-    if not file.is_file():
-        raise DemonstrationError(f"{folder.parent}: has no {file.name}; download the dataset again")
-    source = Source(file)
-    _ = source.size  # refuses what cannot be data at all
-    with source.open_hdf5() as opened:
-        h5py = import_extra("h5py", "minari")
-        found = sorted(int(match[1]) for key in opened if (match := _EPISODE.fullmatch(key)))
-        for number in found:
-            group = opened[f"episode_{number}"]
+class _HDF5:
+    def __init__(self, folder: Path) -> None:
+        file = folder / "main_data.hdf5"
+        if not file.is_file():
+            raise DemonstrationError(f"{folder.parent}: has no {file.name}; download the dataset again")
+        self._source = Source(inside(folder, file))
+        _ = self._source.size  # refuses what cannot be data at all
+        with self._source.open_hdf5() as opened:
+            self.numbers = sorted(int(match[1]) for key in opened if (match := _EPISODE.fullmatch(key)))
+        self.size = self._source.hdf5_claims
 
-            def read(path: spaces.Path, group: Any = group) -> Array:
-                return numbers(source.name, group, "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path))
+    def episodes(self, numbers: Iterable[int]) -> Iterator[Episode]:
+        name = self._source.name
+        with self._source.open_hdf5() as opened:
+            h5py = import_extra("h5py", "minari")
+            for number in numbers:
+                group = h5py.Group(h5py.h5o.open(opened.id, f"episode_{number}".encode()))
 
-            # Asked for by name, as a list of all attributes takes long for thousands of episodes.
-            marks = {name: bool(group.attrs[name]) for name in _MARKS if h5py.h5a.exists(group.id, name.encode())}
-            yield Episode(number, read, marks)
+                def read(path: spaces.Path, group: Any = group) -> Array:
+                    place = "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path)
+                    return values(name, group, place)
+
+                # Asked for by name, as a list of all attributes takes long for thousands of episodes.
+                marks = {mark: bool(group.attrs[mark]) for mark in _MARKS if h5py.h5a.exists(group.id, mark.encode())}
+                yield Episode(number, read, marks)
 
 
-def _arrow(folder: Path, storage: str) -> Iterator[Episode]:
-    found = sorted(int(item.name) for item in folder.iterdir() if item.name.isdecimal() and item.is_dir())
-    for number in found:
-        files = sorted((folder / str(number)).glob(f"*.{storage}"))
-        if len(files) != 1:
-            raise DemonstrationError(
-                f"{folder / str(number)}: has {len(files)} files *.{storage}; expected one for the episode. Download "
-                "the dataset again"
-            )
-        file = files[0]
-        content = read_ipc(file) if storage == "arrow" else read_parquet(file, _COLUMNS)
-        table = columns_of(file, content, _COLUMNS)
+class _Arrow:
+    def __init__(self, folder: Path, storage: str) -> None:
+        self._folder, self._storage = folder, storage
+        self.numbers = sorted(int(item.name) for item in folder.iterdir() if item.name.isdecimal() and item.is_dir())
+        self.size = sum(file.stat().st_size for file in folder.glob(f"*/*.{storage}"))
 
-        def read(path: spaces.Path, table: Mapping[str, Any] = table, file: Path = file) -> Array:
-            values = as_numbers(str(file), "/".join(map(str, path)), _part(str(file), table, path))
-            return values if path[0] == "observations" else values[:-1]  # padded to the number of observations
+    def episodes(self, numbers: Iterable[int]) -> Iterator[Episode]:
+        for number in numbers:
+            home = self._folder / str(number)
+            files = sorted(home.glob(f"*.{self._storage}"))
+            if len(files) != 1:
+                raise DemonstrationError(
+                    f"{home}: has {len(files)} files *.{self._storage}; expected one for the episode. Download the "
+                    "dataset again"
+                )
+            file = inside(self._folder, files[0])
+            content = read_ipc(file) if self._storage == "arrow" else read_parquet(file, _COLUMNS)
+            table = columns_of(file, content, _COLUMNS)
 
-        yield Episode(number, read)
+            def read(path: spaces.Path, table: Mapping[str, Any] = table, file: Path = file) -> Array:
+                found = as_numbers(str(file), "/".join(map(str, path)), _part(str(file), table, path))
+                return found if path[0] == "observations" else found[:-1]  # padded to the number of observations
+
+            yield Episode(number, read)
 
 
 def _part(source: str, table: Mapping[str, Any], path: spaces.Path) -> Any:

@@ -43,10 +43,8 @@ def save_minari(demos: Demonstrations, path: str | Path, *, overwrite: bool = Fa
     h5py = import_extra("h5py", "minari")
     target = Path(path)
     check_place(target, overwrite=overwrite)
-    if demos.unused:
+    if len(demos.unused):
         raise _lost(demos, "rows that a selection left out")
-    for number, trajectory in enumerate(demos):
-        _check(demos, number, trajectory)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
@@ -54,6 +52,7 @@ def save_minari(demos: Demonstrations, path: str | Path, *, overwrite: bool = Fa
         data.mkdir()
         with h5py.File(data / "main_data.hdf5", "w", track_order=True) as file:
             for number, trajectory in enumerate(demos):
+                _check(demos, number, trajectory)
                 _write(file.create_group(f"episode_{number}"), number, trajectory)
         size = round((data / "main_data.hdf5").stat().st_size / 10**6, 1)
         (data / "metadata.json").write_text(json.dumps(_metadata(demos, target, size)), encoding="utf-8")

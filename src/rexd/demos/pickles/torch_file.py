@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.demos.arrays import check_claims, memory_limit
+from rexd.demos.arrays import check_claims, memory_limit, read_member
 from rexd.demos.filecheck import naming_damage
 from rexd.demos.pickles.rebuild import Budget
 from rexd.demos.pickles.torch_tensors import LEGACY_MAGIC, described
@@ -48,18 +48,20 @@ def load_torch_zip(path: Path, members: tuple[zipfile.ZipInfo, ...], prefix: str
     check_claims(str(path), members, memory_limit(size))
     with naming_damage(path, "torch"), zipfile.ZipFile(path) as archive:
         order = f"{prefix}byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        if order in archive.namelist() and read_member(archive, archive.getinfo(order)) != b"little":
             raise DemonstrationError(f"{path}: its tensors are not little-endian; save it on another machine")
         storages: Storages = {}
 
         def persistent(reference: object) -> NDArray[Any]:
             dtype, key, count = described(reference)
             if key not in storages:
-                storages[key] = _storage(str(path), archive.read(f"{prefix}data/{key}"), dtype, count)
+                storages[key] = _storage(
+                    str(path), read_member(archive, archive.getinfo(f"{prefix}data/{key}")), dtype, count
+                )
             return storages[key]
 
         reader = PickleReader(str(path), Budget(str(path), size), persistent)
-        return reader.read_all(archive.read(f"{prefix}data.pkl"))
+        return reader.read_all(read_member(archive, archive.getinfo(f"{prefix}data.pkl")))
 
 
 def load_legacy_torch(path: Path) -> Any:
