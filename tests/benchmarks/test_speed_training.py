@@ -5,6 +5,7 @@ pytest.importorskip("sbx")
 
 import gymnasium
 import jax
+import jax.numpy as jnp
 from gymnasium.spaces import Box
 
 from rexd.rl import sac_jax
@@ -35,10 +36,12 @@ def test_products_of_an_update_are_those_that_xla_counts():
         "MlpPolicy", Nothing(), buffer_size=1, policy_kwargs={"layer_norm": True, "net_arch": [WIDTH] * 2}
     )
     policy = model.policy
-    learner = Learner(policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key)
+    learner = Learner(
+        policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key, jnp.int32(0)
+    )
     shapes = [(N, OBS), (N, ACT), (N, OBS), (N,), (N,), (N // 2, OBS), (N // 2, ACT)]
     batch = Batch._make(np.zeros(shape, np.float32) for shape in shapes)
-    compiled = jax.jit(sac_jax._update).lower(learner, batch, 0.99, 0.005, -3.0, 1.0).compile()
+    compiled = jax.jit(sac_jax._update).lower(learner, batch, 0.99, 0.005, -3.0, 1.0, sac_jax.AT_ONCE).compile()
     assert _layers(policy.qf_state.params) == [(OBS + ACT, WIDTH), (WIDTH, WIDTH), (WIDTH, 1)]
     assert _layers(policy.actor_state.params) == [(OBS, WIDTH), (WIDTH, WIDTH), (WIDTH, ACT), (WIDTH, ACT)]
     counted = 2 * multiply_adds(products())

@@ -96,7 +96,8 @@ def equal_rows(one: Array, other: Array) -> BoolArray:
     """Whether rows of as many columns are equal, as far as the coarser dtype tells; (N,)."""
     coarse = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore"):
-        differ = (one.astype(coarse, copy=False) != other.astype(coarse, copy=False)).reshape(len(one), -1)
+        differ = one.astype(coarse, copy=False) != other.astype(coarse, copy=False)
+    differ = differ.reshape(len(one), int(np.prod(one.shape[1:])))  # no -1: there may be no rows
     if np.count_nonzero(differ) > len(differ):
         return np.asarray(~differ.any(axis=1))
     same = np.ones(len(differ), np.bool_)  # few differ: far quicker than asking each row
