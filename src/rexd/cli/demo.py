@@ -33,7 +33,7 @@ class Command:
         rexd demo --steps 20000 --seed 1 --out runs/cheetah
     """
 
-    steps: int = 8_000
+    steps: int = 12_000
     """Environment steps of the learner."""
     seed: int = 0
     """Seed of everything."""
