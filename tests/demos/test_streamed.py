@@ -17,6 +17,7 @@ from rexd.demos.mends import drop_columns, drop_first_rows, leave_out, scale_act
 from rexd.demos.mends_formats import fit_to_format
 from rexd.demos.mends_order import recut, shift_actions
 from rexd.demos.minari.writing import save_minari
+from rexd.demos.streamed import Streamed, joined
 from rexd.errors import DemonstrationError
 
 h5py = pytest.importorskip("h5py")
@@ -232,3 +233,13 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
         tracemalloc.stop()
     held = 30 * 2000 * 168
     assert peaks[1] - peaks[0] < held / 4, [peak / 2**20 for peak in peaks]
+
+
+def test_single_trajectories_of_two_joined_sequences():
+    """As ``unused`` is after two selections of a streamed file."""
+    made = [Trajectory.from_steps(np.full((3, 1), float(k)), np.zeros((2, 1))) for k in range(4)]
+    held = Streamed(np.full(2, 2), lambda numbers: (made[k] for k in numbers))
+    rest = Streamed(np.full(2, 2), lambda numbers: (made[2 + k] for k in numbers))
+    for both in (joined(held, tuple(made[2:])), joined(tuple(made[:2]), rest), joined(held, rest)):
+        assert [float(t.observations[0, 0]) for t in both] == [0.0, 1.0, 2.0, 3.0]
+        assert [float(both[k].observations[0, 0]) for k in (0, 3, -2)] == [0.0, 3.0, 2.0]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 import sbx
+from batches import N, batch
 from flax.training.train_state import TrainState
 from marked import SHOWN, fill_marked, marked_replay
 from pointmass import HIGH, LOW, SCALE, demonstrate, vec_env
@@ -18,9 +19,8 @@ from rexd.rl import dac_jax
 from rexd.rl.config import TrainConfig
 from rexd.rl.dac_jax import AdversarialSAC, Discriminator
 from rexd.rl.learner_sbx import SbxLearner
-from rexd.rl.replay import Batch, DemonstrationReplay
+from rexd.rl.replay import DemonstrationReplay
 
-N = 16  # rows of a batch
 W = np.array([0.5, -1.0, 2.0, 0.25, -3.0], np.float32)  # of a linear discriminator on (s, a, absorbing)
 CONFIG = TrainConfig(
     steps=100,
@@ -49,20 +49,6 @@ def linear(weights=W, optimiser=optax.sgd(0.0)):  # noqa: B008 - one for all, or
 
 
 judge = jax.jit(dac_jax._discriminate, static_argnums=3)
-
-
-def batch(seed=0, **changes):
-    rng = np.random.default_rng(seed)
-    arrays = {
-        "obs": rng.normal(size=(N, 2)),
-        "act": rng.uniform(-1, 1, (N, 2)),
-        "next_obs": rng.normal(size=(N, 2)),
-        "reward": rng.uniform(0, 1, N),
-        "done": np.zeros(N),
-        "clone_obs": rng.normal(size=(N // 2, 2)),
-        "clone_act": rng.uniform(-0.9, 0.9, (N // 2, 2)),
-    }
-    return Batch(**{name: np.float32(array) for name, array in {**arrays, **changes}.items()})
 
 
 def logits(obs, act, weights=W):

@@ -7,6 +7,7 @@ pytest.importorskip("sbx")
 
 import jax
 import jax.numpy as jnp
+from batches import N, batch
 from marked import SHOWN, fill_marked, marked_replay
 from pointmass import vec_env
 
@@ -14,7 +15,6 @@ from rexd.rl import sac_jax
 from rexd.rl.replay import Batch
 from rexd.rl.sac_jax import AT_ONCE, AVERAGING, DemonstrationSAC, Learner, Schedule
 
-N = 16  # rows of a batch
 GAMMA, TAU, ENTROPY = 0.9, 0.05, -2.0
 update = jax.jit(sac_jax._update)
 
@@ -63,20 +63,6 @@ def learner_of(model):
 def start(model):
     """What an update changes, as the constructor built it."""
     return learner_of(model)
-
-
-def batch(seed=0, **changes):
-    rng = np.random.default_rng(seed)
-    arrays = {
-        "obs": rng.normal(size=(N, 2)),
-        "act": rng.uniform(-1, 1, (N, 2)),
-        "next_obs": rng.normal(size=(N, 2)),
-        "reward": rng.uniform(0, 1, N),
-        "done": np.zeros(N),
-        "clone_obs": rng.normal(size=(N // 2, 2)),
-        "clone_act": rng.uniform(-0.9, 0.9, (N // 2, 2)),
-    }
-    return Batch(**{name: np.float32(array) for name, array in {**arrays, **changes}.items()})
 
 
 def step(start, rows, gamma=GAMMA, tau=TAU, target_entropy=ENTROPY, cloning_weight=1.0, schedule=AT_ONCE):

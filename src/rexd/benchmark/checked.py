@@ -6,11 +6,14 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rexd.errors import RexdError
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "nothing"}
 
@@ -25,7 +28,7 @@ def build(kind: type[T], table: Any, where: str, **given: Any) -> T:
         **given: Fields that the file does not hold, such as the name of the table.
     """
     check(kind, table, where, leave_out=given)
-    known = [item for item in fields(kind) if item.name not in given]  # type: ignore[arg-type]
+    known = [item for item in fields(kind) if item.name not in given]
     missing = [i.name for i in known if i.name not in table and i.default is MISSING and i.default_factory is MISSING]
     if missing:
         raise RexdError(f"{where} has no {missing[0]!r}; add it, it is {_text(get_type_hints(kind)[missing[0]])}")

@@ -163,6 +163,7 @@ def _read_into(stream: IO[bytes], claimed: int) -> bytes | NDArray[np.uint8]:
     """What a stream holds, without the copies that reading a zip archive at once makes; too much is cut off."""
     content, done = np.empty(claimed, np.uint8), 0
     view = content.data
+    # both kinds of stream have readinto, which saves a copy; zipfile's are typed as IO, which has not
     while done < claimed and (count := stream.readinto(view[done : done + _CHUNK])):  # type: ignore[attr-defined]
         done += count
     more = stream.read(_CHUNK)  # reading to the end is what checks the checksum

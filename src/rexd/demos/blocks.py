@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -54,7 +54,7 @@ def from_blocks(
     stops = np.flatnonzero(ends.terminated | ends.truncated) + 1
     lengths = np.diff(stops, prepend=0)
 
-    def pieces(numbers: Numbers) -> Iterator[Trajectory]:
+    def pieces(numbers: Numbers) -> Generator[Trajectory, None, None]:
         with opened() as read:
             for some in _blocks(numbers, lengths):
                 start, stop = int(stops[some[0]] - lengths[some[0]]), int(stops[some[-1]])
@@ -62,7 +62,7 @@ def from_blocks(
 
     first = next(pieces(np.zeros(1, np.intp)))
 
-    def alike(numbers: Numbers) -> Iterator[Trajectory]:
+    def alike(numbers: Numbers) -> Generator[Trajectory, None, None]:
         found = zip(numbers, pieces(numbers), strict=True)
         return (check_alike(source_name, int(number), t, first) for number, t in found)
 

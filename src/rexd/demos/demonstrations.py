@@ -13,39 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.streamed import Streamed, joined, lengths_of, mapped, picked
-from rexd.demos.trajectory import Array, BoolArray, Trajectory
+from rexd.demos.trajectory import Array, Trajectory
+from rexd.demos.transitions import Transitions, stack
 from rexd.errors import DemonstrationError
-
-Float32 = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Transitions:
-    """Rows of all trajectories, ready for learning: float32 and contiguous.
-
-    Attributes:
-        obs: (N, D) float32.
-        act: (N, A) float32, or (N,) int64 for discrete actions.
-        next_obs: (N, D) float32.
-        terminated: (N,) bool.
-        truncated: (N,) bool.
-        next_known: (N,) bool, whether ``next_obs`` was recorded.
-        trajectory: (N,) int64, the number of the trajectory that each row comes from.
-        step: (N,) int64, steps of the episode before each row.
-    """
-
-    obs: Float32
-    act: Array
-    next_obs: Float32
-    terminated: BoolArray
-    truncated: BoolArray
-    next_known: BoolArray
-    trajectory: NDArray[np.int64]
-    step: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.obs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,11 +139,11 @@ class Demonstrations:
 
     def transitions(self) -> Transitions:
         """All rows of all trajectories, float32 and contiguous."""
-        return _stack(self.trajectories)
+        return stack(self.trajectories)
 
     def unused_transitions(self) -> Transitions | None:
         """The rows that a selection left out, or None where all are used."""
-        return _stack(self.unused) if len(self.unused) else None
+        return stack(self.unused) if len(self.unused) else None
 
     def first(self, n: int) -> Demonstrations:
         """The first ``n`` trajectories; the others become ``unused``.
@@ -385,22 +355,3 @@ def _drawn(trajectories: Sequence[Trajectory], most: int, rng: np.random.Generat
     numbers = np.flatnonzero(np.diff(cuts))
     found = zip(numbers, picked(trajectories, numbers), strict=True)
     return tuple(t.rows(rows[cuts[n] : cuts[n + 1]] - starts[n]) for n, t in found)
-
-
-def _stack(trajectories: Sequence[Trajectory]) -> Transitions:
-    trajectories = tuple(trajectories)
-
-    def column(name: str, dtype: type) -> Array:
-        return np.ascontiguousarray(np.concatenate([getattr(t, name) for t in trajectories]).astype(dtype))
-
-    discrete = trajectories[0].actions.ndim == 1
-    return Transitions(
-        obs=column("observations", np.float32),
-        act=column("actions", np.int64 if discrete else np.float32),
-        next_obs=column("next_observations", np.float32),
-        terminated=column("terminated", np.bool_),
-        truncated=column("truncated", np.bool_),
-        next_known=column("next_known", np.bool_),
-        trajectory=np.repeat(np.arange(len(trajectories)), [len(t) for t in trajectories]),
-        step=column("steps", np.int64),
-    )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
-from itertools import chain
 from typing import overload
 
 import numpy as np
@@ -20,7 +19,7 @@ BLOCK_ROWS = 2**16
 """Rows that are read at once where trajectories are stored end to end."""
 
 Numbers = NDArray[np.intp]
-Read = Callable[[Numbers], Iterator[Trajectory]]
+Read = Callable[[Numbers], Generator[Trajectory, None, None]]
 """``read(numbers)``: the trajectories at these places, one after the other, opening the file for that time only."""
 
 
@@ -61,7 +60,7 @@ class Streamed(Sequence[Trajectory]):
         return self._one(0)
 
     def _one(self, number: int) -> Trajectory:
-        with closing(self._read(np.array([number], np.intp))) as found:  # type: ignore[type-var]
+        with closing(self._read(np.array([number], np.intp))) as found:
             return next(found)
 
     def take(self, numbers: Numbers) -> Streamed:
@@ -73,7 +72,7 @@ class Streamed(Sequence[Trajectory]):
     ) -> Streamed:
         """All of them changed: ``change(number, trajectory)``; ``lengths`` where it changes those."""
 
-        def read(numbers: Numbers) -> Iterator[Trajectory]:
+        def read(numbers: Numbers) -> Generator[Trajectory, None, None]:
             return (change(int(n), t) for n, t in zip(numbers, self._read(numbers), strict=True))
 
         return Streamed(self.lengths if lengths is None else lengths, read)
@@ -112,8 +111,9 @@ def joined(one: Sequence[Trajectory], other: Sequence[Trajectory]) -> Sequence[T
         return (*one, *other)
     count = len(one)
 
-    def read(numbers: Numbers) -> Iterator[Trajectory]:
+    def read(numbers: Numbers) -> Generator[Trajectory, None, None]:
         # the places are ascending, as all that asks for several asks in order
-        return chain(picked(one, numbers[numbers < count]), picked(other, numbers[numbers >= count] - count))
+        yield from picked(one, numbers[numbers < count])
+        yield from picked(other, numbers[numbers >= count] - count)
 
     return Streamed(np.concatenate([lengths_of(one), lengths_of(other)]), read)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.demos.demonstrations import Demonstrations, Transitions
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.transitions import Transitions
 
 Score = Callable[[Transitions], NDArray[np.float32]]
 QUANTILES = tuple(q / 20 for q in range(21))

@@ -45,10 +45,10 @@ def distil(
     Args:
         target: ``n_models`` fixed networks.
         predictor: ``n_models`` networks, changed in place.
-        x: (N, C) standardised rows.
-        fold: (N,) part of each row; model k never sees the rows of part k. A row of part −1 is seen by all.
-        config: Updates, batch size, learning rate and seed.
-        progress: Called now and then with the updates done and in all.
+        x: As the rest, that of ``regress``.
+        fold: Part of each row.
+        config: Settings.
+        progress: Watches.
     """
     with torch.no_grad():
         wanted = in_blocks(target, x, len(predictor.weights[0]))  # the targets never change: computed once
@@ -69,7 +69,7 @@ def regress(
         networks: ``n_models`` networks, changed in place.
         x: (N, C) standardised rows.
         wanted: (n_models, N, outputs), what each network should answer.
-        fold: (N,) part of each row; model k never sees the rows of part k.
+        fold: (N,) part of each row; model k never sees the rows of part k. A row of part −1 is seen by all.
         config: Updates, batch size, learning rate and seed.
         progress: Called now and then with the updates done and in all.
     """

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rexd.demos.demonstrations import Demonstrations, Transitions
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError, NotFittedError
 from rexd.reward.base import Float32, RewardModel
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, mse_loss
 
-from rexd.demos.demonstrations import Demonstrations, Transitions
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError
 from rexd.rl.policy import Policy, PolicySpec
 from rexd.rl.scaling import ObservationScale

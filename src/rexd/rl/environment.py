@@ -11,6 +11,7 @@ import gymnasium
 from gymnasium import error
 
 from rexd.errors import MissingExtraError, TaskError
+from rexd.rl.mujoco_warnings import without_known_warnings
 from rexd.rl.spaces import check_spaces
 
 Env: TypeAlias = gymnasium.Env[Any, Any]
@@ -70,7 +71,7 @@ def _make_registered(env_id: str, kwargs: dict[str, Any]) -> Env:
     if env_id.count(":") > 1:
         raise TaskError(f"{env_id!r} has {env_id.count(':')} colons; expected an id, or module:Id")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), without_known_warnings(env_id):
             # Demonstrations belong to the version that they were recorded in, so that an older one is no mistake.
             warnings.filterwarnings("ignore", r".*The environment .* is out of date", DeprecationWarning)
             return gymnasium.make(env_id, **kwargs)

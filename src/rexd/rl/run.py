@@ -96,7 +96,7 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
     if resume and existing.is_file():
         try:
             found = _identity(json.loads(existing.read_text()))
-        except (AttributeError, TypeError, ValueError, LookupError, RexdError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise RunError(f"{existing}: damaged ({error}); choose another folder with --out") from error
         wanted = _identity(json.loads(json.dumps(config)))  # as JSON, where tuples are lists
         different = sorted(key for key in found | wanted if found.get(key) != wanted.get(key))
@@ -114,12 +114,8 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
 
 
 def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run and its continuation must share, by the names that a user gives: all but how long they are.
-
-    A setting that is newer than the run has its default, which is what the run had.
-    """
-    settings = TrainConfig.from_dict(config["train"]).to_dict()
-    train = {name: value for name, value in settings.items() if name not in ("steps", "final_episodes")}
+    """What a run and its continuation must share, by the names that a user gives: all but how long they are."""
+    train = {name: value for name, value in config.get("train", {}).items() if name not in ("steps", "final_episodes")}
     reward = {f"reward.{name}": value for name, value in train.pop("reward", {}).items()}
     return {**train, **reward, **{name: config.get(name) for name in ("env", "env_kwargs", "demonstrations_sha256")}}
 

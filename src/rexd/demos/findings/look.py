@@ -58,5 +58,6 @@ def _end(looking: Looking[T]) -> T:
     try:
         looking.send(None)
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        found: T = end.value
+        return found
     raise RuntimeError("a look goes on after the last trajectory")

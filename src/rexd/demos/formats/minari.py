@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ def _streamed(
     lengths = np.array([len(episode.read(("rewards",))) for episode in storage.episodes(storage.numbers)], np.int64)
     first = next(read(storage.numbers[:1]))
 
-    def checked(numbers: Numbers) -> Iterator[Trajectory]:
+    def checked(numbers: Numbers) -> Generator[Trajectory, None, None]:
         for number, t in zip(ids[numbers], read(ids[numbers].tolist()), strict=True):
             if count is not None and (t.actions.ndim > 1 or t.actions.min() < 0 or t.actions.max() >= count):
                 raise DemonstrationError(
