@@ -96,3 +96,8 @@ def test_truncated_reward(fails, reward_file, demos_file):
     reward_file.write_bytes(reward_file.read_bytes()[:-100])
     assert "fit the reward anew" in fails("score", reward_file, demos_file)
     assert "rexd fit writes a reward" in fails("score", "no-such.safetensors", demos_file)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_fit(fails, demos_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("rexd.reward.red.RED.fit", lambda *_, **__: pytest.fail("it fitted"))
+    assert "Is a directory" in fails("fit", demos_file, "-o", tmp_path)

@@ -16,6 +16,7 @@ from rexd.cli.policies import open_policy
 from rexd.cli.progress import Progress
 from rexd.cli.text import number
 from rexd.errors import import_extra
+from rexd.files import check_writable
 
 if TYPE_CHECKING:
     from rexd.demos.trajectory import Trajectory
@@ -62,6 +63,7 @@ class Command:
         from rexd.evaluation.rollouts import rollout
         from rexd.rl.environment import environment_name
 
+        check_writable(self.output)
         opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
         check_counts(self.episodes, self.seed)

@@ -11,6 +11,7 @@ import tyro
 from rexd.cli import options as opt
 from rexd.cli.output import note, print_checks, print_facts, print_json, warn
 from rexd.cli.progress import Progress
+from rexd.files import check_writable
 from rexd.reward.config import REDConfig
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Command:
         """Fit, save and print the checks."""
         from rexd.reward.checks import warnings_of
 
+        check_writable(self.output)
         demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
         if demos.streamed:
             demos = demos.draw(MOST_ROWS, self.settings.seed)
