@@ -85,12 +85,12 @@ def evaluated(steps):
         stream.write(json.dumps({"steps": steps, "seconds": steps / 100, "learned_return": 1.5, "true_return": 2.0}))
         stream.write("\\n")
 
-def finish(value):
+def finish(value, **more):
     path = pathlib.Path(folders["results"]) / (name + ".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({
         "task": run["task"]["name"], "regime": run["regime"]["name"], "method": run["method"]["name"],
-        "seed": run["seed"], "steps": run["steps"], "seconds": 1.0, "return_mean": value, "return_std": 0.0}))
+        "seed": run["seed"], "steps": run["steps"], "seconds": 1.0, "return_mean": value, "return_std": 0.0, **more}))
 
 """
 

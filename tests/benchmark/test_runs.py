@@ -91,15 +91,19 @@ def test_other_settings_make_a_result_stale_and_are_named(folders):
     assert differences(other, folders) == ["discount was 0.99, is 0.9", f"reward.clock was {clock}, is {not clock}"]
 
 
-def test_results_outlive_a_new_setting_at_its_default_and_those_without_settings(folders):
+def test_results_outlive_a_new_setting_at_its_default(folders):
     run = expand(suite())[0]
     old = {name: value for name, value in run.settings.items() if name != "discount"}  # as if it were new
     save(folders, run, 50.0, settings=old)
     assert state_of(run, folders) is State.DONE
     assert differences(replace(run, method=replace(run.method, settings={"discount": 0.9})), folders)
+
+
+def test_a_result_that_does_not_say_what_it_was_made_with_is_stale(folders):
+    run = expand(suite())[0]
     path = save(folders, run, 50.0)
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "settings"}))
-    assert state_of(run, folders) is State.DONE
+    assert state_of(run, folders) is State.STALE
 
 
 def test_an_unfinished_run_of_other_settings_is_stale(folders):
@@ -113,8 +117,7 @@ def test_an_unfinished_run_of_other_settings_is_stale(folders):
 
 def test_a_shorter_result_cannot_go_on_in_a_folder_of_other_settings(folders):
     run = expand(suite())[0]
-    path = save(folders, run, 50.0, steps=run.steps - 1)
-    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "settings"}))
+    save(folders, run, 50.0, steps=run.steps - 1)
     folders.run(run).mkdir(parents=True)
     (folders.run(run) / "config.json").write_text(json.dumps({"train": {**run.config.to_dict(), "batch_size": 8}}))
     assert state_of(run, folders) is State.STALE  # so that only --redo deletes the folder

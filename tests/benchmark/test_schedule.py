@@ -167,5 +167,6 @@ def test_two_processes_do_not_do_the_same_run(tmp_path):
 
 
 def test_states_after_all(folders):
-    run_all(RUNS[:1], folders, jobs=1, watch=Seen(), command=fake("finish(1.0)"))
+    body = "from rexd.benchmark.runs import RunSpec; finish(1.0, settings=RunSpec.from_dict(run).settings)"
+    run_all(RUNS[:1], folders, jobs=1, watch=Seen(), command=fake(body))
     assert state_of(RUNS[0], folders) == "done"

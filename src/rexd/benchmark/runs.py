@@ -218,7 +218,7 @@ def state_of(run: RunSpec, folders: Folders) -> State:
 def differences(run: RunSpec, folders: Folders) -> list[str]:
     """The settings in which the result, or the folder to resume from where more is to be done, differs from the run.
 
-    Such as ``discount was 0.9, is 0.99``. Results that do not record their settings are taken as they are.
+    Such as ``discount was 0.9, is 0.99``.
     """
     result = read_result(folders.result(run))
     found = [] if result is None else result_differences(run, result)
@@ -228,7 +228,8 @@ def differences(run: RunSpec, folders: Folders) -> list[str]:
 
 def result_differences(run: RunSpec, result: Mapping[str, Any]) -> list[str]:
     """The settings in which a result differs from the run."""
-    return _changes(result.get("settings"), run.settings)
+    settings = result.get("settings")
+    return ["its settings are not recorded"] if settings is None else _changes(settings, run.settings)
 
 
 def folder_differences(run: RunSpec, folders: Folders) -> list[str]:
@@ -249,13 +250,11 @@ def _training(run: RunSpec) -> dict[str, Any]:
     return settings
 
 
-def _changes(was: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
+def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs; a setting that only one side knows counts where the other is not at its default.
 
     So that results outlive a setting that is added, whose default changes nothing.
     """
-    if was is None:
-        return []
     default = _flat(json.loads(json.dumps(TrainConfig().to_dict())))
     old, new = default | _flat(was), default | _flat(now)
     return [
