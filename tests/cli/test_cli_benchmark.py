@@ -51,13 +51,15 @@ def faked(monkeypatch):
     def install(body="finish(job, -200.0)"):
         code = (
             "import json, pathlib, sys, time\n"
+            "from rexd.benchmark.runs import RunSpec\n"
             "job = json.loads(pathlib.Path(sys.argv[1]).read_text())\n"
             "def finish(job, value):\n"
             "    run = job['run']\n"
             "    path = pathlib.Path(sys.argv[1].replace('/runs/', '/results/').replace('.job', ''))\n"
             "    path.parent.mkdir(parents=True, exist_ok=True)\n"
             "    path.write_text(json.dumps({'task': 'Pendulum', 'regime': '4x5', 'method': run['method']['name'],\n"
-            "        'seed': 0, 'steps': run['steps'], 'seconds': 2.0, 'return_mean': value, 'return_std': 0.0}))\n"
+            "        'seed': 0, 'steps': run['steps'], 'seconds': 2.0, 'return_mean': value, 'return_std': 0.0,\n"
+            "        'settings': RunSpec.from_dict(run).settings}))\n"
             f"{body}\n"
         )
         command = lambda job: [sys.executable, "-c", code, str(job)]  # noqa: E731
