@@ -17,6 +17,8 @@ def marked_replay(known=lambda number: number % 3 > 0, rows=30):
         reward=i / 10.0,
         done=(i % 2).astype(np.float32),
         critic_rows=np.flatnonzero(known(np.arange(rows))),
+        trajectory=np.arange(rows) // 10,
+        step=np.arange(rows) % 10,
     )
 
 

@@ -42,6 +42,8 @@ class TrainConfig(Config):
     """Weight c of the cloning term c · (1 + 0.1 mean|Q|) · |mode π(s) − a|² in the actor's loss."""
     best_episodes: int = 5
     """Own episodes, those of the highest learned return so far, that are cloned beside the demonstrations."""
+    mean_matching: float = 0.2
+    """Weight β by which learned rewards are shaped towards the demonstrations' means (off-policy)."""
     warm_start: int = 2_000
     """Gradient steps of behavioural cloning on the policy before the first environment step; 0 starts from chance."""
     actor_starts: int = 2_000
@@ -110,6 +112,7 @@ class TrainConfig(Config):
             "actor_ramp",
             "learning_starts",
             "cloning_weight",
+            "mean_matching",
         ):
             if getattr(self, name) < 0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected 0 or more")

@@ -151,6 +151,7 @@ class Sb3SacLearner(Sb3Learner):
                 share=config.demonstration_share,
                 cloning_weight=config.cloning_weight,
                 best_episodes=config.best_episodes,
+                mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
             )
         super().__init__(config, model, scale)
 

@@ -60,6 +60,7 @@ class SbxLearner:
                 share=config.demonstration_share,
                 cloning_weight=config.cloning_weight,
                 best_episodes=config.best_episodes,
+                mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
                 # an actor without anything to clone has nothing to do until its critics are ready
                 schedule=Schedule(config.actor_starts, config.actor_ramp) if config.cloning_weight else AT_ONCE,
             )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RunError
 from rexd.rl.best_episodes import BestEpisodes
+from rexd.rl.matching import MeanMatching
 from rexd.rl.scaling import ObservationScale
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class DemonstrationReplay:
         reward: (N,) float32 in [0, 1].
         done: (N,) float32, 1 where the step was terminal.
         critic_rows: (M,) rows whose next observation is known: those that a critic may learn from.
+        trajectory: (N,) which one each row is of.
+        step: (N,) steps since its start.
     """
 
     obs: Float32
@@ -40,6 +43,8 @@ class DemonstrationReplay:
     reward: Float32
     done: Float32
     critic_rows: NDArray[np.int64]
+    trajectory: NDArray[np.int64]
+    step: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -54,6 +59,8 @@ class DemonstrationReplay:
             reward=np.asarray(reward, np.float32),
             done=rows.terminated.astype(np.float32),
             critic_rows=np.flatnonzero(rows.next_known),
+            trajectory=np.repeat(np.arange(len(demonstrations)), demonstrations.lengths),
+            step=rows.step.astype(np.int64),
         )
 
 
@@ -78,6 +85,7 @@ def draw_batches(
     batch_size: int,
     share: float,
     best: BestEpisodes,
+    matching: MeanMatching | None = None,
 ) -> Batch[NDArray[Any]]:
     """Draw the agent's rows and, for a ``share`` of each batch, demonstrated ones that stand after them.
 
@@ -89,6 +97,7 @@ def draw_batches(
         batch_size: Rows of a batch, the agent's and demonstrated ones together; half as many are drawn to be cloned.
         share: From 0 to below 1.
         best: Finds the agent's best episodes; of the rows to clone, half are theirs as soon as there are some.
+        matching: Shapes the rewards of all rows, or None.
 
     Returns:
         Arrays (steps, batch_size, ...). Those to clone are (steps, batch_size // 2, ...), or (steps, 0, ...) without
@@ -109,6 +118,8 @@ def draw_batches(
         pick = replay.critic_rows[rng.integers(len(replay.critic_rows), size=(steps, n_demo))]
         arrays = (replay.obs, replay.act, replay.next_obs, replay.reward, replay.done)
         rows = [np.concatenate([own, array[pick]], axis=1) for own, array in zip(rows, arrays, strict=True)]
+    if matching is not None:
+        rows[3] = matching.shaped(buffer, rows[0], rows[1], rows[3])
     at, env = best.rows(buffer)
     n_own = batch_size // 4 if len(at) else 0
     shown = rng.integers(len(replay.obs), size=(steps, batch_size // 2 - n_own))

@@ -24,6 +24,7 @@ from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
 
 from rexd.rl.best_episodes import BestEpisodes
+from rexd.rl.matching import MeanMatching
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
 AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
@@ -72,6 +73,7 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
     best: BestEpisodes = BestEpisodes(0)
+    matching: MeanMatching | None = None
     schedule: Schedule = AT_ONCE
     losses: Any = None  # Losses of the last update
     discriminator: Any = None  # of the extension in ``dac_jax``
@@ -98,6 +100,7 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
         share: float,
         cloning_weight: float,
         best_episodes: int = 0,
+        mean_matching: float = 0.0,
         schedule: Schedule = AT_ONCE,
     ) -> None:
         """Take the demonstrations to replay and to clone from the next update on.
@@ -107,12 +110,14 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
             share: Theirs of each batch.
             cloning_weight: c of the cloning term.
             best_episodes: Most of the agent's own that are cloned too.
+            mean_matching: β of ``MeanMatching``.
             schedule: When the actor begins to follow its critics.
         """
         self.demonstrations = replay
         self.demonstration_share = share
         self.cloning_weight = cloning_weight
         self.best = BestEpisodes(best_episodes)
+        self.matching = MeanMatching(mean_matching, replay)
         self.schedule = schedule
 
     def _excluded_save_params(self) -> list[str]:
@@ -120,6 +125,7 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
             *super()._excluded_save_params(),
             "demonstrations",
             "best",
+            "matching",
             "schedule",
             "losses",
             "batch_rng",
@@ -164,6 +170,7 @@ class DemonstrationSAC(SAC):  # type: ignore[misc]
             batch_size=batch_size,
             share=self.demonstration_share,
             best=self.best,
+            matching=self.matching,
         )
         if self.demonstrations is None:  # a row of the agent's, weighted by zero: the mean of no rows would be NaN
             drawn = drawn._replace(clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1])

@@ -19,6 +19,7 @@ from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
 from rexd.rl.best_episodes import BestEpisodes
+from rexd.rl.matching import MeanMatching
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
 AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
@@ -59,6 +60,7 @@ class DemonstrationSAC(SAC):
     cloning_weight: float = 1.0
     losses: Losses | None = None
     best: BestEpisodes = BestEpisodes(0)
+    matching: MeanMatching | None = None
     average_actor: Actor
     batch_rng: np.random.Generator
 
@@ -68,16 +70,31 @@ class DemonstrationSAC(SAC):
         self.average_actor = deepcopy(self.actor)
 
     def learn_from(
-        self, replay: DemonstrationReplay, *, share: float, cloning_weight: float, best_episodes: int = 0
+        self,
+        replay: DemonstrationReplay,
+        *,
+        share: float,
+        cloning_weight: float,
+        best_episodes: int = 0,
+        mean_matching: float = 0.0,
     ) -> None:
-        """Take the demonstrations to replay and to clone from the next update on, and so many own episodes."""
+        """Take the demonstrations from the next update on; the arguments are those of ``sac_jax``."""
         self.demonstrations = replay
         self.demonstration_share = share
         self.cloning_weight = cloning_weight
         self.best = BestEpisodes(best_episodes)
+        self.matching = MeanMatching(mean_matching, replay)
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "demonstrations", "best", "losses", "average_actor", "batch_rng"]
+        return [
+            *super()._excluded_save_params(),
+            "demonstrations",
+            "best",
+            "matching",
+            "losses",
+            "average_actor",
+            "batch_rng",
+        ]
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
         """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
@@ -100,6 +117,7 @@ class DemonstrationSAC(SAC):
             batch_size=batch_size,
             share=self.demonstration_share,
             best=self.best,
+            matching=self.matching,
         )
         return Batch(*(torch.as_tensor(column[0], dtype=torch.float32, device=self.device) for column in drawn))
 
