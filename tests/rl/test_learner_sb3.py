@@ -44,6 +44,11 @@ def equal(state, other):
     return state.keys() == other.keys() and all(np.array_equal(state[name], other[name]) for name in state)
 
 
+@pytest.mark.parametrize(("source", "weight"), [("learned", 0.3), ("constant", 0.0)])
+def test_only_learned_rewards_are_shaped(source, weight):
+    assert sac(replace(CONFIG, reward_source=source, mean_matching=0.3)).model.matching.weight == weight
+
+
 @every_learner
 class TestZip:
     def test_plays_raw_observations_as_the_policy_does(self, kind, tmp_path):

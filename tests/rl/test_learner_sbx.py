@@ -52,6 +52,12 @@ def test_it_takes_exactly_the_steps_it_is_asked_for(learner):
     assert learner.model._n_updates == 30 - CONFIG.learning_starts
 
 
+@pytest.mark.parametrize(("source", "weight"), [("learned", 0.3), ("constant", 0.0)])
+def test_only_learned_rewards_are_shaped(source, weight):
+    built = build(replace(CONFIG, reward_source=source, mean_matching=0.3))
+    assert built.model.matching.weight == weight
+
+
 def test_losses_are_plain_numbers(learner):
     losses = learner.losses()
     assert losses.keys() == {"critic", "actor", "cloning", "entropy_coefficient", "q_mean"}

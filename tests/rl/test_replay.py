@@ -71,10 +71,11 @@ def marked(envs=1):
     return fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs))
 
 
-def draw(steps, buffer=None, replay=None, share=0.5, seed=0, best=0):
+def draw(steps, buffer=None, replay=None, share=0.5, seed=0, best=0, matching=None):
     rng = np.random.default_rng(seed)
+    best_episodes = BestEpisodes(best)
     return draw_batches(
-        buffer or marked(), replay, rng, steps=steps, batch_size=N, share=share, best=BestEpisodes(best)
+        buffer or marked(), replay, rng, steps=steps, batch_size=N, share=share, best=best_episodes, matching=matching
     )
 
 
@@ -93,6 +94,15 @@ class TestBatches:
         np.testing.assert_allclose(b.next_obs[:, :half, 0], own + 0.5)
         np.testing.assert_allclose(b.reward[:, :half], own * 2.0)
         np.testing.assert_allclose(b.act[:, :half, 0], own / 100.0, rtol=1e-5)
+
+    def test_the_rewards_of_all_rows_are_shaped(self):
+        class Doubled:
+            def shaped(self, buffer, obs, act, reward):
+                assert (buffer.size(), obs.shape, act.shape) == (20, (5, N, 2), (5, N, 2))
+                return 2.0 * reward
+
+        plain, doubled = (draw(5, marked(), marked_replay(), matching=matching) for matching in (None, Doubled()))
+        np.testing.assert_allclose(doubled.reward, 2.0 * plain.reward)
 
     def test_a_time_limit_is_no_end(self):
         b = draw(40)

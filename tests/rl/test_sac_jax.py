@@ -243,6 +243,6 @@ def test_demonstrations_stay_out_of_the_zip(filled, tmp_path):
 
     filled.save(tmp_path / "policy.zip")
     loaded = sbx.SAC.load(tmp_path / "policy.zip")
-    assert not {"demonstrations", "best", "schedule", "losses", "batch_rng", "average_actor"} & {
+    assert not {"demonstrations", "best", "matching", "schedule", "losses", "batch_rng", "average_actor"} & {
         name for name, value in vars(loaded).items() if value is not None
     }
