@@ -3,6 +3,7 @@ import json
 import sys
 import zipfile
 
+import gymnasium
 import numpy as np
 import pytest
 from line_task import ENV, STEPS, make_demonstrations, make_policy
@@ -54,6 +55,14 @@ def test_zip_needs_trust(rexd, fails, tmp_path):
     assert "does not take observations of 5" in fails(
         "evaluate", file, "--env", ENV, "--env-kwargs", "columns=5", "--trust"
     )
+
+
+def test_a_zip_trained_with_absorbing_states(fails, tmp_path):
+    file = sb3_zip(tmp_path / "policy.zip", gymnasium.make(ENV, columns=4))
+    message = fails("evaluate", file, "--env", ENV, "--trust")
+    assert "takes 4 columns, and the environment gives 3" in message
+    assert "absorbing states" in message
+    assert "policy.safetensors" in message
 
 
 @pytest.mark.parametrize(

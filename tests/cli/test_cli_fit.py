@@ -33,7 +33,7 @@ def test_fit_of_a_file_larger_than_memory_draws_rows(rexd, demos_file, tmp_path,
     file = tmp_path / "demos.hdf5"
     assert rexd("convert", demos_file, file).status == 0
     monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 0)
-    monkeypatch.setattr("rexd.cli.fit.MOST_ROWS", 100)
+    monkeypatch.setattr("rexd.demos.demonstrations.MOST_ROWS", 100)
     words = ("fit", file, "-o", tmp_path / "r.safetensors", "--updates", 20, "--seed", 5)
     result = rexd(*words)
     assert result.status == 0, result.err

@@ -90,6 +90,27 @@ def test_the_same_as_in_memory(
     assert [len(t) for t in streamed.trajectories[1:3]] == [3, 12]
 
 
+def test_a_small_file_of_much_data_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Demonstrations((Trajectory.from_steps(np.ones((5001, 3)), np.ones((5000, 2))),) * 3)
+    dataset = save_minari(still, tmp_path / "demos-v0")
+    data = dataset / "data" / "main_data.hdf5"
+    with h5py.File(data, "a") as file:
+        for number in range(3):
+            whole = file[f"episode_{number}/observations"][:]
+            del file[f"episode_{number}/observations"], file[f"episode_{number}/actions"]
+            file.create_dataset(f"episode_{number}/observations", data=whole, compression="gzip")
+            file.create_dataset(f"episode_{number}/actions", data=np.ones((5000, 2)), compression="gzip")
+    monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 3 * 5000 * 5 * 8 - 1)
+    with h5py.File(data) as file, h5py.File(tmp_path / "packed.hdf5", "w") as packed:
+        for name in file:
+            file.copy(name, packed)
+    (tmp_path / "packed.hdf5").replace(data)  # HDF5 keeps the room of what was deleted
+    assert data.stat().st_size < 3 * 5000 * 5 * 8 / 2
+    assert load_demonstrations(dataset).streamed
+    monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 3 * 5000 * 5 * 8)
+    assert not load_demonstrations(dataset).streamed
+
+
 MENDS: dict[str, Callable[[Demonstrations], Demonstrations]] = {
     "columns": lambda demos: demos.select_columns([2, 0]),
     "dropped columns": lambda demos: drop_columns(demos, [1]),

@@ -19,6 +19,8 @@ from steering import CONFIG, LENGTH, REWARD, demonstrations, steer, steer_for_ra
 
 import rexd
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.formats.d4rl import save_d4rl
+from rexd.demos.load import load_demonstrations
 from rexd.errors import RewardFileError, RexdError, RunError, SpaceMismatchError
 from rexd.reward.red import RED
 from rexd.rl import run as files
@@ -199,6 +201,20 @@ class TestLoop:
         run = scripted(replace(CONFIG, final_episodes=1, evaluation_episodes=1))
         assert run.evaluation["true"]["std"] == 0.0
         assert run.metrics()[0]["true_return_std"] == 0.0
+
+    def test_of_a_file_larger_than_memory_some_rows_are_drawn(self, scripted, tmp_path, monkeypatch):
+        pytest.importorskip("h5py")
+        file, shown = save_d4rl(demonstrations(), tmp_path / "demos.hdf5"), []
+        monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 0)
+        monkeypatch.setattr("rexd.demos.demonstrations.MOST_ROWS", 40)
+        learner = lambda *args: shown.append(args[-1]) or Scripted(*args)  # noqa: E731
+        monkeypatch.setattr(module, "_learner_class", lambda config: learner)
+        watch = Watching()
+        arguments = {"env": pull, "out": tmp_path / "run", "reward": PaysPush(), "config": replace(CONFIG, seed=3)}
+        train(load_demonstrations(file), observer=watch, **arguments)
+        assert "used 40 of 60 transitions, drawn uniformly (seed 3)" in watch.messages
+        assert len(shown[0].obs) == 40
+        train(load_demonstrations(file), resume=True, **arguments)  # the same rows again
 
     def test_the_settings_are_kept(self, scripted, tmp_path):
         run = scripted(env_kwargs={}, seed=4)

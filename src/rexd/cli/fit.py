@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from rexd.reward.red import RED
 
 
-MOST_ROWS = 50_000
-"""Transitions of a file larger than memory that a reward is fitted to, drawn uniformly from what is selected."""
-
-
 @dataclass(frozen=True)
 class Settings(REDConfig):
     """Settings of the reward."""
@@ -63,9 +59,7 @@ class Command:
         from rexd.reward.checks import warnings_of
 
         check_writable(self.output)
-        demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
-        if demos.streamed:
-            demos = demos.draw(MOST_ROWS, self.settings.seed)
+        demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed).held(self.settings.seed)
         for text in demos.notes:
             note(text)
         with Progress() as progress:

@@ -110,6 +110,13 @@ class _Checked:
         try:
             actions, state = self._model.predict(observation, deterministic=deterministic)
         except ValueError as error:
+            expected, given = self._model.observation_space.shape, observation.shape[1]
+            if expected == (given + 1,):
+                raise SpaceMismatchError(
+                    f"{self._path}: the policy takes {expected[0]} columns, and the environment gives {given}; a zip "
+                    "that rexd train wrote with absorbing states has such a last column, which marks them. Give the "
+                    "run folder, or the policy.safetensors in it: these play the environment as it is"
+                ) from error
             raise SpaceMismatchError(
                 f"{self._path}: the policy does not take observations of {observation.shape[1]} columns ({error}); "
                 "give the environment that it was trained in with --env"

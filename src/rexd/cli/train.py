@@ -47,6 +47,8 @@ class Command:
 
     The run folder holds the reward, the policy that the learned return selected, metrics, a checkpoint and the final
     evaluation. After Ctrl-C or a crash the same command with --resume goes on.
+    Of a file larger than memory 50,000 transitions are used, drawn uniformly from those that --trajectories and
+    --subsample select.
 
     Examples:
         rexd train bundled --env HalfCheetah-v5 --subsample 20 --steps 20000

@@ -24,7 +24,7 @@ FREE_BYTES = 256 * 1024**2
 
 MAGIC = b"\x93NUMPY"
 
-_CHUNK = 1024**2
+_CHUNK = 2**18  # still in the processor's cache when its checksum is taken
 _HEADER_BYTES = 128  # of nearly every npy; what is buffered beyond it is copied once more
 _ENCRYPTED = 1
 _LOCAL = struct.Struct("<4s5H3I2H")  # the header before each member of a zip archive

@@ -70,7 +70,7 @@ def as_flags(source: str, name: str, value: Any, rows: int) -> BoolArray:
         DemonstrationError: There is not one for each of the ``rows``, or some are neither 0 nor 1.
     """
     array = _one_for_each(source, name, value, rows)
-    if not np.isin(array, (0, 1)).all():
+    if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
         raise DemonstrationError(
             f"{source}: {name} hold numbers other than 0 and 1; expected whether the episode ended, for each row"
         )

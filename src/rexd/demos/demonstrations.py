@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.demos.streamed import Streamed, joined, lengths_of, mapped, picked
+from rexd.demos.streamed import MOST_ROWS, Streamed, joined, lengths_of, mapped, picked
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.demos.transitions import Transitions, stack
 from rexd.errors import DemonstrationError
@@ -253,6 +253,10 @@ class Demonstrations:
         if found < self.n_transitions:
             notes = (*notes, f"used {found:,} of {self.n_transitions:,} transitions, drawn uniformly (seed {seed})")
         return replace(self, trajectories=kept, unused=unused, offsets=(), notes=notes)
+
+    def held(self, seed: int = 0) -> Demonstrations:
+        """These, if they are in memory; of a file larger than that, 50,000 transitions by ``draw``."""
+        return self.draw(MOST_ROWS, seed) if self.streamed else self
 
     def _offsets(self, k: int, offset: int | Sequence[int] | str, seed: int) -> list[int]:
         if offset == "random":

@@ -107,7 +107,7 @@ def equal_rows(one: Array, other: Array) -> BoolArray:
 
 def _upright(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:
     """Flags that are true at ends; some tools write masks that are true everywhere else."""
-    if flags is None or len(flags) < 3 or flags.mean() <= 0.5:
+    if flags is None or len(flags) < 3 or np.count_nonzero(flags) <= len(flags) / 2:
         return flags
     notes.append(
         f"{name} are true in {int(flags.sum())} of {len(flags)} rows, as masks of what goes on are: taken the other "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -17,46 +18,99 @@ _COMPRESSIONS: Final = {_DEFLATE: 1032, _LZF: 88}  # by how much each can expand
 _FREE_CHUNK = 2**18  # h5py rarely makes larger ones, and 1032 times that is what any file may claim
 
 
-def check_hdf5(source: str, file: Any, limit: int) -> int:
-    """Refuse a file that refers to others, or whose arrays claim more than it can hold.
-
-    HDF5 opens the target of an external link, of external storage and of a virtual dataset when they are read, and
-    fills what was never written, so that a small file may claim any size. It unpacks a chunk until its compressed
-    bytes end, whatever size the chunk should have.
+def check_links(source: str, file: Any) -> None:
+    """Refuse a file with links to others: HDF5 follows one wherever a name leads through it.
 
     Args:
         source: The file's name, for messages.
         file: The open ``h5py.File``.
+
+    Raises:
+        UnsafeFileError: It links to another file.
+    """
+    h5py = import_extra("h5py", "minari")
+    top, outside = file["/"].id, h5py.h5l.TYPE_EXTERNAL
+    outward: list[bytes] = []
+    # The low level of h5py: recordings have thousands of small arrays, and an object of h5py for each takes long.
+    top.links.visit(lambda name, info: outward.append(name) if info.type == outside else None, info=True)
+    for name in outward:
+        target = os.fsdecode(top.links.get_val(name)[0])
+        raise _elsewhere(source, os.fsdecode(name), f"is a link to the file {target!r}")
+
+
+def check_arrays(source: str, file: Any, limit: int) -> int:
+    """Check all arrays of a file, as ``Claims`` does.
+
+    Args:
+        source: The file's name, for messages.
+        file: The open ``h5py.File``, without links to others.
         limit: Bytes that all its arrays may take.
 
     Returns:
         The bytes that its arrays take.
 
     Raises:
-        UnsafeFileError: It refers to another file.
-        DemonstrationError: It claims more than ``limit``, or is compressed in a way whose size cannot be told.
+        UnsafeFileError: One keeps its values in another file.
+        DemonstrationError: They claim more than ``limit``, or are compressed in a way whose size cannot be told.
     """
     h5py = import_extra("h5py", "minari")
-    top, claimed = file["/"].id, 0
-
-    # The low level of h5py: recordings have thousands of small arrays, and an object of h5py for each takes long.
-    outward: list[bytes] = []
-    top.links.visit(lambda name, info: outward.append(name) if info.type == h5py.h5l.TYPE_EXTERNAL else None, info=True)
-    for name in outward:
-        target = os.fsdecode(top.links.get_val(name)[0])
-        raise _elsewhere(source, os.fsdecode(name), f"is a link to the file {target!r}")
+    top, claims = file["/"].id, Claims(source, limit)
     names: list[bytes] = []
     h5py.h5o.visit(top, names.append)  # each object once, and no link that leads out of the file
     for name in names:
         item = h5py.h5o.open(top, name)
         if isinstance(item, h5py.h5d.DatasetID):
-            claimed += _check_dataset(h5py, source, os.fsdecode(name), item, limit)
-    if claimed > limit:
-        raise DemonstrationError(f"{source}: its arrays claim {claimed} bytes; expected at most {limit} from this file")
-    return claimed
+            claims.add(item, item.get_type().get_size(), item.get_space().get_simple_extent_dims())
+    return claims.total
 
 
-def numbers(source: str, group: Any, name: str, rows: slice | None = None) -> Array:
+class Claims:
+    """What the arrays of one file take together, each checked before anything of it is read.
+
+    HDF5 opens the target of external storage and of a virtual dataset when they are read, and fills what was never
+    written, so that a small file may claim any size. It unpacks a chunk until its compressed bytes end, whatever size
+    the chunk should have.
+    """
+
+    def __init__(self, source: str, limit: int) -> None:
+        """Take the file's name, for messages, and the bytes that its arrays may take."""
+        self.total = 0
+        self._h5py = import_extra("h5py", "minari")
+        self._source, self._limit = source, limit
+
+    def add(self, item: Any, size: int, shape: tuple[int, ...] | None) -> None:
+        """Check and count one array.
+
+        Args:
+            item: The ``h5py.h5d.DatasetID``.
+            size: Bytes of one of its values.
+            shape: Its own; None if it is empty.
+
+        Raises:
+            UnsafeFileError: It keeps its values in another file.
+            DemonstrationError: It claims too much, or is compressed in a way whose size cannot be told.
+        """
+        source, limit, h5d = self._source, self._limit, self._h5py.h5d
+        plan = item.get_create_plist()
+        layout = plan.get_layout()
+        if layout == h5d.VIRTUAL or plan.get_external_count():
+            raise _elsewhere(source, _name(item), "keeps its values in other files")
+        if layout == h5d.CHUNKED:
+            nominal = math.prod(plan.get_chunk()) * size
+            if nominal > limit:
+                raise DemonstrationError(
+                    f"{source}: {_name(item)!r} has chunks of {nominal} bytes; expected at most {limit}"
+                )
+            if count := plan.get_nfilters():
+                _check_filters(source, item, [plan.get_filter(n)[0] for n in range(count)], nominal)
+        self.total += size * math.prod(shape or ())
+        if self.total > limit:
+            raise DemonstrationError(
+                f"{source}: its arrays claim {self.total} bytes; expected at most {limit} from this file"
+            )
+
+
+def numbers(source: str, group: Any, name: str, rows: slice | None = None, claims: Claims | None = None) -> Array:
     """An array of numbers or truth values out of an open file.
 
     Args:
@@ -64,29 +118,29 @@ def numbers(source: str, group: Any, name: str, rows: slice | None = None) -> Ar
         group: The ``h5py.File`` or group.
         name: Of the array in it.
         rows: Which of its rows, from one to another; None for all.
+        claims: Checks the array first, of a file whose arrays are not yet checked.
 
     Raises:
-        DemonstrationError: There is no such array, or it holds something else.
+        UnsafeFileError: ``claims`` refuses it.
+        DemonstrationError: There is no such array, it holds something else, or ``claims`` refuses it.
     """
     h5py = import_extra("h5py", "minari")
     try:
         item = h5py.h5d.open(group.id, name.encode())
-        simple = item.get_space().get_simple_extent_type() == h5py.h5s.SIMPLE
-    except (KeyError, TypeError, ValueError):  # no such name, or a group
-        simple = False
-    if not simple or item.dtype.kind not in "biuf":
-        found = group.get(name)
-        what = (
-            "is missing" if found is None else f"has dtype {found.dtype}" if hasattr(found, "dtype") else "is a group"
-        )
-        label = f"{group.name}/{name}".strip("/")
-        raise DemonstrationError(f"{source}: {label!r} {what}; expected an array of numbers. Write the file again")
+    except (KeyError, TypeError, ValueError) as error:  # no such name, or a group
+        raise _no_numbers(source, group, name) from error
+    kind, space = item.get_type(), item.get_space()
+    dtype, shape = _dtype(kind.encode()), space.get_simple_extent_dims()
+    if space.get_simple_extent_type() != h5py.h5s.SIMPLE or dtype.kind not in "biuf":
+        raise _no_numbers(source, group, name)
+    if claims is not None:
+        claims.add(item, kind.get_size(), shape)
     if rows is None:
-        array = np.empty(item.shape, item.dtype)
+        array = np.empty(shape, dtype)
         if array.size:
             item.read(h5py.h5s.ALL, h5py.h5s.ALL, array)
         return array
-    array, space = np.empty((rows.stop - rows.start, *item.shape[1:]), item.dtype), item.get_space()
+    array = np.empty((rows.stop - rows.start, *shape[1:]), dtype)
     if array.size:
         space.select_hyperslab((rows.start, *[0] * (array.ndim - 1)), array.shape)
         item.read(h5py.h5s.create_simple(array.shape), space, array)
@@ -98,28 +152,12 @@ def is_numbers(item: Any) -> bool:
     return hasattr(item, "chunks") and item.dtype.kind in "biuf" and len(item.shape or ()) > 0
 
 
-def _check_dataset(h5py: Any, source: str, name: str, item: Any, limit: int) -> int:
-    """Refuse an array in other files, or in chunks that claim too much; the bytes that it claims."""
-    plan = item.get_create_plist()
-    layout = plan.get_layout()
-    if layout == h5py.h5d.VIRTUAL or plan.get_external_count():
-        raise _elsewhere(source, name, "keeps its values in other files")
-    size = item.get_type().get_size()
-    if layout == h5py.h5d.CHUNKED:
-        nominal = math.prod(plan.get_chunk()) * size
-        if nominal > limit:
-            raise DemonstrationError(f"{source}: {name!r} has chunks of {nominal} bytes; expected at most {limit}")
-        if count := plan.get_nfilters():
-            _check_filters(source, name, item, [plan.get_filter(n)[0] for n in range(count)], nominal)
-    return int(size * math.prod(item.get_space().get_simple_extent_dims() or ()))
-
-
-def _check_filters(source: str, name: str, item: Any, filters: list[int], nominal: int) -> None:
+def _check_filters(source: str, item: Any, filters: list[int], nominal: int) -> None:
     found = [number for number in filters if number in _COMPRESSIONS]
     if len(found) > 1 or not set(filters) <= {*_COMPRESSIONS, _SHUFFLE, _CHECKSUM}:
         raise DemonstrationError(
-            f"{source}: {name!r} is compressed by the HDF5 filters {filters}; expected gzip or lzf, whose size is "
-            "bounded. Write it again with: h5repack -f GZIP=4"
+            f"{source}: {_name(item)!r} is compressed by the HDF5 filters {filters}; expected gzip or lzf, whose size "
+            "is bounded. Write it again with: h5repack -f GZIP=4"
         )
     if not found:
         return
@@ -127,9 +165,9 @@ def _check_filters(source: str, name: str, item: Any, filters: list[int], nomina
     item.chunk_iter(stored.append)
     for chunk in stored:
         if chunk.size > nominal + 4096:  # compression that gains nothing is left out by HDF5
-            raise _bomb(source, name, nominal)
+            raise _bomb(source, item, nominal)
         if chunk.size > _FREE_CHUNK and not _fits(item, chunk, filters, nominal):
-            raise _bomb(source, name, nominal)
+            raise _bomb(source, item, nominal)
 
 
 def _fits(item: Any, chunk: Any, filters: list[int], nominal: int) -> bool:
@@ -150,10 +188,10 @@ def _fits(item: Any, chunk: Any, filters: list[int], nominal: int) -> bool:
     return True
 
 
-def _bomb(source: str, name: str, nominal: int) -> DemonstrationError:
+def _bomb(source: str, item: Any, nominal: int) -> DemonstrationError:
     return DemonstrationError(
-        f"{source}: a compressed chunk of {name!r} holds more than its {nominal} bytes; the file is damaged or made to "
-        "exhaust memory"
+        f"{source}: a compressed chunk of {_name(item)!r} holds more than its {nominal} bytes; the file is damaged or "
+        "made to exhaust memory"
     )
 
 
@@ -162,3 +200,22 @@ def _elsewhere(source: str, name: str, found: str) -> UnsafeFileError:
         f"{source}: {name!r} {found[:200]}, which was not opened; expected a file that holds its own arrays. Copy them "
         "into one file"
     )
+
+
+@lru_cache(maxsize=64)
+def _dtype(encoded: bytes) -> np.dtype[Any]:
+    """A type of HDF5 as numpy's; telling it anew for each of thousands of arrays would take long."""
+    dtype: np.dtype[Any] = import_extra("h5py", "minari").h5t.decode(encoded).dtype
+    return dtype
+
+
+def _no_numbers(source: str, group: Any, name: str) -> DemonstrationError:
+    found = group.get(name)
+    what = "is missing" if found is None else f"has dtype {found.dtype}" if hasattr(found, "dtype") else "is a group"
+    label = f"{group.name}/{name}".strip("/")
+    return DemonstrationError(f"{source}: {label!r} {what}; expected an array of numbers. Write the file again")
+
+
+def _name(item: Any) -> str:
+    """Of an open array, within its file."""
+    return os.fsdecode(import_extra("h5py", "minari").h5i.get_name(item) or b"").strip("/")

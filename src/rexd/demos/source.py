@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rexd.demos.arrays import MAGIC, Npz, memory_limit, read_npy, zip_members
 from rexd.demos.filecheck import HDF5_MAGIC, check_file, naming_damage, read_head
-from rexd.demos.hdf5 import check_hdf5
+from rexd.demos.hdf5 import check_arrays, check_links
 from rexd.demos.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
 from rexd.demos.text import Table, read_layout
@@ -46,6 +46,7 @@ class Source:
         self.path = Path(location)
         self.text_id = location if isinstance(location, str) else None
         """The location as it was written, if as a string: a dataset id is no path."""
+        self._hdf5_links_checked = False
         self._hdf5_claims: int | None = None
 
     def __repr__(self) -> str:
@@ -163,11 +164,15 @@ class Source:
         return self.head.startswith(HDF5_MAGIC)
 
     @contextmanager
-    def open_hdf5(self) -> Iterator[Any]:
+    def open_hdf5(self, *, check_each: bool = True) -> Iterator[Any]:
         """Open the file with h5py for the duration of a ``with`` block.
 
         What h5py raises on damaged content inside of the block becomes an error that names the file. Files that would
         make HDF5 open other files, or that claim far more than they hold, are refused before the block begins.
+
+        Args:
+            check_each: Whether to check each array. False for a block that reads nothing but ``numbers`` with
+                ``Claims``: opening thousands of arrays twice would take as long as reading them.
 
         Raises:
             MissingExtraError: h5py is not installed.
@@ -176,8 +181,11 @@ class Source:
         """
         h5py = import_extra("h5py", "minari")
         with naming_damage(self.name, "HDF5"), h5py.File(self.path, "r") as file:
-            if self._hdf5_claims is None:
-                self._hdf5_claims = check_hdf5(self.name, file, self.memory_limit)
+            if not self._hdf5_links_checked:
+                check_links(self.name, file)
+                self._hdf5_links_checked = True
+            if check_each and self._hdf5_claims is None:
+                self._hdf5_claims = check_arrays(self.name, file, self.memory_limit)
             yield file
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,23 +132,26 @@ def cut(
         DemonstrationError: A trajectory is not valid.
     """
     last = ends.terminated | ends.truncated
+    stops = np.flatnonzero(last) + 1
     if following is None:
-        following, known = np.concatenate([obs[1:], obs[-1:]]), ~last
-        following[last] = obs[last]
+        known = ~last
     elif known is None:
         known = np.ones(len(obs), np.bool_)
     else:
         following = np.where(known[:, None], following, obs)
-    stops = np.flatnonzero(last) + 1
     pieces = []
-    for number, (start, stop) in enumerate(zip([0, *stops[:-1]], stops, strict=True), first):
+    for number, (start, stop) in enumerate(pairwise([0, *stops.tolist()]), first):
         rows = slice(start, stop)
+        # piece by piece, as each is then in the processor's cache when it is checked
+        after = (
+            following[rows] if following is not None else np.concatenate([obs[start + 1 : stop], obs[stop - 1 : stop]])
+        )
         try:
             pieces.append(
                 Trajectory(
                     observations=obs[rows],
                     actions=acts[rows],
-                    next_observations=following[rows],
+                    next_observations=after,
                     terminated=ends.terminated[rows],
                     truncated=ends.truncated[rows],
                     next_known=known[rows],

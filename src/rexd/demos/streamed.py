@@ -15,6 +15,9 @@ from rexd.demos.trajectory import Trajectory
 STREAM_BYTES = 256 * 1024**2
 """Files whose arrays take more are streamed, where their format can; smaller ones are held in memory, for speed."""
 
+MOST_ROWS = 50_000
+"""Transitions of a streamed file that are learnt from, drawn uniformly from what is selected."""
+
 BLOCK_ROWS = 2**16
 """Rows that are read at once where trajectories are stored end to end."""
 

@@ -48,15 +48,19 @@ class Trajectory:
         """Check shapes, dtypes and finiteness, then make every array read-only."""
         if self.steps is None:
             object.__setattr__(self, "steps", np.arange(len(self.actions), dtype=np.int64))
+        elif self.steps.ndim != 1 or self.steps.dtype != np.int64 or (self.steps < 0).any():
+            raise DemonstrationError(
+                f"steps have shape {self.steps.shape} and dtype {self.steps.dtype}; expected int64 of shape (steps,), "
+                "0 or more"
+            )
         _check_shapes(self)
         for name in ("observations", "actions", "next_observations", "rewards"):
             _check_finite(name, getattr(self, name))
-        for item in fields(self):
-            array = getattr(self, item.name)
+        for name, array in vars(self).items():
             if array is not None:
                 view = np.ascontiguousarray(array).view()
-                view.flags.writeable = False
-                object.__setattr__(self, item.name, view)
+                view.setflags(write=False)
+                object.__setattr__(self, name, view)
 
     @classmethod
     def from_steps(
@@ -116,13 +120,13 @@ class Trajectory:
 
 def _check_shapes(trajectory: Trajectory) -> None:
     observations, actions = trajectory.observations, trajectory.actions
-    if observations.ndim != 2 or not np.issubdtype(observations.dtype, np.floating):
+    if observations.ndim != 2 or observations.dtype.kind != "f":
         raise DemonstrationError(
             f"observations have shape {observations.shape} and dtype {observations.dtype}; expected floating "
             "point of shape (steps, columns). Images and dict observations are not supported yet"
         )
-    discrete = actions.ndim == 1 and np.issubdtype(actions.dtype, np.integer)
-    continuous = actions.ndim == 2 and np.issubdtype(actions.dtype, np.floating)
+    discrete = actions.ndim == 1 and actions.dtype.kind in "iu"
+    continuous = actions.ndim == 2 and actions.dtype.kind == "f"
     if not (discrete or continuous):
         raise DemonstrationError(
             f"actions have shape {actions.shape} and dtype {actions.dtype}; expected floating point of shape "
@@ -130,7 +134,7 @@ def _check_shapes(trajectory: Trajectory) -> None:
         )
     if len(actions) == 0:
         raise DemonstrationError("a trajectory has no steps; drop it from the demonstrations")
-    if not np.issubdtype(trajectory.next_observations.dtype, np.floating):
+    if trajectory.next_observations.dtype.kind != "f":
         raise DemonstrationError(
             f"next observations have dtype {trajectory.next_observations.dtype}; expected floating point"
         )
@@ -145,11 +149,6 @@ def _check_shapes(trajectory: Trajectory) -> None:
         array = getattr(trajectory, name)
         if array.dtype != np.bool_ or array.ndim != 1:
             raise DemonstrationError(f"{name} has shape {array.shape} and dtype {array.dtype}; expected (steps,) bool")
-    steps = trajectory.steps
-    if steps.ndim != 1 or steps.dtype != np.int64 or (steps < 0).any():
-        raise DemonstrationError(
-            f"steps have shape {steps.shape} and dtype {steps.dtype}; expected int64 of shape (steps,), 0 or more"
-        )
     rewards = trajectory.rewards
     if rewards is not None and (rewards.ndim != 1 or rewards.dtype.kind not in "biuf"):
         raise DemonstrationError(
@@ -162,7 +161,7 @@ def _check_shapes(trajectory: Trajectory) -> None:
 
 
 def _check_finite(name: str, array: Array | None) -> None:
-    if array is None or not np.issubdtype(array.dtype, np.floating):
+    if array is None or array.dtype.kind != "f":
         return
     # Learning is in float32: a larger value would become infinite there, later and without a word.
     if array.size and array.max() <= _LARGEST and array.min() >= -_LARGEST:  # false for NaN

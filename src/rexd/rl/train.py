@@ -47,7 +47,8 @@ def train(
     """Train a policy on a reward learnt from demonstrations.
 
     Args:
-        demonstrations: What the expert did. None only with ``reward_source="env"``.
+        demonstrations: What the expert did; of a file larger than memory, 50,000 transitions are drawn. None only
+            with ``reward_source="env"``.
         env: A Gymnasium id, ``module:Id``, or a callable that makes an environment. Its own reward never reaches the
             learner, but with ``reward_source="env"``.
         out: Folder of the run; it must not hold anything, unless ``resume``.
@@ -102,7 +103,7 @@ def _environment_maker(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callabl
 def _fitting(
     demonstrations: Demonstrations | None, config: TrainConfig, make_env: Callable[[], Env], watch: Observer
 ) -> Demonstrations | None:
-    """The demonstrations, checked against the environment's spaces and clipped to its action space."""
+    """The demonstrations in memory, checked against the environment's spaces and clipped to its action space."""
     if demonstrations is None:
         if config.reward_source != "env":
             raise RexdError(
@@ -111,7 +112,7 @@ def _fitting(
         return None
     env = make_env()
     try:
-        fitted = fit_to_spaces(demonstrations, env.observation_space, env.action_space)
+        fitted = fit_to_spaces(demonstrations.held(config.seed), env.observation_space, env.action_space)
     finally:
         env.close()
     for note in fitted.notes:

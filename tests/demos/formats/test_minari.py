@@ -249,6 +249,18 @@ def test_arrays_that_claim_too_much_are_refused(tmp_path: Path, monkeypatch: pyt
         load_demonstrations(dataset)
 
 
+def test_the_claims_of_all_episodes_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = record(tmp_path, monkeypatch)
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(dataset / "data" / "main_data.hdf5") as content:
+        claims = [sum(item.nbytes for item in group.values() if hasattr(item, "nbytes")) for group in content.values()]
+    monkeypatch.setattr("rexd.demos.source.memory_limit", lambda size, expansion: sum(claims))
+    assert len(load_demonstrations(dataset)) == len(claims) > 1
+    monkeypatch.setattr("rexd.demos.source.memory_limit", lambda size, expansion: sum(claims) - 1)
+    with pytest.raises(DemonstrationError, match=f"its arrays claim {sum(claims)} bytes; expected at most"):
+        load_demonstrations(dataset)
+
+
 def test_nan_names_trajectory_and_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = record(tmp_path, monkeypatch)
     h5py = pytest.importorskip("h5py")

@@ -11,21 +11,42 @@ from typing import Any
 import numpy as np
 import pytest
 from bad_archives import zeros
+from bad_folders import minari
 from bad_pickles import call
 from corpus import Make, add
 
+Fill = Callable[[Any, Any, Path], object]
 
-def _hdf5(fill: Callable[[Any, Any, Path], object]) -> Make:
+
+def _outside(h5py: Any, mark: Path) -> Path:
+    with h5py.File(mark.parent / "outside.h5", "w") as file:
+        file["data"] = np.arange(6.0)
+    return mark.parent / "outside.h5"
+
+
+def _hdf5(fill: Fill) -> Make:
     def make(folder: Path, mark: Path) -> Path:
         h5py = pytest.importorskip("h5py")
-        outside = mark.parent / "outside.h5"
-        with h5py.File(outside, "w") as file:
-            file["data"] = np.arange(6.0)
+        outside = _outside(h5py, mark)
         with h5py.File(folder / "demos.hdf5", "w") as file:
             file["actions"] = np.arange(6.0).reshape(6, 1)
             file["terminals"] = np.arange(6) == 5
             fill(h5py, file, outside)
         return folder / "demos.hdf5"
+
+    return make
+
+
+def _episode(fill: Fill) -> Make:
+    """In a Minari dataset, whose arrays are checked one by one as they are read."""
+
+    def make(folder: Path, mark: Path) -> Path:
+        h5py = pytest.importorskip("h5py")
+        outside, dataset = _outside(h5py, mark), minari(folder / "demos")
+        with h5py.File(dataset / "data" / "main_data.hdf5", "a") as file:
+            del file["episode_0/observations"]
+            fill(h5py, file["episode_0"], outside)
+        return dataset
 
     return make
 
@@ -71,7 +92,9 @@ ELSEWHERE = (
     virtual_dataset,
 )
 for _fill in ELSEWHERE:
-    add(f"hdf5: {_fill.__name__.replace('_', ' ')}", _hdf5(_fill), r"demos\.hdf5: .*which was not opened", unsafe=True)
+    _name = _fill.__name__.replace("_", " ")
+    add(f"hdf5: {_name}", _hdf5(_fill), r"demos\.hdf5: .*which was not opened", unsafe=True)
+    add(f"Minari: {_name}", _episode(_fill), r"main_data\.hdf5: .*which was not opened", unsafe=True)
 
 
 def _petabyte(h5py: Any, file: Any, outside: Path) -> None:
@@ -120,13 +143,15 @@ for _name, _fill, _refusal in (
     ("claims a petabyte of text", _petabyte_of_text, r"its arrays claim \d+ bytes"),
     ("claims much in many arrays", _many_claims, r"its arrays claim \d+ bytes"),
     ("claims more than 64 bits count", _beyond_64_bits, r"demos\.hdf5: "),
-    ("a chunk that is a bomb", _chunk_bomb, "a compressed chunk of 'observations' holds more than its"),
-    ("a bomb behind a checksum", _checked_chunk_bomb, "a compressed chunk of 'observations' holds more than its"),
+    ("a chunk that is a bomb", _chunk_bomb, "a compressed chunk of '.*observations' holds more than its"),
+    ("a bomb behind a checksum", _checked_chunk_bomb, "a compressed chunk of '.*observations' holds more than its"),
     ("chunks far larger than the array", _huge_chunks, r"has chunks of \d+ bytes; expected at most"),
     ("a stored chunk larger than it may be", _longer_chunk_than_nominal, "holds more than its 4 bytes"),
     ("a filter of unknown size", _other_filter, "is compressed by the HDF5 filters"),
 ):
     add(f"hdf5: {_name}", _hdf5(_fill), _refusal, unsafe=False)
+    if _fill not in (_petabyte_of_text, _many_claims):  # no arrays of numbers, or not of the episode: never read
+        add(f"Minari: {_name}", _episode(_fill), _refusal.replace("demos", "main_data"), unsafe=False)
 
 
 def _circle(h5py: Any, file: Any, outside: Path) -> None:

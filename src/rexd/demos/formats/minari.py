@@ -120,13 +120,21 @@ def _load_folder(path: Path) -> Demonstrations:
     def read(numbers: Iterable[int]) -> Iterator[Trajectory]:
         return (_trajectory(source, columns, episode) for episode in storage.episodes(numbers))
 
-    trajectories = (
-        _streamed(source, count, storage, read)
-        if storage.size > streamed.STREAM_BYTES
-        else tuple(read(storage.numbers))
-    )
+    held = None if storage.size > streamed.STREAM_BYTES else _held(read(storage.numbers))
+    trajectories = _streamed(source, count, storage, read) if held is None else held
     notes = () if columns.is_plain else _notes(columns)
     return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata), notes=notes)
+
+
+def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
+    """All of them, or None if they take more than is held in memory: a small file may be compressed."""
+    found, size = list[Trajectory](), 0
+    for t in trajectories:
+        found.append(t)
+        size += t.observations.nbytes + t.actions.nbytes  # next observations are a view of the same memory
+        if size > streamed.STREAM_BYTES:
+            return None
+    return tuple(found)
 
 
 def _streamed(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from rexd.demos.arrow import as_numbers, columns_of, read_ipc, read_parquet
 from rexd.demos.filecheck import naming_damage
 from rexd.demos.folders import inside
+from rexd.demos.hdf5 import Claims
 from rexd.demos.hdf5 import numbers as values
 from rexd.demos.minari import spaces
 from rexd.demos.minari.writing import FINAL_KNOWN, REWARDS_KNOWN
@@ -43,7 +44,7 @@ class Storage(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes that its arrays take, or about so many."""
+        """Bytes of its files; compressed arrays take more."""
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -80,21 +81,20 @@ class _HDF5:
         if not file.is_file():
             raise DemonstrationError(f"{folder.parent}: has no {file.name}; download the dataset again")
         self._source = Source(inside(folder, file))
-        _ = self._source.size  # refuses what cannot be data at all
-        with self._source.open_hdf5() as opened:
+        self.size = self._source.size
+        with self._source.open_hdf5(check_each=False) as opened:
             self.numbers = sorted(int(match[1]) for key in opened if (match := _EPISODE.fullmatch(key)))
-        self.size = self._source.hdf5_claims
 
     def episodes(self, numbers: Iterable[int]) -> Iterator[Episode]:
-        name = self._source.name
-        with self._source.open_hdf5() as opened:
+        name, claims = self._source.name, Claims(self._source.name, self._source.memory_limit)
+        with self._source.open_hdf5(check_each=False) as opened:
             h5py = import_extra("h5py", "minari")
             for number in numbers:
                 group = h5py.Group(h5py.h5o.open(opened.id, f"episode_{number}".encode()))
 
                 def read(path: spaces.Path, group: Any = group) -> Array:
                     place = "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path)
-                    return values(name, group, place)
+                    return values(name, group, place, claims=claims)
 
                 # Asked for by name, as a list of all attributes takes long for thousands of episodes.
                 marks = {mark: bool(group.attrs[mark]) for mark in _MARKS if h5py.h5a.exists(group.id, mark.encode())}
