@@ -27,7 +27,10 @@ def parsed(words):
     ("title", "expected"),
     [
         ("rexd", TrainConfig()),
-        ("RED without replay", TrainConfig(demonstration_share=0.0, cloning_weight=0.0, warm_start=0)),
+        (
+            "RED without replay",
+            TrainConfig(demonstration_share=0.0, cloning_weight=0.0, mean_matching=0.0, warm_start=0),
+        ),
         (
             "Discriminator-actor-critic",
             TrainConfig(reward_source="adversarial", demonstration_share=0.0, cloning_weight=0.0, warm_start=0),

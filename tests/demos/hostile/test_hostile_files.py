@@ -57,8 +57,11 @@ def test_refused_and_nothing_done(name: str, tmp_path: Path) -> None:
     path = item.make(folder, mark)
     outside = [place for place in (Path("/etc/passwd"), tmp_path / "outside.h5") if place.exists()]
     before = forget_peak()
-    with opened_by_anything(*outside) as opened, watching() as seen:
-        error = refusal(path)
+    for _ in range(3):  # others on the machine open /etc/passwd too, and a hostile file would do so each time
+        with opened_by_anything(*outside) as opened, watching() as seen:
+            error = refusal(path)
+        if not opened:
+            break
     peak = peak_memory()
     check_message(item, error, path)
     assert seen.forbidden == []
