@@ -52,7 +52,8 @@ class MeanMatching:
         self.start = int(START * (replay.step.max(initial=0) + 1))
         past = replay.step >= self.start
         rows = np.concatenate([replay.obs, replay.act], axis=1)[past]
-        self.mean = _mean(rows, replay.reward[past])
+        weights = replay.reward[past] + np.float32(_TRACE)
+        self.mean = np.asarray(weights @ rows / weights.sum(), np.float32)
         deviation = rows.std(axis=0)
         self.spread = deviation.clip(SMALLEST_SPREAD)
         self.varies = deviation > 0.0
@@ -71,8 +72,9 @@ class MeanMatching:
         if difference is None:
             return reward
         slopes = slopes_of(difference, self.noise) * self.varies
-        z = (np.concatenate([obs, act], axis=-1) - self.mean) / self.spread - difference
-        return np.asarray(reward * (1.0 + self.weight * (z @ slopes).clip(-FACTOR, FACTOR)), np.float32)
+        scaled, columns = slopes / self.spread, obs.shape[-1]  # w · (z − z̄) without an array of z
+        moved = obs @ scaled[:columns] + act @ scaled[columns:] - (self.mean @ scaled + difference @ slopes)
+        return np.asarray(reward * (1.0 + self.weight * moved.clip(-FACTOR, FACTOR)), np.float32)
 
     def difference(self, buffer: ReplayBuffer) -> Float32 | None:
         """z̄, (D + A,): from the demonstrations' mean to the agent's over its latest steps, in standard deviations.
@@ -84,8 +86,9 @@ class MeanMatching:
         past = steps_of(buffer.dones[at]) >= self.start
         if np.count_nonzero(past) < FEWEST:
             return None
-        rows = np.concatenate([buffer.observations[at][past], buffer.actions[at][past]], axis=-1)
-        return np.asarray((_mean(rows, buffer.rewards[at][past]) - self.mean) / self.spread, np.float32)
+        weights = (buffer.rewards[at] + np.float32(_TRACE)) * past
+        sums = [np.tensordot(weights, array[at], 2) for array in (buffer.observations, buffer.actions)]
+        return np.asarray((np.concatenate(sums) / weights.sum() - self.mean) / self.spread, np.float32)
 
 
 def slopes_of(difference: Float32, noise: Float32) -> Float32:
@@ -120,8 +123,3 @@ def standard_error(rows: Float32, trajectory: NDArray[np.int64]) -> Float32:
         return alone
     means = np.stack([rows[trajectory == name].mean(axis=0) for name in names])
     return np.asarray(np.maximum(alone, means.std(axis=0, ddof=1) / np.sqrt(len(names))), np.float32)
-
-
-def _mean(rows: Float32, reward: Float32) -> Float32:
-    weights = reward + np.float32(_TRACE)
-    return np.asarray((weights @ rows) / weights.sum(), np.float32)
