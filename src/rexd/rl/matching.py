@@ -1,7 +1,7 @@
 """Where the agent goes more or less often than the demonstrations, within their support.
 
 Support is not density: RED pays the expert's frequent and rare states alike. Ant's policy at 0.9 of the expert's return
-was paid as much a step as the expert's own unseen rows, while its mean speed lay half a standard deviation below theirs
+was paid more a step than the expert's own rows, while its mean speed lay half a standard deviation below theirs
 (docs/experiments.md). So replayed rewards are shaped by the means that still differ, as in imitation with linear costs
 (feature expectations: Abbeel & Ng 2004; Ho et al. 2016, arXiv 1605.08478), and weighted by the learned reward, as SAIL
 weights GAIL's (Wang et al. 2020, arXiv 2002.08803), so that what lies outside the support neither gains nor counts.
