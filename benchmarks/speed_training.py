@@ -87,7 +87,7 @@ def _learner() -> Any:
 
     demonstrations, config = rexd.bundled_demonstrations().subsample(20), TrainConfig()
     model, scale = RED().fit(demonstrations), ObservationScale.of(demonstrations)
-    env = training_environment(lambda: make_environment(ENV), model, scale, absorbing=False)
+    env = training_environment(lambda: make_environment(ENV), model, scale, absorbing=False, in_blocks=True)
     bounds = (env.action_space.low, env.action_space.high)
     replay = DemonstrationReplay.of(demonstrations, model.predict_demonstrations(demonstrations), scale, *bounds)
     learner = SbxLearner(config, env, scale, replay)

@@ -84,6 +84,15 @@ def test_the_start_of_episodes_does_not_count():
     assert MeanMatching(0.2, long).difference(buffer_of(rows)) is None
 
 
+def test_an_agent_that_falls_early_is_shaped_less():
+    rows, columns = around((-3.0, 0.0)), [[50.0, 0.0]]
+    short = LENGTH // 5  # and no start: 5 of its 10 steps would be left out
+    found = shaped(MeanMatching(0.2, replay()), buffer_of(rows, length=short), columns)
+    assert found == pytest.approx([0.5 * (1 + 0.4 / 5)])
+    endless = shaped(MeanMatching(0.2, replay()), buffer_of(rows, length=10**6), columns)
+    assert endless == pytest.approx([0.5 * 1.4])
+
+
 def test_few_rows_and_no_weight_change_nothing():
     few = buffer_of(around((-2.0, 0.0), FEWEST - 1))
     assert shaped(MeanMatching(0.2, replay()), few, [[1.0, 1.0]]) == 0.5

@@ -30,12 +30,14 @@ _TRACE = 1e-3  # so that weights can be taken where all rewards are 0
 
 
 class MeanMatching:
-    """Shapes rewards by r′ = r · (1 + β · clip(w · (z − z̄), ±2)).
+    """Shapes rewards by r′ = r · (1 + β · min(1, ℓ/L) · clip(w · (z − z̄), ±2)).
 
     z is the observation and action in standard deviations of the demonstrations from their mean, z̄ the agent's mean of
     it over its latest steps, both means weighted by the learned reward r. The slope of a column is
     w = −sign(z̄) · clip(|z̄| − noise, 0, 1): back towards the demonstrations' mean, and nothing while the difference may
-    be chance. The first tenth of an episode is left out of the means: who falls often starts often.
+    be chance. ℓ is the mean length of the agent's latest episodes and L that of the longest demonstration: how an agent
+    moves on average says little before it stays up, and Walker2d's was told to go faster and fell again. For the same
+    reason the first tenth of an episode is left out of the means: who falls often starts often.
 
     Since z is measured from the agent's own mean, shaping moves the agent's reward between its steps and hardly changes
     its sum: there is nothing to gain by ending an episode. When the means match it is gone.
@@ -49,7 +51,8 @@ class MeanMatching:
             replay: The demonstrations.
         """
         self.weight = weight
-        self.start = int(START * (replay.step.max(initial=0) + 1))
+        self.longest = replay.step.max(initial=0) + 1
+        self.start = int(START * self.longest)
         past = replay.step >= self.start
         rows = np.concatenate([replay.obs, replay.act], axis=1)[past]
         weights = replay.reward[past] + np.float32(_TRACE)
@@ -71,24 +74,39 @@ class MeanMatching:
         difference = self.difference(buffer) if self.weight else None
         if difference is None:
             return reward
+        weight = self.weight * min(1.0, episode_length(buffer.dones[latest(buffer)]) / self.longest)
         slopes = slopes_of(difference, self.noise) * self.varies
         scaled, columns = slopes / self.spread, obs.shape[-1]  # w · (z − z̄) without an array of z
         moved = obs @ scaled[:columns] + act @ scaled[columns:] - (self.mean @ scaled + difference @ slopes)
-        return np.asarray(reward * (1.0 + self.weight * moved.clip(-FACTOR, FACTOR)), np.float32)
+        return np.asarray(reward * (1.0 + weight * moved.clip(-FACTOR, FACTOR)), np.float32)
 
     def difference(self, buffer: ReplayBuffer) -> Float32 | None:
         """z̄, (D + A,): from the demonstrations' mean to the agent's over its latest steps, in standard deviations.
 
         None while there are too few steps past the start.
         """
-        count = min(buffer.size(), LATEST)
-        at = (buffer.pos - count + np.arange(count)) % buffer.buffer_size
+        at = latest(buffer)
         past = steps_of(buffer.dones[at]) >= self.start
         if np.count_nonzero(past) < FEWEST:
             return None
         weights = (buffer.rewards[at] + np.float32(_TRACE)) * past
         sums = [np.tensordot(weights, array[at], 2) for array in (buffer.observations, buffer.actions)]
         return np.asarray((np.concatenate(sums) / weights.sum() - self.mean) / self.spread, np.float32)
+
+
+def latest(buffer: ReplayBuffer) -> NDArray[np.int64]:
+    """The rows of the agent's latest steps, in their order."""
+    count = min(buffer.size(), LATEST)
+    return np.asarray((buffer.pos - count + np.arange(count)) % buffer.buffer_size, np.int64)
+
+
+def episode_length(dones: Float32) -> float:
+    """Steps of an episode, in the mean of those that ended.
+
+    Args:
+        dones: (T, E), 1 where an episode of an environment ended.
+    """
+    return float(dones.size / max(1.0, dones.sum()))
 
 
 def slopes_of(difference: Float32, noise: Float32) -> Float32:

@@ -24,6 +24,7 @@ from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
 
 from rexd.rl.best_episodes import BestEpisodes
+from rexd.rl.block_rewards import BlockRewardLearner
 from rexd.rl.matching import MeanMatching
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
@@ -66,7 +67,7 @@ class Losses(NamedTuple):
     q_mean: Any
 
 
-class DemonstrationSAC(SAC):  # type: ignore[misc]
+class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
     """SAC of sbx whose updates also see demonstrations; without them it is sbx's SAC with its own update."""
 
     demonstrations: DemonstrationReplay | None = None

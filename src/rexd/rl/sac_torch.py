@@ -19,6 +19,7 @@ from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
 from rexd.rl.best_episodes import BestEpisodes
+from rexd.rl.block_rewards import BlockRewardLearner
 from rexd.rl.matching import MeanMatching
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
@@ -52,7 +53,7 @@ class LayerNormPolicy(SACPolicy):
         return critic
 
 
-class DemonstrationSAC(SAC):
+class DemonstrationSAC(BlockRewardLearner, SAC):
     """SAC of Stable-Baselines3 whose updates also see demonstrations; without them it is SAC in its own order."""
 
     demonstrations: DemonstrationReplay | None = None

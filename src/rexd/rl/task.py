@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from rexd.reward.base import RewardModel
+from rexd.rl.block_rewards import BlockRewardVecEnv
 from rexd.rl.environment import EnvSource, make_environment
 from rexd.rl.hidden_reward import HiddenReward, RecordedReturn
 from rexd.rl.scaling import ObservationScale
@@ -53,6 +54,7 @@ def training_environment(
     scale: ObservationScale,
     *,
     absorbing: bool,
+    in_blocks: bool = False,
     copies: int = 1,
 ) -> VecEnv:
     """Wrap an environment for a learner.
@@ -63,6 +65,7 @@ def training_environment(
             (``reward_source="env"``).
         scale: Of the observations.
         absorbing: Whether to continue after terminal states.
+        in_blocks: Whether the learner is a ``BlockRewardLearner``, which asks for rewards when it needs them.
         copies: How many are stepped together.
     """
 
@@ -72,5 +75,5 @@ def training_environment(
 
     venv: VecEnv = DummyVecEnv([make] * copies)
     if reward is not None:
-        venv = RewardVecEnv(venv, reward)
+        venv = (BlockRewardVecEnv if in_blocks else RewardVecEnv)(venv, reward)
     return StandardisedVecEnv(venv, scale)

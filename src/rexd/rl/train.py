@@ -164,9 +164,12 @@ def _learner(
         shown = add_absorbing(demonstrations)
         paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
     scale = _random_scale(make_env, config) if shown is None else ObservationScale.of(shown)
-    venv = training_environment(make_env, paying, scale, absorbing=config.absorbing, copies=config.environments)
+    off_policy = config.algorithm != "sb3-ppo"
+    venv = training_environment(
+        make_env, paying, scale, absorbing=config.absorbing, in_blocks=off_policy, copies=config.environments
+    )
     replay = None
-    if shown is not None and paying is not None and config.algorithm != "sb3-ppo":
+    if shown is not None and paying is not None and off_policy:
         if not isinstance(venv.action_space, Box):
             raise RexdError(
                 f"{config.algorithm} needs continuous actions; this environment has {venv.action_space}. "
@@ -180,9 +183,9 @@ def _learner(
         from rexd.rl.bc import clone
 
         watch.message(f"cloning the demonstrations for {config.warm_start} updates before training")
-        space, squashed = venv.action_space, config.algorithm != "sb3-ppo"
+        space = venv.action_space
         bounds = (space.low, space.high) if isinstance(space, Box) else shown.act_dim
-        cloned = clone(shown, action_space=bounds, seed=config.seed, updates=config.warm_start, squashed=squashed)
+        cloned = clone(shown, action_space=bounds, seed=config.seed, updates=config.warm_start, squashed=off_policy)
         learner.warm_start(cloned)
     return learner, model
 

@@ -73,7 +73,8 @@ class TrainingLoop:
         from torch.utils.tensorboard import SummaryWriter
 
         with SummaryWriter(str(self.folder / files.TENSORBOARD_FOLDER)) as board:
-            watch = _Watch(self.observer, self.config.steps)
+            paid = "true_episode" if self.reward is None else "learned_episode"
+            watch = _Watch(self.observer, self.config.steps, paid)
             while self.learner.steps < self.config.steps:
                 target = (self.learner.steps // self.config.evaluate_every + 1) * self.config.evaluate_every
                 self.learner.learn(min(target, self.config.steps) - self.learner.steps, watch)
@@ -136,31 +137,30 @@ class TrainingLoop:
 
 
 class _Watch(BaseCallback):
-    """Sums learned rewards over training episodes, and tells the observer."""
+    """Gathers the returns of training episodes, and tells the observer."""
 
-    def __init__(self, observer: Observer, total: int) -> None:
+    def __init__(self, observer: Observer, total: int, progress: str) -> None:
+        """Take the name in infos of the return that the observer is told."""
         super().__init__()
-        self.observer, self.total = observer, total
-        self.learned = np.zeros(1)  # of the episodes that run
-        self.finished, self.true = [0.0][:0], [0.0][:0]
+        self.observer, self.total, self.progress = observer, total, progress
+        self.ended: list[dict[str, Any]] = []  # infos: a learned return comes into them when its rewards are settled
+        self.latest: float | None = None
 
     def _on_step(self) -> bool:
-        self.learned = self.learned + self.locals["rewards"]
-        for k in np.flatnonzero(self.locals["dones"]):
-            self.finished.append(float(self.learned[k]))
-            self.learned[k] = 0.0
-            true = self.locals["infos"][k].get("true_episode")
-            if true is not None:
-                self.true.append(true["r"])
+        self.ended += [self.locals["infos"][k] for k in np.flatnonzero(self.locals["dones"])]
         if self.num_timesteps % OBSERVE_EVERY == 0:
-            self.observer.step(self.num_timesteps, self.total, self.finished[-1] if self.finished else None)
+            self.latest = next(reversed(self._returns(self.progress)), self.latest)
+            self.observer.step(self.num_timesteps, self.total, self.latest)
         return True
 
     def recent(self) -> dict[str, float | None]:
         """Mean returns of the training episodes since the last call."""
-        means = {
-            "training_learned_return": float(np.mean(self.finished)) if self.finished else None,
-            "training_true_return": float(np.mean(self.true)) if self.true else None,
+        learned, true = self._returns("learned_episode"), self._returns("true_episode")
+        self.ended = []
+        return {
+            "training_learned_return": float(np.mean(learned)) if learned else None,
+            "training_true_return": float(np.mean(true)) if true else None,
         }
-        self.finished, self.true = self.finished[-1:], []
-        return means
+
+    def _returns(self, name: str) -> list[float]:
+        return [info[name]["r"] for info in self.ended if name in info]

@@ -71,6 +71,19 @@ def test_the_true_return_comes_through_at_the_end_alone():
     assert info["original_reward"] == 0.0
 
 
+def test_the_learned_return_is_told_where_an_episode_ends():
+    envs, _ = make()
+    envs.reset()
+    infos = [envs.step(act(0.1, 0.2))[3] for _ in range(3)]
+    assert [["learned_episode" in info for info in step] for step in infos] == [
+        [False] * 2,
+        [True, False],
+        [False, True],
+    ]
+    assert infos[1][0]["learned_episode"]["r"] == pytest.approx(0.01 + 1.01)
+    assert infos[2][1]["learned_episode"]["r"] == pytest.approx(0.02 + 1.02 + 2.02)
+
+
 def test_step_before_reset():
     envs, _ = make()
     with pytest.raises(Exception, match="reset"):
