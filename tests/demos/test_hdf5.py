@@ -157,3 +157,18 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         del file["actions"]
     with pytest.raises(DemonstrationError, match=r"demos\.h5: .*na.*xefve"):
         load_demonstrations(path)
+
+
+def test_what_hdf5_remembers_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "demos.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(6000):
+            file[f"episode_{number}/rewards"] = np.ones(1, "f4")
+    with Source(path).open_hdf5(check_each=False) as file:
+        for number in range(6000):
+            assert file[f"episode_{number}/rewards"][0] == 1.0
+        assert file.id.get_mdc_size()[0] <= 2**21
+    with h5py.File(path, "r") as file:  # what it would take
+        for number in range(6000):
+            _ = file[f"episode_{number}/rewards"]
+        assert file.id.get_mdc_size()[0] > 2**21

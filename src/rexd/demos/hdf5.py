@@ -15,6 +15,7 @@ from rexd.errors import DemonstrationError, UnsafeFileError, import_extra
 
 _DEFLATE, _SHUFFLE, _CHECKSUM, _LZF = 1, 2, 3, 32000
 _COMPRESSIONS: Final = {_DEFLATE: 1032, _LZF: 88}  # by how much each can expand at most
+_CACHE_BYTES = 2**21  # HDF5's own bound is 16 times that, and what it keeps takes twelve times what it counts
 _FREE_CHUNK = 2**18  # h5py rarely makes larger ones, and 1032 times that is what any file may claim
 
 
@@ -36,6 +37,18 @@ def check_links(source: str, file: Any) -> None:
     for name in outward:
         target = os.fsdecode(top.links.get_val(name)[0])
         raise _elsewhere(source, os.fsdecode(name), f"is a link to the file {target!r}")
+
+
+def bound_cache(file: Any) -> None:
+    """Keep HDF5 from remembering each of a hundred thousand arrays that it opened, which would take 400 MB.
+
+    Args:
+        file: The open ``h5py.File``.
+    """
+    plan = file.id.get_mdc_config()
+    plan.set_initial_size = True
+    plan.initial_size = plan.max_size = _CACHE_BYTES
+    file.id.set_mdc_config(plan)
 
 
 def check_arrays(source: str, file: Any, limit: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rexd.demos.arrays import MAGIC, Npz, memory_limit, read_npy, zip_members
 from rexd.demos.filecheck import HDF5_MAGIC, check_file, naming_damage, read_head
-from rexd.demos.hdf5 import check_arrays, check_links
+from rexd.demos.hdf5 import bound_cache, check_arrays, check_links
 from rexd.demos.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.demos.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
 from rexd.demos.text import Table, read_layout
@@ -181,6 +181,7 @@ class Source:
         """
         h5py = import_extra("h5py", "minari")
         with naming_damage(self.name, "HDF5"), h5py.File(self.path, "r") as file:
+            bound_cache(file)
             if not self._hdf5_links_checked:
                 check_links(self.name, file)
                 self._hdf5_links_checked = True
