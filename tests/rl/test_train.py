@@ -22,6 +22,8 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.formats.d4rl import save_d4rl
 from rexd.demos.load import load_demonstrations
 from rexd.errors import RewardFileError, RexdError, RunError, SpaceMismatchError
+from rexd.evaluation.evaluate import Episode, Evaluation
+from rexd.evaluation.statistics import summarise
 from rexd.reward.red import RED
 from rexd.rl import run as files
 from rexd.rl import train as module
@@ -30,6 +32,7 @@ from rexd.rl.observer import Silent
 from rexd.rl.policy import Policy, PolicySpec, load_policy
 from rexd.rl.run import load_run
 from rexd.rl.train import train
+from rexd.rl.training_loop import CONFIRMATIONS
 
 
 def content(data):
@@ -38,6 +41,8 @@ def content(data):
 
 
 STEPS = [40, 80, 100]
+# of an evaluation each, and of the confirmation of the first, the best
+SELECTION_STEPS = (len(STEPS) + CONFIRMATIONS) * CONFIG.evaluation_episodes * LENGTH
 FILES = {
     "config.json",
     "reward.safetensors",
@@ -191,10 +196,29 @@ class TestLoop:
         assert (run.path / "policy.zip").read_text() == "40"
         assert (run.path / "last_policy.zip").read_text() == "100"
 
+    def test_a_policy_that_was_lucky_in_its_few_episodes_is_not_selected(self, scripted, monkeypatch):
+        few, many = CONFIG.evaluation_episodes, CONFIG.evaluation_episodes * CONFIRMATIONS
+        learned = {few: iter([10.0, 30.0, 20.0]), many: iter([10.0, 2.0, 16.0]), CONFIG.final_episodes: iter([0.0])}
+        assert few != CONFIG.final_episodes != many
+        seeds = []
+
+        def play(make_env, policy, reward, *, episodes, seed):
+            seeds.append(seed)
+            returns = [next(learned[episodes])] * episodes
+            summary = summarise(returns)
+            return Evaluation(tuple(Episode(0.0, earned, LENGTH) for earned in returns), summary, summary)
+
+        monkeypatch.setattr("rexd.rl.training_loop.evaluate", play)
+        metrics = scripted().metrics()
+        assert [record["learned_return"] for record in metrics] == [10.0, 30.0, 20.0]
+        assert [record["confirmed_return"] for record in metrics] == [10.0, 9.0, 17.0]
+        assert [record["selected"] for record in metrics] == [True, False, True]
+        assert len(set(seeds)) == 3  # the episodes that confirm are others, and so are those of the result
+
     def test_the_final_evaluation_is_of_fresh_episodes(self, scripted):
         evaluation = scripted().evaluation
         assert len(evaluation["episodes"]) == CONFIG.final_episodes
-        assert evaluation["selection_steps"] == len(STEPS) * CONFIG.evaluation_episodes * LENGTH
+        assert evaluation["selection_steps"] == SELECTION_STEPS
         assert evaluation["seconds"] >= 0.0
 
     def test_one_episode_is_enough(self, scripted):
@@ -242,7 +266,7 @@ class TestResume:
         assert steps_of(run) == STEPS
         assert run.evaluation["selected_at"] == 40  # the best of before is remembered
         assert (run.path / "policy.zip").read_text() == "40"
-        assert run.evaluation["selection_steps"] == len(STEPS) * CONFIG.evaluation_episodes * LENGTH
+        assert run.evaluation["selection_steps"] == SELECTION_STEPS
         assert "resuming at 80 of 100 steps" in watch.messages
         assert [record["steps"] for record in watch.records] == [100]
         seconds = [record["seconds"] for record in run.metrics()]
@@ -419,7 +443,7 @@ def test_the_replayed_rewards_are_those_of_the_reward_model(finished):
 
 def test_the_best_has_the_highest_learned_return(watched):
     run, watch = watched
-    returns = [record["learned_return"] for record in run.metrics()]
+    returns = [record["confirmed_return"] or 0.0 for record in run.metrics()]  # 0 of those not worth confirming
     best = STEPS[max(range(len(STEPS)), key=lambda k: (returns[k], k))]
     assert run.evaluation["selected_at"] == best
     assert content((run.path / "policy.safetensors").read_bytes()) == content(watch.policies[best])
@@ -561,7 +585,7 @@ def test_an_adversarial_reward_resumes_and_is_selected_by_the_fixed_one(tmp_path
     assert all(not np.array_equal(before[name], after[name]) for name in judging)
     assert {"loss/discriminator", "loss/shown_logit", "loss/critic"} <= run.metrics()[1].keys()
     assert run.reward().config == REWARD
-    returns = [record["learned_return"] for record in run.metrics()]
+    returns = [record["confirmed_return"] or 0.0 for record in run.metrics()]
     assert [record["selected"] for record in run.metrics()] == [True, returns[1] >= returns[0]]
     assert {path.name for path in run.path.iterdir()} == FILES
 

@@ -67,7 +67,8 @@ class TrainConfig(Config):
     evaluate_every: int = 2_000
     """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
     evaluation_episodes: int = 5
-    """Deterministic episodes of an evaluation, in an environment of their own; not counted in steps."""
+    """Deterministic episodes of an evaluation, in an environment of their own; not counted in steps. A policy that
+    seems to be the best is played three times as many more before it is."""
     final_episodes: int = 20
     """Episodes of the final evaluation of the selected policy."""
 

@@ -22,6 +22,8 @@ from rexd.rl.observer import Observer
 from rexd.rl.policy import Policy, load_policy
 
 SELECTION_SEED = 1_000_003  # evaluation episodes during training start elsewhere than those of the final evaluation
+CONFIRMATION_SEED = 2_000_003
+CONFIRMATIONS = 3  # times as many episodes again, for a policy that seems to be the best
 OBSERVE_EVERY = 50
 
 
@@ -89,11 +91,10 @@ class TrainingLoop:
         if self.config.absorbing:
             policy = policy.without_last_column()  # evaluation plays the environment as it is
         result = self._play(policy, self.config.evaluation_episodes, SELECTION_SEED + self.config.seed)
-        self.selection_steps += sum(episode.length for episode in result.episodes)
-        score = result.true.mean if result.learned is None else result.learned.mean
-        selected = score >= self.best
-        if selected:
-            self.best = score
+        confirmed = self._confirmed(policy, result)
+        selected = confirmed is not None and confirmed >= self.best
+        if confirmed is not None and selected:
+            self.best = confirmed
             policy.save(self.folder / files.POLICY_FILE)
             self.learner.save_zip(self.folder / files.ZIP_FILE)
         policy.save(self.folder / files.LAST_POLICY_FILE)
@@ -105,6 +106,7 @@ class TrainingLoop:
             "true_return": result.true.mean,
             "true_return_std": result.true.std,
             "length": float(np.mean([episode.length for episode in result.episodes])),
+            "confirmed_return": confirmed,
             "selected": selected,
             **watch.recent(),
             **{f"loss/{name}": value for name, value in self.learner.losses().items()},
@@ -115,6 +117,20 @@ class TrainingLoop:
         files.save_checkpoint(self.folder, self.learner.state(), progress)
         self.observer.evaluated(record)
         return record
+
+    def _confirmed(self, policy: Policy, result: Evaluation) -> float | None:
+        """The return that selects, over further episodes too; None where the policy does not seem to be the best.
+
+        Of fifty policies that fall in half of their episodes, one does not in its first five: Walker2d's best of
+        682 came to 528 in twenty others.
+        """
+        score, episodes = _score(result), len(result.episodes)
+        self.selection_steps += _steps(result)
+        if score < self.best:
+            return None
+        further = self._play(policy, CONFIRMATIONS * episodes, CONFIRMATION_SEED + self.config.seed)
+        self.selection_steps += _steps(further)
+        return (score + CONFIRMATIONS * _score(further)) / (1 + CONFIRMATIONS)
 
     def _finish(self) -> None:
         """Evaluate the selected policy in fresh episodes; this is the run's result."""
@@ -134,6 +150,15 @@ class TrainingLoop:
 
     def _play(self, policy: Policy, episodes: int, seed: int) -> Evaluation:
         return evaluate(self.make_env, policy, self.reward, episodes=episodes, seed=seed)
+
+
+def _score(result: Evaluation) -> float:
+    """What selects: the learned return, or the environment's where that is what is learnt from."""
+    return result.true.mean if result.learned is None else result.learned.mean
+
+
+def _steps(result: Evaluation) -> int:
+    return sum(episode.length for episode in result.episodes)
 
 
 class _Watch(BaseCallback):
