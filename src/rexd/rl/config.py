@@ -64,6 +64,8 @@ class TrainConfig(Config):
     """Environment steps between two blocks of as many updates (off-policy)."""
     entropy_coefficient: float = 0.02
     """Where the learnt entropy coefficient starts. A reward of a few hundredths drowns in the usual 1."""
+    target_entropy: float = -1.0
+    """Entropy of the policy that the coefficient is learnt for: nats for each action column, of actions in ±1."""
     evaluate_every: int = 2_000
     """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
     evaluation_episodes: int = 5

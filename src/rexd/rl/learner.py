@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from rexd.errors import RunError
@@ -61,7 +62,7 @@ class Learner(Protocol):
         ...
 
 
-def sac_settings(config: TrainConfig, *, cloned: bool) -> dict[str, Any]:
+def sac_settings(config: TrainConfig, actions: Box, *, cloned: bool) -> dict[str, Any]:
     """The arguments that SAC takes by the same names in both libraries; a ``cloned`` policy explores by itself."""
     return {
         "seed": config.seed,
@@ -73,6 +74,7 @@ def sac_settings(config: TrainConfig, *, cloned: bool) -> dict[str, Any]:
         "train_freq": (config.updates_every, "step"),
         "gradient_steps": config.updates_every,
         "ent_coef": f"auto_{config.entropy_coefficient}",
+        "target_entropy": config.target_entropy * actions.shape[0],
     }
 
 

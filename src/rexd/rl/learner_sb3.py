@@ -138,12 +138,13 @@ class Sb3SacLearner(Sb3Learner):
             scale: How it standardises them.
             replay: Standardised demonstrations, or None to learn without.
         """
+        assert isinstance(env.action_space, Box)
         model = DemonstrationSAC(
             LayerNormPolicy,
             env,
             policy_kwargs={"net_arch": list(HIDDEN)},
             device="cpu",
-            **sac_settings(config, cloned=replay is not None and config.warm_start > 0),
+            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
         if replay is not None:
             model.learn_from(

@@ -50,7 +50,7 @@ class SbxLearner:
             "MlpPolicy",
             env,
             policy_kwargs={"layer_norm": True},
-            **sac_settings(config, cloned=replay is not None and config.warm_start > 0),
+            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
         # otherwise every call of learn leaves an empty folder in the system's temporary one
         self.model.set_logger(Logger(folder=None, output_formats=[]))
