@@ -160,24 +160,34 @@ def test_the_page_stands_alone(results):
     assert not re.search(r'(src|href)="https?://', text.replace("xlink:href", ""))
 
 
-RED = Results.read(load_suite("red"), Folders(ROOT / "benchmarks" / "results", ROOT / "runs"))
-MEND = "renew it: rexd benchmark red --report --write"
+RECORDED = {
+    name: Results.read(load_suite(name), Folders(ROOT / "benchmarks" / "results", ROOT / "runs"))
+    for name in ("quick", "red")
+}
+every_suite = pytest.mark.parametrize("suite", RECORDED)
 
 
+def mend(suite):
+    return f"renew it: rexd benchmark {suite} --report --write"
+
+
+@every_suite
 @pytest.mark.parametrize("name", DOCUMENTS, ids=str)
-def test_documents_match_the_results(name):
+def test_documents_match_the_results(suite, name):
     text = (ROOT / name).read_text("utf-8")
-    assert "<!-- rexd benchmark red " in text
-    assert renewed(text, "red", sections(RED)) == text, MEND
+    assert (f"<!-- rexd benchmark {suite} " in text) == (name != DOCUMENTS[0] or suite == "red")
+    assert renewed(text, suite, sections(RECORDED[suite])) == text, mend(suite)
 
 
-def test_the_figure_matches_the_results():
-    assert digest(RED) in (ROOT / FIGURES / "red.svg").read_text("utf-8"), MEND
+@every_suite
+def test_the_figure_matches_the_results(suite):
+    assert digest(RECORDED[suite]) in (ROOT / FIGURES / f"{suite}.svg").read_text("utf-8"), mend(suite)
 
 
-def test_recorded_results_belong_to_the_suite():
-    runs = {run.id for run in expand(RED.suite)}
-    for result in RED.results:
+@every_suite
+def test_recorded_results_belong_to_the_suite(suite):
+    runs = {run.id for run in expand(RECORDED[suite].suite)}
+    for result in RECORDED[suite].results:
         name = f"{result['regime']}/{result['task']}-{result['method']}-seed{result['seed']}"
         assert name in runs
         assert (ROOT / "benchmarks" / "results" / f"{name}.json").is_file()
