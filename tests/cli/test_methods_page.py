@@ -29,14 +29,25 @@ def parsed(words):
         ("rexd", TrainConfig()),
         (
             "RED without replay",
-            TrainConfig(demonstration_share=0.0, cloning_weight=0.0, mean_matching=0.0, warm_start=0),
+            TrainConfig(
+                demonstration_share=0.0, cloning_weight=0.0, mean_matching=0.0, warm_start=0, backup_entropy=True
+            ),
         ),
         (
             "Discriminator-actor-critic",
-            TrainConfig(reward_source="adversarial", demonstration_share=0.0, cloning_weight=0.0, warm_start=0),
+            TrainConfig(
+                reward_source="adversarial",
+                demonstration_share=0.0,
+                cloning_weight=0.0,
+                warm_start=0,
+                backup_entropy=True,
+            ),
         ),
         ("Constant reward", TrainConfig(reward_source="constant")),
-        ("The environment's reward", TrainConfig(reward_source="env", steps=1_000_000, entropy_coefficient=1.0)),
+        (
+            "The environment's reward",
+            TrainConfig(reward_source="env", steps=1_000_000, entropy_coefficient=1.0, backup_entropy=True),
+        ),
     ],
 )
 def test_commands(title, expected):

@@ -189,8 +189,8 @@ class TestTraining:
         model, rows = sac(share=0.75), []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(dac_jax, "_updates", lambda *args: rows.append(args) or (*args[:2], None))
-            model._learn_from_batches(None, model._batches(2, N))
-        ((_, _, drawn, ends, pairs),) = rows
+            model._learn_from_batches(None, model._batches(2, N), None)
+        ((_, _, drawn, ends, pairs, _),) = rows
         assert (drawn.obs[:, :pairs, 0] < SHOWN).all()
         assert (pairs, ends) == (N // 4, 0.5)
 

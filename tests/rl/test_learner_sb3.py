@@ -40,6 +40,11 @@ def small_networks(monkeypatch):
     monkeypatch.setattr(learner_sb3, "HIDDEN", (32, 32))
 
 
+def test_the_settings_say_whether_critics_value_entropy():
+    assert not sac().model.backup_entropy
+    assert sac(replace(CONFIG, backup_entropy=True)).model.backup_entropy
+
+
 def equal(state, other):
     return state.keys() == other.keys() and all(np.array_equal(state[name], other[name]) for name in state)
 

@@ -52,6 +52,11 @@ def test_it_takes_exactly_the_steps_it_is_asked_for(learner):
     assert learner.model._n_updates == 30 - CONFIG.learning_starts
 
 
+def test_the_settings_say_whether_critics_value_entropy(fresh):
+    assert not fresh.model.backup_entropy
+    assert build(replace(CONFIG, backup_entropy=True)).model.backup_entropy
+
+
 @pytest.mark.parametrize(("source", "weight"), [("learned", 0.3), ("constant", 0.0)])
 def test_only_learned_rewards_are_shaped(source, weight):
     built = build(replace(CONFIG, reward_source=source, mean_matching=0.3))

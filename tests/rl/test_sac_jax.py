@@ -13,9 +13,8 @@ from pointmass import vec_env
 
 from rexd.rl import sac_jax
 from rexd.rl.replay import Batch
-from rexd.rl.sac_jax import AT_ONCE, AVERAGING, DemonstrationSAC, Learner, Schedule
+from rexd.rl.sac_jax import AT_ONCE, AVERAGING, DemonstrationSAC, Learner, Schedule, Settings
 
-GAMMA, TAU, ENTROPY = 0.9, 0.05, -2.0
 update = jax.jit(sac_jax._update)
 
 
@@ -65,8 +64,11 @@ def start(model):
     return learner_of(model)
 
 
-def step(start, rows, gamma=GAMMA, tau=TAU, target_entropy=ENTROPY, cloning_weight=1.0, schedule=AT_ONCE):
-    return update(start, rows, gamma, tau, target_entropy, cloning_weight, schedule)
+SETTINGS = Settings(0.9, 0.05, -2.0, backup_entropy=True, cloning_weight=1.0, schedule=AT_ONCE)
+
+
+def step(start, rows, **changed):
+    return update(start, rows, SETTINGS._replace(**changed))
 
 
 def close(tree, other, **kwargs):
@@ -101,16 +103,17 @@ class TestBatches:
 
 
 class TestUpdate:
-    def test_the_critic_s_target_by_hand(self, start):
+    @pytest.mark.parametrize("backup", [True, False])
+    def test_the_critic_s_target_by_hand(self, start, backup):
         rows = batch(done=np.arange(N) % 2)
         _, next_key, _ = jax.random.split(start.key, 3)
         ahead = start.actor.apply_fn(start.actor.params, rows.next_obs)
         act = ahead.sample(seed=next_key)
         next_q = np.array(start.critic.apply_fn(start.critic.target_params, rows.next_obs, act))[..., 0]
-        soft = next_q.min(axis=0) - 0.02 * np.array(ahead.log_prob(act))
-        target = rows.reward + (1.0 - rows.done) * GAMMA * soft
+        value = next_q.min(axis=0) - backup * 0.02 * np.array(ahead.log_prob(act))
+        target = rows.reward + (1.0 - rows.done) * SETTINGS.gamma * value
         q = np.array(start.critic.apply_fn(start.critic.params, rows.obs, rows.act))[..., 0]
-        after, losses = step(start, rows)
+        after, losses = step(start, rows, backup_entropy=backup)
         assert q.shape == (2, N)
         assert float(losses.critic) == pytest.approx(0.5 * ((q - target) ** 2).mean(axis=1).sum(), rel=1e-3)
         assert float(losses.q_mean) == pytest.approx(q.mean(), rel=1e-3, abs=1e-5)
@@ -130,7 +133,9 @@ class TestUpdate:
     def test_targets_follow_slowly(self, start):
         after, _ = step(start, batch())
         expected = jax.tree.map(
-            lambda new, old: TAU * new + (1 - TAU) * old, after.critic.params, start.critic.target_params
+            lambda new, old: SETTINGS.tau * new + (1 - SETTINGS.tau) * old,
+            after.critic.params,
+            start.critic.target_params,
         )
         close(after.critic.target_params, expected)
 
@@ -205,9 +210,7 @@ class TestUpdate:
         expected, _ = step(start, rows[0])
         expected, losses = step(expected, rows[1])
         copy = jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf)), start)  # given away by the call
-        found, last = sac_jax._updates(
-            copy, Batch._make(map(np.stack, zip(*rows, strict=True))), GAMMA, TAU, ENTROPY, 1.0, AT_ONCE
-        )
+        found, last = sac_jax._updates(copy, Batch._make(map(np.stack, zip(*rows, strict=True))), SETTINGS)
         close(found.actor.params, expected.actor.params, rtol=1e-2, atol=1e-4)
         close(found.critic.target_params, expected.critic.target_params, rtol=1e-2, atol=1e-4)
         close(last, losses, rtol=1e-2, atol=1e-4)

@@ -105,6 +105,19 @@ class TestUpdate:
             losses = model._update(batch)
         assert float(losses.q_mean) == pytest.approx(0.5 / (1 - 0.5), abs=0.1)
 
+    @pytest.mark.parametrize("backup", [True, False])
+    def test_the_critic_s_target_by_hand(self, backup):
+        model, batch = make_sac(gamma=0.9, ent_coef=0.5), make_batch()
+        model.backup_entropy = backup
+        with torch.no_grad():
+            torch.manual_seed(0)
+            act, log_prob = model.actor.action_log_prob(batch.next_obs)
+            next_q = torch.cat(model.critic_target(batch.next_obs, act), dim=1).amin(dim=1)
+            target = batch.reward + 0.9 * (next_q - backup * 0.5 * log_prob)
+            q = torch.cat(model.critic(batch.obs, batch.act), dim=1)
+        torch.manual_seed(0)
+        torch.testing.assert_close(model._update(batch).critic, ((q - target[:, None]) ** 2).mean() * 0.5 * 2)
+
     def test_the_target_follows_by_tau(self):
         model = make_sac(tau=0.3)
         before = weights(model.critic_target)

@@ -55,7 +55,7 @@ class Command:
         rexd train Hopper-v2.pkl --env Hopper-v5 --trajectories 4 --subsample 20 --steps 100000 --out runs/hopper
         rexd train Ant-v2.pkl --columns 0:27 --env Ant-v5 --env-kwargs include_cfrc_ext_in_observation=false
         rexd train demos.npz --reward reward.safetensors --seed 1
-        rexd train --reward env --env Hopper-v5 --steps 1000000
+        rexd train --reward env --env Hopper-v5 --steps 1000000 --entropy-coefficient 1 --backup-entropy
     """
 
     file: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE")] = None

@@ -66,6 +66,9 @@ class TrainConfig(Config):
     """Where the learnt entropy coefficient starts. A reward of a few hundredths drowns in the usual 1."""
     target_entropy: float = -1.0
     """Entropy of the policy that the coefficient is learnt for: nats for each action column, of actions in ±1."""
+    backup_entropy: bool = False
+    """Whether the entropy of what the policy does next is part of the critics' targets, as in SAC (RLPD has the same
+    switch). Without it critics value returns alone, and a fall costs all that it loses."""
     evaluate_every: int = 2_000
     """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
     evaluation_episodes: int = 5

@@ -23,7 +23,7 @@ import optax
 from flax.training.train_state import TrainState
 
 from rexd.rl.replay import Batch
-from rexd.rl.sac_jax import DemonstrationSAC, Learner, _update
+from rexd.rl.sac_jax import DemonstrationSAC, Learner, Settings, _update
 
 HIDDEN = (256, 256)  # with tanh and orthogonal weights, as in the authors' code
 LEARNING_RATE = 1e-3  # of Adam, likewise
@@ -102,7 +102,7 @@ class AdversarialSAC(DemonstrationSAC):
         return [*super()._excluded_save_params(), "discriminator"]
 
     def _learn_from_batches(
-        self, learner: Learner, batches: Batch[Any], *settings: Any
+        self, learner: Learner, batches: Batch[Any], settings: Settings
     ) -> tuple[Learner, AdversarialLosses]:
         assert self.demonstrations is not None
         rows = batches.obs.shape[1]
@@ -113,7 +113,7 @@ class AdversarialSAC(DemonstrationSAC):
             float(self.demonstrations.done.mean()),
             # the agent's rows stand first, and half a batch of demonstrated ones is drawn to be cloned
             min(rows - round(self.demonstration_share * rows), batches.clone_obs.shape[1]),
-            *settings,
+            settings,
         )
         return learner, losses
 
@@ -125,8 +125,7 @@ def _updates(
     batches: Batch[Any],
     shown_ends: float,
     pairs: int,
-    gamma: float,
-    *settings: Any,
+    settings: Settings,
 ) -> tuple[Learner, Discriminator, AdversarialLosses]:
     """For each leading row of ``batches``, update the discriminator, and with its rewards the learner."""
 
@@ -135,8 +134,8 @@ def _updates(
     ) -> tuple[tuple[Learner, Discriminator], AdversarialLosses]:
         learner, discriminator = carry
         discriminator, verdict = _discriminate(discriminator, batch, shown_ends, pairs)
-        batch = batch._replace(reward=_rewards(discriminator.network, batch, gamma))
-        learner, losses = _update(learner, batch, gamma, *settings)
+        batch = batch._replace(reward=_rewards(discriminator.network, batch, settings.gamma))
+        learner, losses = _update(learner, batch, settings)
         return (learner, discriminator), AdversarialLosses(*losses, *verdict)
 
     (learner, discriminator), losses = jax.lax.scan(step, (learner, discriminator), batches)

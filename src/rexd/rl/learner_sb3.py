@@ -146,6 +146,7 @@ class Sb3SacLearner(Sb3Learner):
             device="cpu",
             **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
+        model.backup_entropy = config.backup_entropy
         if replay is not None:
             model.learn_from(
                 replay,

@@ -52,6 +52,7 @@ class SbxLearner:
             policy_kwargs={"layer_norm": True},
             **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
+        self.model.backup_entropy = config.backup_entropy
         # otherwise every call of learn leaves an empty folder in the system's temporary one
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:

@@ -57,6 +57,26 @@ class Schedule(NamedTuple):
 AT_ONCE = Schedule(0.0, 0.0)
 
 
+class Settings(NamedTuple):
+    """What an update is told.
+
+    Attributes:
+        gamma: Discount.
+        tau: Part of the critics that their targets take over.
+        target_entropy: Of the policy, in nats.
+        backup_entropy: Whether the entropy of what comes next is part of the critics' targets.
+        cloning_weight: c of the cloning term.
+        schedule: When the actor begins to follow its critics.
+    """
+
+    gamma: float
+    tau: float
+    target_entropy: float
+    backup_entropy: bool
+    cloning_weight: float
+    schedule: Schedule
+
+
 class Losses(NamedTuple):
     """What an update reports."""
 
@@ -73,6 +93,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
     demonstrations: DemonstrationReplay | None = None
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
+    backup_entropy: bool = True
     best: BestEpisodes = BestEpisodes(0)
     matching: MeanMatching | None = None
     schedule: Schedule = AT_ONCE
@@ -147,19 +168,22 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
         learner, losses = self._learn_from_batches(
             learner,
             self._batches(gradient_steps, batch_size),
-            self.gamma,
-            self.tau,
-            self.target_entropy,
-            self.cloning_weight if self.demonstrations is not None else 0.0,
-            Schedule(*map(float, self.schedule)),
+            Settings(
+                self.gamma,
+                self.tau,
+                self.target_entropy,
+                self.backup_entropy,
+                self.cloning_weight if self.demonstrations is not None else 0.0,
+                Schedule(*map(float, self.schedule)),
+            ),
         )
         policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key, _ = learner
         self._n_updates += gradient_steps
         self.losses = losses  # read by the training callback when it logs, so that no update waits for the device
 
-    def _learn_from_batches(self, learner: Learner, batches: Batch[Any], *settings: Any) -> Any:
+    def _learn_from_batches(self, learner: Learner, batches: Batch[Any], settings: Settings) -> Any:
         """Do one update for each leading row, and return what ``_updates`` does; ``dac_jax`` has its own."""
-        return _updates(learner, batches, *settings)
+        return _updates(learner, batches, settings)
 
     def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
         assert self.replay_buffer is not None
@@ -179,45 +203,30 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
 
 
 @partial(jax.jit, donate_argnums=0)
-def _updates(
-    learner: Learner,
-    batches: Batch[Any],
-    gamma: float,
-    tau: float,
-    target_entropy: float,
-    cloning_weight: float,
-    schedule: Schedule,
-) -> tuple[Learner, Losses]:
+def _updates(learner: Learner, batches: Batch[Any], settings: Settings) -> tuple[Learner, Losses]:
     """Run one update for each leading row of ``batches``."""
 
     def step(learner: Learner, batch: Batch[Any]) -> tuple[Learner, Losses]:
-        return _update(learner, batch, gamma, tau, target_entropy, cloning_weight, schedule)
+        return _update(learner, batch, settings)
 
     learner, losses = jax.lax.scan(step, learner, batches)
     return learner, jax.tree.map(lambda loss: loss[-1], losses)
 
 
-def _update(
-    learner: Learner,
-    batch: Batch[Any],
-    gamma: float,
-    tau: float,
-    target_entropy: float,
-    cloning_weight: float,
-    schedule: Schedule,
-) -> tuple[Learner, Losses]:
+def _update(learner: Learner, batch: Batch[Any], settings: Settings) -> tuple[Learner, Losses]:
     """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
     actor, critic, entropy = learner.actor, learner.critic, learner.entropy
     key, next_key, now_key = jax.random.split(learner.key, 3)
     alpha = entropy.apply_fn({"params": entropy.params})
     # 0 until the critics know what they are asked, then growing to 1
-    share = jnp.clip((learner.updates + 1.0 - schedule.starts) / jnp.maximum(schedule.ramp, 1.0), 0.0, 1.0)
+    starts, ramp = settings.schedule
+    share = jnp.clip((learner.updates + 1.0 - starts) / jnp.maximum(ramp, 1.0), 0.0, 1.0)
 
     ahead = actor.apply_fn(actor.params, batch.next_obs)
     next_act = ahead.sample(seed=next_key)
     next_q = critic.apply_fn(critic.target_params, batch.next_obs, next_act).min(axis=0)[:, 0]
-    next_value = next_q - alpha * ahead.log_prob(next_act)
-    target = batch.reward + (1.0 - batch.done) * gamma * next_value
+    next_value = next_q - jnp.where(settings.backup_entropy, alpha * ahead.log_prob(next_act), 0.0)
+    target = batch.reward + (1.0 - batch.done) * settings.gamma * next_value
 
     def critic_loss(params: Any) -> tuple[Any, Any]:
         q = critic.apply_fn(params, batch.obs, batch.act)[..., 0]
@@ -225,7 +234,7 @@ def _update(
 
     (critic_value, q_mean), gradient = jax.value_and_grad(critic_loss, has_aux=True)(critic.params)
     critic = critic.apply_gradients(grads=gradient)
-    critic = critic.replace(target_params=optax.incremental_update(critic.params, critic.target_params, tau))
+    critic = critic.replace(target_params=optax.incremental_update(critic.params, critic.target_params, settings.tau))
 
     def actor_loss(params: Any) -> tuple[Any, tuple[Any, Any]]:
         now = actor.apply_fn(params, batch.obs)
@@ -234,7 +243,7 @@ def _update(
         q = critic.apply_fn(critic.params, batch.obs, act).min(axis=0)[:, 0]
         mode = actor.apply_fn(params, batch.clone_obs).mode()
         cloning = ((mode - batch.clone_act) ** 2).mean()
-        weight = cloning_weight * (1.0 + 0.1 * jax.lax.stop_gradient(jnp.abs(q)).mean())
+        weight = settings.cloning_weight * (1.0 + 0.1 * jax.lax.stop_gradient(jnp.abs(q)).mean())
         return share * (alpha * log_prob - q).mean() + weight * cloning, (log_prob.mean(), cloning)
 
     (actor_value, (log_prob, cloning)), gradient = jax.value_and_grad(actor_loss, has_aux=True)(actor.params)
@@ -242,7 +251,7 @@ def _update(
 
     def entropy_loss(params: Any) -> Any:
         # sbx optimises the coefficient through its logarithm, as does the authors' code
-        return share * jnp.log(entropy.apply_fn({"params": params})) * (-log_prob - target_entropy)
+        return share * jnp.log(entropy.apply_fn({"params": params})) * (-log_prob - settings.target_entropy)
 
     entropy = entropy.apply_gradients(grads=jax.grad(entropy_loss)(entropy.params))
     average = optax.incremental_update(actor.params, learner.average, AVERAGING)

@@ -59,6 +59,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
     demonstrations: DemonstrationReplay | None = None
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
+    backup_entropy: bool = True
     losses: Losses | None = None
     best: BestEpisodes = BestEpisodes(0)
     matching: MeanMatching | None = None
@@ -130,7 +131,8 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
         with torch.no_grad():
             next_act, next_log_prob = self.actor.action_log_prob(batch.next_obs)
             next_q = torch.cat(self.critic_target(batch.next_obs, next_act), dim=1).amin(dim=1)
-            target = batch.reward + (1.0 - batch.done) * self.gamma * (next_q - alpha * next_log_prob)
+            next_value = next_q - alpha * next_log_prob if self.backup_entropy else next_q
+            target = batch.reward + (1.0 - batch.done) * self.gamma * next_value
         q = torch.cat(self.critic(batch.obs, batch.act), dim=1)
         critic_loss = 0.5 * ((q - target[:, None]) ** 2).mean(dim=0).sum()
         _step(self.critic.optimizer, critic_loss)
