@@ -164,30 +164,25 @@ RECORDED = {
     name: Results.read(load_suite(name), Folders(ROOT / "benchmarks" / "results", ROOT / "runs"))
     for name in ("quick", "red")
 }
-every_suite = pytest.mark.parametrize("suite", RECORDED)
+MEND = "renew it: rexd benchmark {} --report --write"
 
 
-def mend(suite):
-    return f"renew it: rexd benchmark {suite} --report --write"
+@pytest.mark.parametrize(("name", "document"), [("red", DOCUMENTS[0]), ("red", DOCUMENTS[1]), ("quick", DOCUMENTS[1])])
+def test_documents_match_the_results(name, document):
+    text = (ROOT / document).read_text("utf-8")
+    assert f"<!-- rexd benchmark {name} " in text
+    assert renewed(text, name, sections(RECORDED[name])) == text, MEND.format(name)
 
 
-@every_suite
-@pytest.mark.parametrize("name", DOCUMENTS, ids=str)
-def test_documents_match_the_results(suite, name):
-    text = (ROOT / name).read_text("utf-8")
-    assert (f"<!-- rexd benchmark {suite} " in text) == (name != DOCUMENTS[0] or suite == "red")
-    assert renewed(text, suite, sections(RECORDED[suite])) == text, mend(suite)
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_figure_matches_the_results(name):
+    assert digest(RECORDED[name]) in (ROOT / FIGURES / f"{name}.svg").read_text("utf-8"), MEND.format(name)
 
 
-@every_suite
-def test_the_figure_matches_the_results(suite):
-    assert digest(RECORDED[suite]) in (ROOT / FIGURES / f"{suite}.svg").read_text("utf-8"), mend(suite)
-
-
-@every_suite
-def test_recorded_results_belong_to_the_suite(suite):
-    runs = {run.id for run in expand(RECORDED[suite].suite)}
-    for result in RECORDED[suite].results:
-        name = f"{result['regime']}/{result['task']}-{result['method']}-seed{result['seed']}"
-        assert name in runs
-        assert (ROOT / "benchmarks" / "results" / f"{name}.json").is_file()
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_results_belong_to_the_suite(name):
+    runs = {run.id for run in expand(RECORDED[name].suite)}
+    for result in RECORDED[name].results:
+        run = f"{result['regime']}/{result['task']}-{result['method']}-seed{result['seed']}"
+        assert run in runs
+        assert (ROOT / "benchmarks" / "results" / f"{run}.json").is_file()
