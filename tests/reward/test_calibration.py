@@ -15,18 +15,18 @@ def action_size(rows):
 
 
 def test_the_numbers_by_hand():
-    held_out = np.arange(161, dtype=np.float32)
+    held_out = np.arange(161, dtype=np.float32) / 4.0
     found = calibrate(known_errors(circling(), held_out, lambda rows: np.full(len(rows), 100.0, np.float32), seed=0))
-    assert found.median == 80.0
+    assert found.median == 20.0
     assert found.anchor == 300.0  # three times the 90th percentile
-    assert found.quantiles == pytest.approx([160.0 * q for q in QUANTILES])
+    assert found.quantiles == pytest.approx([40.0 * q for q in QUANTILES])
     assert found.unused_median is None
 
 
 def test_the_anchor_is_above_the_median_whatever_unrelated_actions_cost():
     nothing = np.zeros(10, np.float32)
     found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), nothing, nothing, None))
-    assert found.anchor == 10.0
+    assert found.anchor == 50.0
 
 
 def test_unused_rows_are_scored_apart():

@@ -15,6 +15,7 @@ def batch(seed=0, **changes):
         "next_obs": rng.normal(size=(N, 2)),
         "reward": rng.uniform(0, 1, N),
         "done": np.zeros(N),
+        "discount": np.full(N, 0.9),
         "clone_obs": rng.normal(size=(N // 2, 2)),
         "clone_act": rng.uniform(-0.9, 0.9, (N // 2, 2)),
     }

@@ -161,7 +161,7 @@ class TestDiscriminator:
 
 def test_the_reward_is_the_logit_and_an_end_is_followed_by_absorbing_states_for_ever():
     rows = batch(done=np.arange(N) % 2)
-    found = np.array(dac_jax._rewards(linear().network, rows, 0.9))
+    found = np.array(dac_jax._rewards(linear().network, rows))
     expected = logits(rows.obs, rows.act)
     np.testing.assert_allclose(found[::2], expected[::2], atol=1e-4)
     np.testing.assert_allclose(found[1::2], expected[1::2] + 9.0 * dac_jax.MARK * W[4], atol=1e-2)

@@ -57,6 +57,11 @@ def test_the_settings_say_whether_critics_value_entropy(fresh):
     assert build(replace(CONFIG, backup_entropy=True)).model.backup_entropy
 
 
+@pytest.mark.parametrize(("source", "steps"), [("learned", 4), ("constant", 4), ("adversarial", 1)])
+def test_a_discriminator_pays_single_steps(source, steps):
+    assert build(replace(CONFIG, reward_source=source, n_step=4)).model.n_step == steps
+
+
 @pytest.mark.parametrize(("source", "weight"), [("learned", 0.3), ("constant", 0.0)])
 def test_only_learned_rewards_are_shaped(source, weight):
     built = build(replace(CONFIG, reward_source=source, mean_matching=0.3))

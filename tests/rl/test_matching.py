@@ -40,7 +40,7 @@ def around(mean, rows=2000, seed=1):
 
 def shaped(matching, buffer, obs, reward=0.5):
     obs = np.array(obs, np.float32)
-    return matching.shaped(buffer, obs, np.zeros((*obs.shape[:-1], 1), np.float32), np.full(obs.shape[:-1], reward))
+    return matching.shaper(buffer)(obs, np.zeros((*obs.shape[:-1], 1), np.float32), np.full(obs.shape[:-1], reward))
 
 
 def test_an_agent_that_goes_where_the_expert_went_is_paid_as_before():

@@ -71,11 +71,17 @@ def marked(envs=1):
     return fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs))
 
 
-def draw(steps, buffer=None, replay=None, share=0.5, seed=0, best=0, matching=None):
-    rng = np.random.default_rng(seed)
-    best_episodes = BestEpisodes(best)
+def draw(steps, buffer=None, replay=None, share=0.5, seed=0, best=0, **settings):
     return draw_batches(
-        buffer or marked(), replay, rng, steps=steps, batch_size=N, share=share, best=best_episodes, matching=matching
+        buffer or marked(),
+        replay,
+        np.random.default_rng(seed),
+        steps=steps,
+        batch_size=N,
+        share=share,
+        discount=0.5,
+        best=BestEpisodes(best),
+        **settings,
     )
 
 
@@ -97,17 +103,55 @@ class TestBatches:
 
     def test_the_rewards_of_all_rows_are_shaped(self):
         class Doubled:
-            def shaped(self, buffer, obs, act, reward):
-                assert (buffer.size(), obs.shape, act.shape) == (20, (5, N, 2), (5, N, 2))
-                return 2.0 * reward
+            def shaper(self, buffer):
+                assert buffer.size() == 20
+                return lambda obs, act, reward: reward * (1.0 + (obs[..., 0] < SHOWN) + 3.0 * (act[..., 1] > 0.1))
 
-        plain, doubled = (draw(5, marked(), marked_replay(), matching=matching) for matching in (None, Doubled()))
-        np.testing.assert_allclose(doubled.reward, 2.0 * plain.reward)
+        plain, shaped = (draw(5, marked(), marked_replay(), matching=matching) for matching in (None, Doubled()))
+        factor = 1.0 + (plain.obs[..., 0] < SHOWN) + 3.0 * (plain.act[..., 1] > 0.1)
+        np.testing.assert_allclose(shaped.reward, factor * plain.reward)
 
     def test_a_time_limit_is_no_end(self):
         b = draw(40)
         np.testing.assert_array_equal(b.done, (b.obs[..., 0] % 4 == 0) & (b.obs[..., 0] % 8 != 0))
         assert b.done.any()
+
+    def test_a_row_is_discounted_by_one_step(self):
+        assert (draw(5, replay=marked_replay()).discount == np.float32(0.5)).all()
+
+    def test_of_several_steps_the_agent_s_rewards_are_added_up(self):
+        """Row i earns 2 i, and every 4th ends an episode, every 8th by a time limit; rows 17 to 19 have no end yet."""
+        b, half = draw(40, replay=marked_replay(), n_step=3), N // 2
+        first = b.obs[:, :half, 0]
+        end = np.minimum(np.where(first % 4 == 0, first, first + 4 - first % 4), 19)
+        last = np.minimum(first + 2, end)
+        rewards = sum(np.where(first + k <= last, 0.5**k * 2.0 * (first + k), 0.0) for k in range(3))
+        np.testing.assert_allclose(b.reward[:, :half], rewards)
+        np.testing.assert_array_equal(b.next_obs[:, :half, 0], last + 0.5)
+        np.testing.assert_array_equal(b.done[:, :half], (last % 4 == 0) & (last % 8 != 0))
+        np.testing.assert_allclose(b.discount[:, :half], 0.5 ** (last - first + 1))
+        np.testing.assert_allclose(b.act[:, :half, 0], first / 100.0, rtol=1e-5)
+
+    def test_of_several_steps_each_is_shaped_as_itself(self):
+        class ByState:
+            def shaper(self, buffer):
+                return lambda obs, act, reward: reward * obs[..., 0] + act[..., 0]
+
+        b = draw(20, n_step=2, matching=ByState())
+        first = b.obs[..., 0]
+        going_on = (first % 4 != 0) & (first < 19)
+        at, after = (2.0 * i * i + i / 100.0 for i in (first, first + 1))
+        np.testing.assert_allclose(b.reward, at + np.where(going_on, 0.5 * after, 0.0), rtol=1e-5)
+
+    def test_of_several_steps_a_demonstrated_row_has_one(self):
+        once, thrice = (draw(5, replay=marked_replay(), n_step=n) for n in (1, 3))
+        for name in ("obs", "act", "next_obs", "reward", "done", "discount"):
+            columns = (getattr(b, name)[:, N // 2 :] for b in (once, thrice))
+            np.testing.assert_array_equal(*columns)
+
+    def test_several_steps_stay_in_their_environment(self):
+        b = draw(20, buffer=marked(envs=3), n_step=3)
+        np.testing.assert_array_equal(b.next_obs[..., 0] // 100, b.obs[..., 0] // 100)
 
     def test_every_demonstrated_row_is_cloned(self):
         b = draw(40, replay=marked_replay())
@@ -171,6 +215,17 @@ class TestBuffer:
         fill(other, 4, seed=1)
         np.testing.assert_array_equal(other.observations, full.observations)
         assert (other.pos, other.full) == (1, True)
+
+    def test_an_episode_under_way_ends_as_by_a_time_limit(self):
+        full, other = fill_marked(buffer(columns=2), 7), buffer(columns=2)
+        load_buffer(other, save_buffer(full))
+        assert other.dones[:7, 0].tolist() == [1, 0, 0, 0, 1, 0, 1]
+        assert other.timeouts[:7, 0].tolist() == [1, 0, 0, 0, 0, 0, 1]
+
+    def test_an_episode_that_ended_keeps_its_end(self):
+        full, other = fill_marked(buffer(columns=2), 5), buffer(columns=2)
+        load_buffer(other, save_buffer(full))
+        assert (other.dones[4], other.timeouts[4]) == (1.0, 0.0)
 
     def test_only_what_is_filled_is_saved(self):
         assert save_buffer(fill(buffer(100), 5))["buffer.observations"].shape == (5, 1, 3)

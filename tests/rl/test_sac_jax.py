@@ -64,7 +64,7 @@ def start(model):
     return learner_of(model)
 
 
-SETTINGS = Settings(0.9, 0.05, -2.0, backup_entropy=True, cloning_weight=1.0, schedule=AT_ONCE)
+SETTINGS = Settings(0.05, -2.0, backup_entropy=True, cloning_weight=1.0, schedule=AT_ONCE)
 
 
 def step(start, rows, **changed):
@@ -105,13 +105,13 @@ class TestBatches:
 class TestUpdate:
     @pytest.mark.parametrize("backup", [True, False])
     def test_the_critic_s_target_by_hand(self, start, backup):
-        rows = batch(done=np.arange(N) % 2)
+        rows = batch(done=np.arange(N) % 2, discount=np.linspace(0.7, 0.9, N))
         _, next_key, _ = jax.random.split(start.key, 3)
         ahead = start.actor.apply_fn(start.actor.params, rows.next_obs)
         act = ahead.sample(seed=next_key)
         next_q = np.array(start.critic.apply_fn(start.critic.target_params, rows.next_obs, act))[..., 0]
         value = next_q.min(axis=0) - backup * 0.02 * np.array(ahead.log_prob(act))
-        target = rows.reward + (1.0 - rows.done) * SETTINGS.gamma * value
+        target = rows.reward + (1.0 - rows.done) * rows.discount * value
         q = np.array(start.critic.apply_fn(start.critic.params, rows.obs, rows.act))[..., 0]
         after, losses = step(start, rows, backup_entropy=backup)
         assert q.shape == (2, N)
@@ -122,7 +122,7 @@ class TestUpdate:
 
     def test_nothing_is_worth_anything_after_the_end(self, start):
         ended, _ = step(start, batch(done=np.ones(N)))
-        blind, _ = step(start, batch(), gamma=0.0)
+        blind, _ = step(start, batch(discount=np.zeros(N)))
         ahead, _ = step(start, batch())
         close(ended.critic.params, blind.critic.params)
         assert not same(ahead.critic.params, ended.critic.params)

@@ -29,10 +29,11 @@ def make_replay():
     return DemonstrationReplay.of(demos, np.full(demos.n_transitions, 0.75, np.float32), SCALE, LOW, HIGH)
 
 
-def make_batch(rows=64, done=0.0, reward=0.5, clones=0, seed=0):
+def make_batch(rows=64, done=0.0, reward=0.5, discount=0.5, clones=0, seed=0):
     rng = np.random.default_rng(seed)
     draw = [rng.normal(size=(rows, 2)), rng.uniform(-1, 1, (rows, 2)), rng.normal(size=(rows, 2))]
-    draw += [np.full(rows, reward), np.full(rows, done), rng.normal(size=(clones, 2)), rng.uniform(-1, 1, (clones, 2))]
+    draw += [np.full(rows, column) for column in (reward, done, discount)]
+    draw += [rng.normal(size=(clones, 2)), rng.uniform(-1, 1, (clones, 2))]
     return Batch(*(torch.tensor(column, dtype=torch.float32) for column in draw))
 
 
@@ -65,7 +66,7 @@ class TestBatch:
     def test_without_demonstrations_all_rows_are_the_agents(self):
         model = self.filled()
         batch = model._batch(40)
-        assert [len(column) for column in batch] == [40] * 5 + [0, 0]
+        assert [len(column) for column in batch] == [40] * 6 + [0, 0]
         rows = {tuple(row) for row in model.replay_buffer.observations[:60, 0].tolist()}
         assert {tuple(row) for row in batch.obs.tolist()} <= rows
 
@@ -75,7 +76,7 @@ class TestBatch:
         batch = model._batch(40)
         assert batch.reward[30:].tolist() == [0.75] * 10
         assert {tuple(row) for row in batch.obs[30:].tolist()} <= {tuple(row) for row in replay.obs.tolist()}
-        assert [len(column) for column in batch] == [40] * 5 + [20, 20]
+        assert [len(column) for column in batch] == [40] * 6 + [20, 20]
         assert {column.dtype for column in batch} == {torch.float32}
 
     def test_comes_from_a_generator_of_its_own(self):
@@ -99,7 +100,7 @@ class TestUpdate:
         torch.testing.assert_close(losses.q_mean, q.mean())
 
     def test_the_critic_learns_the_discounted_sum(self):
-        model = make_sac(gamma=0.5, learning_rate=3e-3, ent_coef=1e-6, tau=0.2)
+        model = make_sac(learning_rate=3e-3, ent_coef=1e-6, tau=0.2)
         batch = make_batch()
         for _ in range(150):
             losses = model._update(batch)
@@ -107,13 +108,13 @@ class TestUpdate:
 
     @pytest.mark.parametrize("backup", [True, False])
     def test_the_critic_s_target_by_hand(self, backup):
-        model, batch = make_sac(gamma=0.9, ent_coef=0.5), make_batch()
+        model, batch = make_sac(ent_coef=0.5), make_batch(discount=0.7)
         model.backup_entropy = backup
         with torch.no_grad():
             torch.manual_seed(0)
             act, log_prob = model.actor.action_log_prob(batch.next_obs)
             next_q = torch.cat(model.critic_target(batch.next_obs, act), dim=1).amin(dim=1)
-            target = batch.reward + 0.9 * (next_q - backup * 0.5 * log_prob)
+            target = batch.reward + 0.7 * (next_q - backup * 0.5 * log_prob)
             q = torch.cat(model.critic(batch.obs, batch.act), dim=1)
         torch.manual_seed(0)
         torch.testing.assert_close(model._update(batch).critic, ((q - target[:, None]) ** 2).mean() * 0.5 * 2)

@@ -17,6 +17,7 @@ QUANTILES = tuple(q / 20 for q in range(21))
 ANCHOR_FACTOR = 3.0
 ANCHOR_QUANTILE = 0.9
 ANCHOR_ROWS = 2000
+LEAST_ANCHOR = 10.0  # in medians: where unrelated actions look expert, a clone's first errors would all earn 0
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Calibration:
 
     Attributes:
         median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
-        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with actions of no relation.
+        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with actions of no relation, and at
+            least 10 times ``median``.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
         separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, less that over held-out
             rows: how well the model tells what the expert does in a state from what it does elsewhere.
@@ -90,7 +92,7 @@ def calibrate(errors: KnownErrors) -> Calibration:
     unit = max(median, float(np.finfo(np.float32).tiny))
     return Calibration(
         median=median,
-        anchor=max(anchor, 2.0 * median),  # a reward must fall somewhere, even if unrelated actions look expert
+        anchor=max(anchor, LEAST_ANCHOR * median),
         quantiles=tuple(float(q) for q in np.quantile(held_out, QUANTILES)),
         separation=float(np.log1p(others / unit).mean() - np.log1p(held_out / unit).mean()),
         unused_median=None if errors.unused is None else float(np.median(errors.unused)),

@@ -28,7 +28,7 @@ from rexd.reward.shapes import reward_of, sigma_at_median
 from rexd.reward.standardise import Encoder, raw_rows, with_clock
 
 NOTABLE = 0.5  # relevance below which weighting columns is tried
-GAIN = 0.2  # in ``Calibration.separation``; with less, the columns stay as they are
+GAIN = 0.1  # in ``Calibration.separation``; with less, the columns stay as they are
 
 
 class RED(RewardModel):

@@ -69,6 +69,9 @@ class TrainConfig(Config):
     backup_entropy: bool = False
     """Whether the entropy of what the policy does next is part of the critics' targets, as in SAC (RLPD has the same
     switch). Without it critics value returns alone, and a fall costs all that it loses."""
+    n_step: int = 1
+    """Steps of the agent's whose rewards a critic's target adds up before it asks what follows (off-policy; a
+    discriminator's rewards: 1). Try 3 where the agent learns to stay up and then falls again (docs/training.md)."""
     evaluate_every: int = 2_000
     """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
     evaluation_episodes: int = 5
@@ -99,6 +102,7 @@ class TrainConfig(Config):
             "environments",
             "batch_size",
             "learning_rate",
+            "n_step",
             "updates_every",
             "entropy_coefficient",
             "evaluate_every",

@@ -134,7 +134,7 @@ def _updates(
     ) -> tuple[tuple[Learner, Discriminator], AdversarialLosses]:
         learner, discriminator = carry
         discriminator, verdict = _discriminate(discriminator, batch, shown_ends, pairs)
-        batch = batch._replace(reward=_rewards(discriminator.network, batch, settings.gamma))
+        batch = batch._replace(reward=_rewards(discriminator.network, batch))
         learner, losses = _update(learner, batch, settings)
         return (learner, discriminator), AdversarialLosses(*losses, *verdict)
 
@@ -178,12 +178,12 @@ def _discriminate(
     return Discriminator(network.apply_gradients(grads=gradient), key), verdict
 
 
-def _rewards(network: TrainState, batch: Batch[Any], gamma: float) -> Any:
+def _rewards(network: TrainState, batch: Batch[Any]) -> Any:
     """The logit of each critic row; where it ends, with the value of the absorbing state that follows."""
     rows = _inputs(batch.obs, batch.act)
     absorbing = jnp.zeros_like(rows[:1]).at[:, -1].set(MARK)
     logits = network.apply_fn(network.params, jnp.concatenate([rows, absorbing]))
-    return logits[:-1] + batch.done * gamma / (1.0 - gamma) * logits[-1]
+    return logits[:-1] + batch.done * batch.discount / (1.0 - batch.discount) * logits[-1]
 
 
 def _inputs(obs: Any, act: Any) -> Any:

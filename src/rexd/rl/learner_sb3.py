@@ -147,6 +147,7 @@ class Sb3SacLearner(Sb3Learner):
             **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
         model.backup_entropy = config.backup_entropy
+        model.n_step = config.n_step
         if replay is not None:
             model.learn_from(
                 replay,

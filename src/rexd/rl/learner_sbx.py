@@ -53,6 +53,8 @@ class SbxLearner:
             **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
         self.model.backup_entropy = config.backup_entropy
+        # a discriminator's rewards are not known before it judges a batch, which holds no steps in a row
+        self.model.n_step = 1 if config.reward_source == "adversarial" else config.n_step
         # otherwise every call of learn leaves an empty folder in the system's temporary one
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:

@@ -9,7 +9,7 @@ weights GAIL's (Wang et al. 2020, arXiv 2002.08803), so that what lies outside t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,25 @@ START = 0.1  # of the longest demonstration; with the start, Walker2d's falling 
 FACTOR = 2.0  # most by which a step's share of the shaping can count, in standard deviations times slopes
 SMALLEST_SPREAD = 0.05  # in the learner's units: a column that varies less is not blown up
 _TRACE = 1e-3  # so that weights can be taken where all rewards are 0
+
+
+class Shaper(Protocol):
+    """Shapes rewards."""
+
+    def __call__(self, obs: Float32, act: Float32, reward: Float32) -> Float32:
+        """The rewards to learn from.
+
+        Args:
+            obs: (..., D) in the learner's units.
+            act: (..., A) likewise.
+            reward: (...,) learned.
+        """
+        ...
+
+
+def unshaped(obs: Float32, act: Float32, reward: Float32) -> Float32:
+    """The ``Shaper`` that leaves them as they are."""
+    return reward
 
 
 class MeanMatching:
@@ -62,23 +81,26 @@ class MeanMatching:
         self.varies = deviation > 0.0
         self.noise = 2.0 * standard_error(rows, replay.trajectory[past]) / self.spread
 
-    def shaped(self, buffer: ReplayBuffer, obs: Float32, act: Float32, reward: Float32) -> Float32:
-        """The rewards to learn from.
+    def shaper(self, buffer: ReplayBuffer) -> Shaper:
+        """What gives the rewards to learn from, as the agent is now.
 
         Args:
             buffer: What the agent has done, with its learned rewards.
-            obs: (..., D) in the learner's units.
-            act: (..., A) likewise.
-            reward: (...,) learned.
         """
         difference = self.difference(buffer) if self.weight else None
         if difference is None:
-            return reward
+            return unshaped
         weight = self.weight * min(1.0, episode_length(buffer.dones[latest(buffer)]) / self.longest)
         slopes = slopes_of(difference, self.noise) * self.varies
-        scaled, columns = slopes / self.spread, obs.shape[-1]  # w · (z − z̄) without an array of z
-        moved = obs @ scaled[:columns] + act @ scaled[columns:] - (self.mean @ scaled + difference @ slopes)
-        return np.asarray(reward * (1.0 + weight * moved.clip(-FACTOR, FACTOR)), np.float32)
+        scaled = slopes / self.spread  # w · (z − z̄) without an array of z
+        agent = self.mean @ scaled + difference @ slopes
+
+        def shaped(obs: Float32, act: Float32, reward: Float32) -> Float32:
+            columns = obs.shape[-1]
+            moved = obs @ scaled[:columns] + act @ scaled[columns:] - agent
+            return np.asarray(reward * (1.0 + weight * moved.clip(-FACTOR, FACTOR)), np.float32)
+
+        return shaped
 
     def difference(self, buffer: ReplayBuffer) -> Float32 | None:
         """z̄, (D + A,): from the demonstrations' mean to the agent's over its latest steps, in standard deviations.

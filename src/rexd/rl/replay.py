@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RunError
 from rexd.rl.best_episodes import BestEpisodes
-from rexd.rl.matching import MeanMatching
+from rexd.rl.matching import MeanMatching, Shaper, unshaped
+from rexd.rl.n_step import ahead, discounted
 from rexd.rl.scaling import ObservationScale
 
 if TYPE_CHECKING:
@@ -64,14 +66,29 @@ class DemonstrationReplay:
         )
 
 
+class CriticRows(NamedTuple):
+    """The part of a ``Batch`` that critics learn from."""
+
+    obs: Float32
+    act: Float32
+    next_obs: Float32
+    reward: Float32
+    done: Float32
+    discount: Float32
+
+
 class Batch(NamedTuple, Generic[Column]):
-    """Rows to learn from, in the arrays of whichever library learns: critic rows first, rows to clone last."""
+    """Rows to learn from, in the arrays of whichever library learns: critic rows first, rows to clone last.
+
+    What follows a critic row is worth ``reward`` + (1 - ``done``) · ``discount`` · the value of ``next_obs``.
+    """
 
     obs: Column
     act: Column
     next_obs: Column
     reward: Column
     done: Column
+    discount: Column
     clone_obs: Column
     clone_act: Column
 
@@ -84,7 +101,9 @@ def draw_batches(
     steps: int,
     batch_size: int,
     share: float,
+    discount: float,
     best: BestEpisodes,
+    n_step: int = 1,
     matching: MeanMatching | None = None,
 ) -> Batch[NDArray[Any]]:
     """Draw the agent's rows and, for a ``share`` of each batch, demonstrated ones that stand after them.
@@ -96,39 +115,66 @@ def draw_batches(
         steps: Gradient steps, each with a batch of its own.
         batch_size: Rows of a batch, the agent's and demonstrated ones together; half as many are drawn to be cloned.
         share: From 0 to below 1.
+        discount: γ.
         best: Finds the agent's best episodes; of the rows to clone, half are theirs as soon as there are some.
+        n_step: Steps of the agent's whose rewards are added up, fewer where an episode ends; one of a demonstration's.
         matching: Shapes the rewards of all rows, or None.
 
     Returns:
         Arrays (steps, batch_size, ...). Those to clone are (steps, batch_size // 2, ...), or (steps, 0, ...) without
         demonstrations.
     """
+    shape = unshaped if matching is None else matching.shaper(buffer)
     n_demo = round(share * batch_size) if replay is not None and len(replay.critic_rows) else 0
-    at, env = np.divmod(rng.integers(buffer.size() * buffer.n_envs, size=(steps, batch_size - n_demo)), buffer.n_envs)
-    rows: list[NDArray[Any]] = [
-        buffer.observations[at, env],
-        buffer.actions[at, env],
-        buffer.next_observations[at, env],
-        buffer.rewards[at, env],
-        buffer.dones[at, env] * (1.0 - buffer.timeouts[at, env]),  # a time limit is no end of the task
-    ]
+    rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape)
     if replay is None:
-        return Batch._make([*rows, rows[0][:, :0], rows[1][:, :0]])
+        return Batch(*rows, rows.obs[:, :0], rows.act[:, :0])
     if n_demo:
-        pick = replay.critic_rows[rng.integers(len(replay.critic_rows), size=(steps, n_demo))]
-        arrays = (replay.obs, replay.act, replay.next_obs, replay.reward, replay.done)
-        rows = [np.concatenate([own, array[pick]], axis=1) for own, array in zip(rows, arrays, strict=True)]
-    if matching is not None:
-        rows[3] = matching.shaped(buffer, rows[0], rows[1], rows[3])
+        rows = CriticRows(*_joined(rows, _shown_rows(replay, rng, (steps, n_demo), discount, shape)))
     at, env = best.rows(buffer)
     n_own = batch_size // 4 if len(at) else 0
     shown = rng.integers(len(replay.obs), size=(steps, batch_size // 2 - n_own))
-    clone = [replay.obs[shown], replay.act[shown]]
+    clone: Sequence[NDArray[Any]] = (replay.obs[shown], replay.act[shown])
     if n_own:
         own = rng.integers(len(at), size=(steps, n_own))
-        own_rows = (buffer.observations[at[own], env[own]], buffer.actions[at[own], env[own]])
-        clone = [np.concatenate(pair, axis=1) for pair in zip(clone, own_rows, strict=True)]
-    return Batch._make([*rows, *clone])
+        clone = _joined(clone, (buffer.observations[at[own], env[own]], buffer.actions[at[own], env[own]]))
+    return Batch(*rows, *clone)
+
+
+def _own_rows(
+    buffer: ReplayBuffer, rng: np.random.Generator, size: tuple[int, int], n_step: int, discount: float, shape: Shaper
+) -> CriticRows:
+    at, env = np.divmod(rng.integers(buffer.size() * buffer.n_envs, size=size), buffer.n_envs)
+    following = ahead(buffer, at, env, n_step)
+    each, last = (following.at, env[..., None]), (following.last, env)
+    obs, act = buffer.observations[each], buffer.actions[each]
+    return CriticRows(
+        obs=obs[..., 0, :],
+        act=act[..., 0, :],
+        next_obs=buffer.next_observations[last],
+        reward=discounted(shape(obs, act, buffer.rewards[each]), following.counts, discount),
+        done=buffer.dones[last] * (np.float32(1.0) - buffer.timeouts[last]),  # a time limit is no end of the task
+        discount=np.float32(discount) ** following.counts.sum(axis=-1, dtype=np.float32),
+    )
+
+
+def _shown_rows(
+    replay: DemonstrationReplay, rng: np.random.Generator, size: tuple[int, int], discount: float, shape: Shaper
+) -> CriticRows:
+    pick = replay.critic_rows[rng.integers(len(replay.critic_rows), size=size)]
+    obs, act = replay.obs[pick], replay.act[pick]
+    return CriticRows(
+        obs=obs,
+        act=act,
+        next_obs=replay.next_obs[pick],
+        reward=shape(obs, act, replay.reward[pick]),
+        done=replay.done[pick],
+        discount=np.full(size, discount, np.float32),
+    )
+
+
+def _joined(own: Sequence[NDArray[Any]], shown: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    return [np.concatenate(pair, axis=1) for pair in zip(own, shown, strict=True)]
 
 
 def save_buffer(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
@@ -151,3 +197,6 @@ def load_buffer(buffer: ReplayBuffer, saved: dict[str, NDArray[Any]]) -> None:
             raise RunError(f"checkpoint: buffer.{name} is {found}; expected up to {into.shape}")
         into[: len(rows)] = rows
     buffer.pos, buffer.full = int(saved["buffer.position"][0]), bool(saved["buffer.position"][1])
+    if buffer.size():  # what comes next is a new episode: the one that was under way ends here, as by a time limit
+        cut = buffer.dones[buffer.pos - 1] == 0.0
+        buffer.dones[buffer.pos - 1, cut] = buffer.timeouts[buffer.pos - 1, cut] = 1.0

@@ -61,7 +61,6 @@ class Settings(NamedTuple):
     """What an update is told.
 
     Attributes:
-        gamma: Discount.
         tau: Part of the critics that their targets take over.
         target_entropy: Of the policy, in nats.
         backup_entropy: Whether the entropy of what comes next is part of the critics' targets.
@@ -69,7 +68,6 @@ class Settings(NamedTuple):
         schedule: When the actor begins to follow its critics.
     """
 
-    gamma: float
     tau: float
     target_entropy: float
     backup_entropy: bool
@@ -94,6 +92,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
     backup_entropy: bool = True
+    n_step: int = 1
     best: BestEpisodes = BestEpisodes(0)
     matching: MeanMatching | None = None
     schedule: Schedule = AT_ONCE
@@ -169,7 +168,6 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
             learner,
             self._batches(gradient_steps, batch_size),
             Settings(
-                self.gamma,
                 self.tau,
                 self.target_entropy,
                 self.backup_entropy,
@@ -194,6 +192,8 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
             steps=steps,
             batch_size=batch_size,
             share=self.demonstration_share,
+            discount=self.gamma,
+            n_step=self.n_step,
             best=self.best,
             matching=self.matching,
         )
@@ -226,7 +226,7 @@ def _update(learner: Learner, batch: Batch[Any], settings: Settings) -> tuple[Le
     next_act = ahead.sample(seed=next_key)
     next_q = critic.apply_fn(critic.target_params, batch.next_obs, next_act).min(axis=0)[:, 0]
     next_value = next_q - jnp.where(settings.backup_entropy, alpha * ahead.log_prob(next_act), 0.0)
-    target = batch.reward + (1.0 - batch.done) * settings.gamma * next_value
+    target = batch.reward + (1.0 - batch.done) * batch.discount * next_value
 
     def critic_loss(params: Any) -> tuple[Any, Any]:
         q = critic.apply_fn(params, batch.obs, batch.act)[..., 0]

@@ -60,6 +60,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
     demonstration_share: float = 0.5
     cloning_weight: float = 1.0
     backup_entropy: bool = True
+    n_step: int = 1
     losses: Losses | None = None
     best: BestEpisodes = BestEpisodes(0)
     matching: MeanMatching | None = None
@@ -118,6 +119,8 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
             steps=1,
             batch_size=batch_size,
             share=self.demonstration_share,
+            discount=self.gamma,
+            n_step=self.n_step,
             best=self.best,
             matching=self.matching,
         )
@@ -132,7 +135,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
             next_act, next_log_prob = self.actor.action_log_prob(batch.next_obs)
             next_q = torch.cat(self.critic_target(batch.next_obs, next_act), dim=1).amin(dim=1)
             next_value = next_q - alpha * next_log_prob if self.backup_entropy else next_q
-            target = batch.reward + (1.0 - batch.done) * self.gamma * next_value
+            target = batch.reward + (1.0 - batch.done) * batch.discount * next_value
         q = torch.cat(self.critic(batch.obs, batch.act), dim=1)
         critic_loss = 0.5 * ((q - target[:, None]) ** 2).mean(dim=0).sum()
         _step(self.critic.optimizer, critic_loss)

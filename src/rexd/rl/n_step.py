@@ -1,0 +1,60 @@
+"""Returns of several steps for the critics of an off-policy learner (Sutton & Barto 2018, section 7.1).
+
+A fall begins 30 to 60 steps before it. With targets of one step its price goes back a step at a time, each through
+target networks that lag 200 updates behind, so that a critic knows thousands of updates later what the policy does
+wrong, and the policy does something else by then: Walker2d learnt to walk, and to fall again. Three steps at once made
+it stay up, and cost HalfCheetah and Ant 5 to 8% (docs/experiments.md). The actions on the way are those of the policy
+that took them, not of the one that learns: little for three steps, more for many.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+
+class Ahead(NamedTuple):
+    """What follows rows of a replay buffer.
+
+    Attributes:
+        at: (..., n) int64, positions of each row and of the n - 1 after it.
+        counts: (..., n) whether a position is of the row's own episode; the first always is, and none after a False.
+    """
+
+    at: NDArray[np.int64]
+    counts: NDArray[np.bool_]
+
+    @property
+    def last(self) -> NDArray[np.int64]:
+        """(...,) position of the last step that counts."""
+        return np.asarray(self.at[..., 0] + self.counts.sum(axis=-1) - 1, np.int64)
+
+
+def ahead(buffer: ReplayBuffer, at: NDArray[np.int64], env: NDArray[np.int64], n: int) -> Ahead:
+    """Find the next steps of rows, up to the end of their episode or of what the buffer holds.
+
+    The buffer must not have begun to overwrite itself.
+
+    Args:
+        buffer: What the agent has seen.
+        at: (...,) positions of the rows.
+        env: (...,) their environments.
+        n: Steps, the row's own included.
+    """
+    wanted = at[..., None] + np.arange(n)
+    held = np.minimum(wanted, buffer.size() - 1)
+    over = np.logical_or.accumulate(buffer.dones[held, env[..., None]] > 0.0, axis=-1)
+    counts = wanted < buffer.size()
+    counts[..., 1:] &= ~over[..., :-1]
+    return Ahead(held, counts)
+
+
+def discounted(rewards: NDArray[np.float32], counts: NDArray[np.bool_], discount: float) -> NDArray[np.float32]:
+    """Σ γᵏ r of the steps that count: (..., n) -> (...,) float32."""
+    factors = np.float32(discount) ** np.arange(rewards.shape[-1], dtype=np.float32)
+    return np.asarray((rewards * counts) @ factors, np.float32)

@@ -1,0 +1,46 @@
+import numpy as np
+from gymnasium.spaces import Box
+from marked import fill_marked
+from stable_baselines3.common.buffers import ReplayBuffer
+
+from rexd.rl.n_step import ahead, discounted
+
+
+def found(rows, n, held=20, env=None, envs=1):
+    """Every 4th row ends an episode."""
+    buffer = fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs), held)
+    at = np.asarray(rows)
+    return ahead(buffer, at, np.zeros_like(at) if env is None else np.asarray(env), n)
+
+
+def test_up_to_the_end_of_the_episode():
+    following = found([4, 5, 6, 7], 3)
+    assert following.counts.tolist() == [[1, 0, 0], [1, 1, 1], [1, 1, 1], [1, 1, 0]]
+    assert following.last.tolist() == [4, 7, 8, 8]
+    assert following.at[1].tolist() == [5, 6, 7]
+
+
+def test_up_to_what_the_buffer_holds():
+    following = found([17, 18, 19], 3)
+    assert following.last.tolist() == [19, 19, 19]
+    assert following.at.max() == 19
+
+
+def test_one_step_is_the_row_itself():
+    rows = np.arange(20)
+    following = found(rows, 1)
+    assert following.counts.all()
+    np.testing.assert_array_equal(following.last, rows)
+
+
+def test_any_shape():
+    following = found([[5, 6], [7, 8], [9, 10]], 2, env=[[0, 1], [1, 0], [0, 0]], envs=2)
+    assert following.at.shape == following.counts.shape == (3, 2, 2)
+    assert following.last.tolist() == [[6, 7], [8, 8], [10, 11]]
+
+
+def test_rewards_that_do_not_count():
+    rewards = np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0]], np.float32)
+    sums = discounted(rewards, np.array([[True, True, True], [True, False, False]]), 0.5)
+    assert sums.tolist() == [3.0, 1.0]
+    assert sums.dtype == np.float32
