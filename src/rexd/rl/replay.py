@@ -146,13 +146,15 @@ def _own_rows(
 ) -> CriticRows:
     at, env = np.divmod(rng.integers(buffer.size() * buffer.n_envs, size=size), buffer.n_envs)
     following = ahead(buffer, at, env, n_step)
-    each, last = (following.at, env[..., None]), (following.last, env)
+    last = following.last, env
+    each = following.at.reshape(len(at), -1), env.repeat(n_step, axis=1)  # a row's steps side by side
     obs, act = buffer.observations[each], buffer.actions[each]
+    paid = shape(obs, act, buffer.rewards[each]).reshape(*size, n_step)
     return CriticRows(
-        obs=obs[..., 0, :],
-        act=act[..., 0, :],
+        obs=obs[:, ::n_step],
+        act=act[:, ::n_step],
         next_obs=buffer.next_observations[last],
-        reward=discounted(shape(obs, act, buffer.rewards[each]), following.counts, discount),
+        reward=discounted(paid, following.counts, discount),
         done=buffer.dones[last] * (np.float32(1.0) - buffer.timeouts[last]),  # a time limit is no end of the task
         discount=np.float32(discount) ** following.counts.sum(axis=-1, dtype=np.float32),
     )
