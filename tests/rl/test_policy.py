@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, safe_open, save_file
 
 from rexd.errors import RunError, SpaceMismatchError
-from rexd.rl.policy import POLICY_FILE, Policy, PolicySpec, load_policy
+from rexd.rl.policy import POLICY_FILE, Policy, PolicySpec, ensemble, load_policy
 from rexd.tensors import read_tensors, write_tensors
 
 LOW, HIGH = (-2.0, -0.5), (2.0, 1.5)
@@ -226,3 +226,57 @@ def test_a_spread_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     policy = Policy(PolicySpec("squashed-gaussian", "relu", (-1.0, -1.0), (1.0, 1.0)), layers, log_std)
     with pytest.raises(RunError, match="damaged policy file"):
         load_policy(policy.save(tmp_path / POLICY_FILE))
+
+
+class TestEnsemble:
+    members = (0, 1, 2)
+
+    def make(self, kind):
+        return [make_policy(kind, seed=seed, scale=0.5) for seed in self.members]
+
+    @pytest.mark.parametrize("kind", ["squashed-gaussian", "gaussian"])
+    def test_does_the_mean_of_what_its_members_do(self, kind):
+        policies = self.make(kind)
+        expected = np.mean([policy.predict(OBS)[0] for policy in policies], axis=0)
+        np.testing.assert_allclose(ensemble(policies).predict(OBS)[0], expected, atol=1e-5)
+        np.testing.assert_allclose(ensemble(policies).predict(OBS[0])[0], expected[0], atol=1e-5)
+
+    def test_means_the_probabilities_of_discrete_actions(self):
+        policies = self.make("categorical")
+        logits = torch.tensor(np.stack([by_hand(policy, OBS) for policy in policies]))
+        expected = logits.softmax(dim=-1).mean(dim=0).argmax(dim=1)
+        np.testing.assert_array_equal(ensemble(policies).predict(OBS)[0], expected)
+
+    def test_its_noise_is_its_members_and_the_same_for_all(self):
+        policy = make_policy("gaussian", scale=0.1, std=0.2)
+        alone, together = policy, ensemble([policy, policy])
+        for each in (alone, together):
+            each.seed(3)
+        expected, found = (each.predict(OBS, deterministic=False)[0] for each in (alone, together))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert np.abs(found - policy.predict(OBS)[0]).max() > 0.1
+
+    def test_one_is_itself(self):
+        policy = make_policy()
+        assert ensemble([policy]) is policy
+
+    @every_kind
+    def test_is_a_file_like_any_other(self, kind, tmp_path):
+        together = ensemble(self.make(kind))
+        loaded = load_policy(together.save(tmp_path / POLICY_FILE))
+        np.testing.assert_array_equal(loaded.predict(OBS)[0], together.predict(OBS)[0])
+        assert loaded.obs_dim == 3
+
+    def test_without_the_last_column(self):
+        together = ensemble(self.make("squashed-gaussian"))
+        with_zero = np.concatenate([OBS[:, :2], np.zeros((len(OBS), 1))], axis=1)
+        found, _ = together.without_last_column().predict(OBS[:, :2])
+        np.testing.assert_allclose(found, together.predict(with_zero)[0], atol=1e-5)
+
+    def test_members_of_unequal_number_are_a_damaged_file(self, tmp_path):
+        together = ensemble(self.make("gaussian"))
+        weight, bias = together.layers[1]
+        together.layers[1] = weight[:2].contiguous(), bias[:2].contiguous()
+        together.save(tmp_path / POLICY_FILE)
+        with pytest.raises(RunError, match="damaged policy file"):
+            load_policy(tmp_path)

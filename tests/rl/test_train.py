@@ -215,6 +215,15 @@ class TestLoop:
         assert [record["selected"] for record in metrics] == [True, False, True]
         assert len(set(seeds)) == 3  # the episodes that confirm are others, and so are those of the result
 
+    def test_an_ensemble_is_of_the_latest_policies(self, scripted):
+        """The mean action of 40 and 80, then of 80 and 100."""
+        run = scripted(replace(CONFIG, ensemble=2))
+        pushes = [0.4, (0.4 - 1.0) / 2, (-1.0 + 0.2) / 2]
+        found = [record["learned_return"] for record in run.metrics()]
+        assert found == pytest.approx([LENGTH * (0.5 + 0.25 * push) for push in pushes], abs=1e-4)
+        assert load_policy(run.path / "last_policy.safetensors").predict(np.zeros(3))[0] == pytest.approx([-0.4])
+        assert run.policy().predict(np.zeros(3))[0] == pytest.approx([0.4])
+
     def test_the_final_evaluation_is_of_fresh_episodes(self, scripted):
         evaluation = scripted().evaluation
         assert len(evaluation["episodes"]) == CONFIG.final_episodes
@@ -271,6 +280,15 @@ class TestResume:
         assert [record["steps"] for record in watch.records] == [100]
         seconds = [record["seconds"] for record in run.metrics()]
         assert seconds == sorted(seconds)
+
+    @pytest.mark.parametrize("kill_at", [40, 80])
+    def test_an_ensemble_goes_on_with_its_members(self, scripted, kill_at):
+        config = replace(CONFIG, ensemble=3)
+        with pytest.raises(Killed):
+            scripted(config, observer=Watching(kill_at=kill_at))
+        run = scripted(config, resume=True)
+        last = load_policy(run.path / "last_policy.safetensors").predict(np.zeros(3))[0]
+        assert last == pytest.approx([(0.4 - 1.0 + 0.2) / 3])
 
     def test_between_metrics_and_checkpoint(self, scripted, tmp_path, monkeypatch):
         save, saves = files.save_checkpoint, []

@@ -72,6 +72,9 @@ class TrainConfig(Config):
     n_step: int = 1
     """Steps of the agent's whose rewards a critic's target adds up before it asks what follows (off-policy; a
     discriminator's rewards: 1). Try 3 where the agent learns to stay up and then falls again (docs/training.md)."""
+    ensemble: int = 1
+    """Policies, those of the latest so many evaluations, of which the mean action is what evaluations play and the run
+    keeps. Training is the same. Try 3 where the policy falls now and then (docs/training.md)."""
     evaluate_every: int = 2_000
     """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
     evaluation_episodes: int = 5
@@ -105,6 +108,7 @@ class TrainConfig(Config):
             "n_step",
             "updates_every",
             "entropy_coefficient",
+            "ensemble",
             "evaluate_every",
             "evaluation_episodes",
             "final_episodes",

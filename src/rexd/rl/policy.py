@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -46,6 +47,8 @@ class PolicySpec:
 class Policy:
     """Maps raw observations to actions, with the ``predict`` of Stable-Baselines3.
 
+    All weights and biases may have a dimension more, before the others: K policies, which act as ``ensemble`` says.
+
     Attributes:
         spec: What the weights mean.
         layers: (weight (out, in), bias (out,)) of each hidden layer and of the head, whose outputs are the means
@@ -64,7 +67,7 @@ class Policy:
         """
         if spec.distribution not in get_args(Distribution) or spec.activation not in get_args(Activation):
             raise ValueError(f"unknown distribution {spec.distribution!r} or activation {spec.activation!r}")
-        columns = 0 if spec.distribution == "categorical" else len(layers[-1][1])
+        columns = 0 if spec.distribution == "categorical" else layers[-1][1].shape[-1]
         if not len(spec.low) == len(spec.high) == columns:
             raise ValueError(f"{len(spec.low)} and {len(spec.high)} bounds for {columns} action columns")
         self.spec, self.layers, self.log_std = spec, layers, log_std
@@ -74,12 +77,12 @@ class Policy:
     @property
     def obs_dim(self) -> int:
         """Observation columns."""
-        return int(self.layers[0][0].shape[1])
+        return int(self.layers[0][0].shape[-1])
 
     def without_last_column(self) -> Policy:
         """The same policy where the last observation column is always 0, such as the mark of absorbing states."""
         weight, bias = self.layers[0]
-        return Policy(self.spec, [(weight[:, :-1].contiguous(), bias), *self.layers[1:]], self.log_std)
+        return Policy(self.spec, [(weight[..., :-1].contiguous(), bias), *self.layers[1:]], self.log_std)
 
     def seed(self, seed: int) -> None:
         """Seed the noise of actions that are not deterministic."""
@@ -118,36 +121,83 @@ class Policy:
         return (actions[0] if observation.ndim == 1 else actions), state
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Last hidden features and the head's outputs: (n, D) -> (n, H), (n, A)."""
+        """Last hidden features and the head's outputs: (n, D) -> (n, H), (n, A), or (K, n, H), (K, n, A)."""
         activation = torch.relu if self.spec.activation == "relu" else torch.tanh
         for weight, bias in self.layers[:-1]:
-            x = activation(torch.nn.functional.linear(x, weight, bias))
-        return x, torch.nn.functional.linear(x, *self.layers[-1])
+            x = activation(_linear(x, weight, bias))
+        return x, _linear(x, *self.layers[-1])
 
     def _act(self, x: Tensor, deterministic: bool) -> Tensor:
         features, mean = self.forward(x)
         if self.spec.distribution == "categorical":
+            likely = _mean(mean.softmax(dim=-1))
             if deterministic:
-                return mean.argmax(dim=1)
-            return torch.multinomial(mean.softmax(dim=1), 1, generator=self._generator)[:, 0]
+                return likely.argmax(dim=1)
+            return torch.multinomial(likely, 1, generator=self._generator)[:, 0]
         if not deterministic and self.log_std is not None:
             weight, bias = self.log_std
-            log_std = torch.nn.functional.linear(features[:, : weight.shape[1]], weight, bias)
-            noise = torch.randn(mean.shape, generator=self._generator)
+            log_std = _linear(features[..., : weight.shape[-1]], weight, bias)
+            noise = torch.randn(mean.shape[-2:], generator=self._generator)
             mean = mean + log_std.clamp(-20.0, 2.0).exp() * noise
         if self.spec.distribution == "gaussian":
-            return mean.clamp(self._low, self._high)
-        return self._low + (torch.tanh(mean) + 1.0) * 0.5 * (self._high - self._low)
+            return _mean(mean.clamp(self._low, self._high))
+        return self._low + (_mean(torch.tanh(mean)) + 1.0) * 0.5 * (self._high - self._low)
 
     def save(self, path: str | Path) -> Path:
         """Write weights and specification to one ``.safetensors`` file, atomically."""
+        content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
+        return write_tensors(path, "policy", content, self.tensors())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights by their names, for ``from_tensors``."""
         tensors: dict[str, Tensor] = {}
         for number, (weight, bias) in enumerate(self.layers):
             tensors |= {f"layers.{number}.weight": weight, f"layers.{number}.bias": bias}
         if self.log_std is not None:
             tensors |= {"log_std.weight": self.log_std[0], "log_std.bias": self.log_std[1]}
-        content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
-        return write_tensors(path, "policy", content, tensors)
+        return tensors
+
+    @classmethod
+    def from_tensors(cls, spec: PolicySpec, layers: int, tensors: Mapping[str, Tensor]) -> Self:
+        """The inverse of ``tensors``.
+
+        Raises:
+            KeyError: One is missing.
+            ValueError: The specification does not fit them.
+        """
+
+        def pair(name: str) -> tuple[Tensor, Tensor]:
+            return tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+
+        found = [pair(f"layers.{number}") for number in range(layers)]
+        return cls(spec, found, pair("log_std") if "log_std.weight" in tensors else None)
+
+
+def ensemble(policies: Sequence[Policy]) -> Policy:
+    """One policy that does the mean of what several would do; of discrete actions, the mean of their probabilities.
+
+    Where each falls now and then, each at another place, their mean may not fall at all. A sample of it has the noise
+    of its members, the same for all.
+
+    Args:
+        policies: At least one, of one specification and shape; none an ensemble itself.
+    """
+    if len(policies) == 1:
+        return policies[0]
+    tensors = [policy.tensors() for policy in policies]
+    stacked = {name: torch.stack([each[name] for each in tensors]) for name in tensors[0]}
+    return Policy.from_tensors(policies[0].spec, len(policies[0].layers), stacked)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if weight.ndim == 2:
+        return torch.nn.functional.linear(x, weight, bias)
+    return torch.baddbmm(bias[:, None], x.expand(len(weight), -1, -1), weight.mT)
+
+
+def _mean(actions: Tensor) -> Tensor:
+    """Of an ensemble's members, (K, n, A) -> (n, A)."""
+    return actions if actions.ndim == 2 else actions.mean(dim=0)
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -171,11 +221,7 @@ def load_policy(path: str | Path) -> Policy:
             low=tuple(content["low"]),
             high=tuple(content["high"]),
         )
-        layers = [(tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(content["layers"])]
-        log_std = None
-        if "log_std.weight" in tensors:
-            log_std = (tensors["log_std.weight"], tensors["log_std.bias"])
-        policy = Policy(spec, layers, log_std)
+        policy = Policy.from_tensors(spec, content["layers"], tensors)
         for deterministic in (True, False):  # shapes that do not chain fail here, not in the first episode
             policy.predict(np.zeros(policy.obs_dim), deterministic=deterministic)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rexd.evaluation.evaluate import Evaluation, evaluate
@@ -17,14 +18,15 @@ from rexd.files import write_json
 from rexd.reward.base import RewardModel
 from rexd.rl import run as files
 from rexd.rl.config import TrainConfig
-from rexd.rl.learner import Learner
+from rexd.rl.learner import Learner, State
 from rexd.rl.observer import Observer
-from rexd.rl.policy import Policy, load_policy
+from rexd.rl.policy import Policy, ensemble, load_policy
 
 SELECTION_SEED = 1_000_003  # evaluation episodes during training start elsewhere than those of the final evaluation
 CONFIRMATION_SEED = 2_000_003
 CONFIRMATIONS = 3  # times as many episodes again, for a policy that seems to be the best
 OBSERVE_EVERY = 50
+RECENT = "recent"  # what the arrays of earlier policies are called in a checkpoint
 
 
 class TrainingLoop:
@@ -56,10 +58,12 @@ class TrainingLoop:
         self.make_env, self.observer, self.started = make_env, observer, started
         self.best, self.selection_steps, self.seconds_before = -np.inf, 0, 0.0
         self.records: list[dict[str, Any]] = []
+        self.recent: list[Policy] = []  # of the latest evaluations, as many as the ensemble has members
         checkpoint = files.load_checkpoint(folder)
         if checkpoint is not None:
             state, progress = checkpoint
             learner.load_state(state)
+            self.recent = _recent(state, learner.policy())
             self.best, self.selection_steps = progress["best"], progress["selection_steps"]
             self.seconds_before = progress["seconds"]
             self.records = [r for r in files.read_metrics(folder) if r["steps"] <= learner.steps]
@@ -90,6 +94,8 @@ class TrainingLoop:
         policy = self.learner.policy()
         if self.config.absorbing:
             policy = policy.without_last_column()  # evaluation plays the environment as it is
+        self.recent = [*self.recent, policy][-self.config.ensemble :]
+        policy = ensemble(self.recent)
         result = self._play(policy, self.config.evaluation_episodes, SELECTION_SEED + self.config.seed)
         confirmed = self._confirmed(policy, result)
         selected = confirmed is not None and confirmed >= self.best
@@ -114,9 +120,18 @@ class TrainingLoop:
         self.records.append(record)
         files.write_metrics(self.folder, self.records)
         progress = {"best": self.best, "selection_steps": self.selection_steps, "seconds": self.seconds}
-        files.save_checkpoint(self.folder, self.learner.state(), progress)
+        files.save_checkpoint(self.folder, {**self.learner.state(), **self._snapshots()}, progress)
         self.observer.evaluated(record)
         return record
+
+    def _snapshots(self) -> State:
+        """The policies that the next ensemble begins with, for the checkpoint."""
+        kept = self.recent[1 - self.config.ensemble :] if self.config.ensemble > 1 else []
+        return {
+            f"{RECENT}.{number}.{name}": tensor.numpy()
+            for number, policy in enumerate(kept)
+            for name, tensor in policy.tensors().items()
+        }
 
     def _confirmed(self, policy: Policy, result: Evaluation) -> float | None:
         """The return that selects, over further episodes too; None where the policy does not seem to be the best.
@@ -150,6 +165,15 @@ class TrainingLoop:
 
     def _play(self, policy: Policy, episodes: int, seed: int) -> Evaluation:
         return evaluate(self.make_env, policy, self.reward, episodes=episodes, seed=seed)
+
+
+def _recent(state: State, like: Policy) -> list[Policy]:
+    """The inverse of ``_snapshots``, given any policy of the run."""
+    found: list[Policy] = []
+    while f"{RECENT}.{len(found)}.layers.0.weight" in state:
+        tensors = {name: torch.from_numpy(state[f"{RECENT}.{len(found)}.{name}"]) for name in like.tensors()}
+        found.append(Policy.from_tensors(like.spec, len(like.layers), tensors))
+    return found
 
 
 def _score(result: Evaluation) -> float:
