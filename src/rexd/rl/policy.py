@@ -176,8 +176,8 @@ class Policy:
 def ensemble(policies: Sequence[Policy]) -> Policy:
     """One policy that does the mean of what several would do; of discrete actions, the mean of their probabilities.
 
-    Where each falls now and then, each at another place, their mean may not fall at all. A sample of it has the noise
-    of its members, the same for all.
+    Policies that fall now and then fall at different places, so that their mean falls less often, though it is no cure
+    (docs/experiments.md). A sample of it has the noise of its members, the same for all.
 
     Args:
         policies: At least one, of one specification and shape; none an ensemble itself.
