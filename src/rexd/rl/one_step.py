@@ -98,6 +98,12 @@ class Replay:
         self._spread = np.where(spread > 1e-9, spread, 1.0)
         self._determined = states.determined(rows.observations)
 
+    def elsewhere(self, env: gymnasium.Env[Any, Any], states: StateMap) -> Replay | None:
+        """The same recording in another environment; None where its observations show its state in other columns."""
+        if list(states.columns) != self._columns:
+            return None
+        return Replay(env, states, self.rows, tick=self._tick)
+
     def replayable(self, index: Rows) -> Rows:
         """Those of the rows that show their state whole and that have a next observation."""
         return index[self._determined[index] & self.rows.known[index]]

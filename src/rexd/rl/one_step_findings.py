@@ -16,9 +16,11 @@ from rexd.demos.trajectory import Array
 from rexd.rl.one_step import Errors, Recording, Replay, Rows, choose, median, record
 from rexd.rl.one_step_candidates import best_candidate, with_errors
 from rexd.rl.one_step_states import state_map
+from rexd.rl.one_step_versions import better_version
 
 _ROWS, _EDGES, _TRIED, _LEAST = 600, 100, 150, 4  # rows within trajectories, at either end, for each candidate
-_STEPS = 2 * _ROWS + 2 * _EDGES + 15 * _TRIED  # at most, for the bar
+_COMPARED, _VERSIONS = 300, 3  # rows for each version of the environment; how many there may be, for the bar
+_STEPS = 2 * _ROWS + 2 * _EDGES + 15 * _TRIED + _VERSIONS * _COMPARED  # at most, for the bar
 
 # Of 14 recordings, the median error was at most 0.1 times the median effect of another row's action (Ant-v2 replayed in
 # Ant-v4, whose contacts differ; the same simulator gives 1e-6). A wrong environment gives 0.5 and more.
@@ -80,11 +82,13 @@ def one_step_findings(
         progress(min(done, _STEPS), _STEPS)
 
     replay = Replay(env, states, record(demos), tick=tick)
-    return _diagnose(replay, consecutive=not demos.offsets, space=env.action_space)
+    return _diagnose(env, replay, consecutive=not demos.offsets)
 
 
-def _diagnose(replay: Replay, *, consecutive: bool, space: Any) -> tuple[OneStepError | None, list[Finding]]:
-    rows = replay.rows
+def _diagnose(
+    env: gymnasium.Env[Any, Any], replay: Replay, *, consecutive: bool
+) -> tuple[OneStepError | None, list[Finding]]:
+    rows, space = replay.rows, env.action_space
     first, last = rows.step == 0, rows.left == 0
     inner = choose(replay.replayable(np.flatnonzero(~first & ~last)), _ROWS, seed=0)
     starts = choose(replay.replayable(np.flatnonzero(first & ~last)), _EDGES, seed=1)
@@ -103,7 +107,8 @@ def _diagnose(replay: Replay, *, consecutive: bool, space: Any) -> tuple[OneStep
         explained = best_candidate(replay, _contested(replay, space), consecutive=consecutive, space=space)
         if explained is not None:
             return found, [with_errors(*explained)]
-        findings += _wrong_environment(found, median(within))
+        compared = choose(inner, _COMPARED, seed=5)
+        findings += better_version(env, replay, compared) or _wrong_environment(found, median(within))
     if not any(finding.severity == "error" for finding in findings):
         findings += _bad_rows(replay, index, errors, len(inner), len(starts))
     return found, findings
