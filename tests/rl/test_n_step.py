@@ -3,14 +3,17 @@ from gymnasium.spaces import Box
 from marked import fill_marked
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from rexd.rl.n_step import ahead, discounted
+from rexd.rl.n_step import ahead, discounted, steps_ahead
+
+
+def filled(held, envs=1):
+    """Every 4th row ends an episode, every 8th by a time limit."""
+    return fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs), held)
 
 
 def found(rows, n, held=20, env=None, envs=1):
-    """Every 4th row ends an episode."""
-    buffer = fill_marked(ReplayBuffer(64 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs), held)
     at = np.asarray(rows)
-    return ahead(buffer, at, np.zeros_like(at) if env is None else np.asarray(env), n)
+    return ahead(filled(held, envs), at, np.zeros_like(at) if env is None else np.asarray(env), n)
 
 
 def test_up_to_the_end_of_the_episode():
@@ -44,3 +47,20 @@ def test_rewards_that_do_not_count():
     sums = discounted(rewards, np.array([[True, True, True], [True, False, False]]), 0.5)
     assert sums.tolist() == [3.0, 1.0]
     assert sums.dtype == np.float32
+
+
+def test_several_steps_once_an_episode_has_ended_in_a_terminal_state():
+    assert [steps_ahead(filled(held), 3) for held in (1, 4, 5, 20)] == [1, 1, 3, 3]
+    assert steps_ahead(filled(20), 1) == 1
+
+
+def test_a_time_limit_ends_no_task():
+    buffer = filled(20)
+    buffer.timeouts[:] = buffer.dones
+    assert steps_ahead(buffer, 3) == 1
+
+
+def test_what_the_buffer_does_not_hold_does_not_count():
+    buffer = filled(4)
+    buffer.dones[30] = 1.0
+    assert steps_ahead(buffer, 3) == 1

@@ -11,7 +11,6 @@ from rexd.demos import Demonstrations, Trajectory
 from rexd.rl.environment import make_environment
 from rexd.rl.one_step_findings import one_step_findings
 
-
 UNENDING = {"healthy_z_range": (0.0, 9.0), "healthy_angle_range": (-9.0, 9.0)}
 
 

@@ -132,6 +132,12 @@ class TestBatches:
         np.testing.assert_allclose(b.discount[:, :half], 0.5 ** (last - first + 1))
         np.testing.assert_allclose(b.act[:, :half, 0], first / 100.0, rtol=1e-5)
 
+    def test_where_no_episode_ends_in_a_terminal_state_several_steps_are_one(self):
+        buffer = marked()
+        buffer.timeouts[:] = buffer.dones
+        for one, three in zip(*(draw(5, buffer, marked_replay(), n_step=n) for n in (1, 3)), strict=True):
+            np.testing.assert_array_equal(one, three)
+
     def test_of_several_steps_each_is_shaped_as_itself(self):
         class ByState:
             def shaper(self, buffer):

@@ -69,9 +69,10 @@ class TrainConfig(Config):
     backup_entropy: bool = False
     """Whether the entropy of what the policy does next is part of the critics' targets, as in SAC (RLPD has the same
     switch). Without it critics value returns alone, and a fall costs all that it loses."""
-    n_step: int = 1
-    """Steps of the agent's whose rewards a critic's target adds up before it asks what follows (off-policy; a
-    discriminator's rewards: 1). Try 3 where the agent learns to stay up and then falls again (docs/training.md)."""
+    n_step: int = 3
+    """Steps of the agent's whose rewards a critic's target adds up before it asks what follows, once an episode has
+    ended in a terminal state; 1 where none does (off-policy; a discriminator's rewards: always 1). More carry the price
+    of a fall further back at once, and keep critics at what happened (docs/training.md)."""
     ensemble: int = 1
     """Policies, those of the latest so many evaluations, of which the mean action is what evaluations play and the run
     keeps. Training is the same. Try 3 where the policy falls now and then (docs/training.md)."""

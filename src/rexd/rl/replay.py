@@ -13,7 +13,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RunError
 from rexd.rl.best_episodes import BestEpisodes
 from rexd.rl.matching import MeanMatching, Shaper, unshaped
-from rexd.rl.n_step import ahead, discounted
+from rexd.rl.n_step import ahead, discounted, steps_ahead
 from rexd.rl.scaling import ObservationScale
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def draw_batches(
         share: From 0 to below 1.
         discount: γ.
         best: Finds the agent's best episodes; of the rows to clone, half are theirs as soon as there are some.
-        n_step: Steps of the agent's whose rewards are added up, fewer where an episode ends; one of a demonstration's.
+        n_step: Steps of the agent's whose rewards are added up once it has met a terminal state, fewer where an episode
+            ends; one of a demonstration's.
         matching: Shapes the rewards of all rows, or None.
 
     Returns:
@@ -126,6 +127,7 @@ def draw_batches(
     """
     shape = unshaped if matching is None else matching.shaper(buffer)
     n_demo = round(share * batch_size) if replay is not None and len(replay.critic_rows) else 0
+    n_step = steps_ahead(buffer, n_step)
     rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape)
     if replay is None:
         return Batch(*rows, rows.obs[:, :0], rows.act[:, :0])
