@@ -4,6 +4,7 @@ import pytest
 pytest.importorskip("gymnasium")
 pytest.importorskip("mujoco")
 
+import gymnasium
 import scripted
 from scripted import recorded
 
@@ -58,3 +59,15 @@ def test_an_argument_that_no_other_version_takes():
     demos = recorded("Hopper-v5")
     codes = [found.code for found in findings("Hopper-v5", demos, frame_skip=2)]
     assert codes == ["wrong-environment"]
+
+
+def test_a_version_that_cannot_be_made_is_passed_by():
+    def fails(**kwargs):
+        raise AssertionError("of its own")
+
+    gymnasium.register("Walker2d-v9", entry_point=fails)
+    try:
+        codes = [found.code for found in findings("Walker2d-v5", walked("Walker2d-v4", **UNENDING), **UNENDING)]
+    finally:
+        del gymnasium.registry["Walker2d-v9"]
+    assert codes == ["other-version"]

@@ -108,7 +108,7 @@ def _diagnose(
         if explained is not None:
             return found, [with_errors(*explained)]
         compared = choose(inner, _COMPARED, seed=5)
-        findings += better_version(env, replay, compared) or _wrong_environment(found, median(within))
+        findings += better_version(env, replay, compared) + _wrong_environment(found, median(within))
     if not any(finding.severity == "error" for finding in findings):
         findings += _bad_rows(replay, index, errors, len(inner), len(starts))
     return found, findings
