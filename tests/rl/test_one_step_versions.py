@@ -71,3 +71,17 @@ def test_a_version_that_cannot_be_made_is_passed_by():
     finally:
         del gymnasium.registry["Walker2d-v9"]
     assert codes == ["other-version"]
+
+
+def test_a_wrong_environment_is_one_even_where_another_version_is_right():
+    entry = gymnasium.spec("Hopper-v5").entry_point
+    gymnasium.register("Hops-v1", entry_point=entry, kwargs={"frame_skip": 4})
+    gymnasium.register("Hops-v2", entry_point=entry, kwargs={"frame_skip": 2})
+    try:
+        found = findings("Hops-v2", recorded("Hopper-v5"))
+    finally:
+        del gymnasium.registry["Hops-v1"], gymnasium.registry["Hops-v2"]
+    assert {finding.code: finding.severity for finding in found} == {
+        "other-version": "warning",
+        "wrong-environment": "error",
+    }
