@@ -10,7 +10,7 @@ OPOLO = "opolo/expert_data_no_img_{}_episodes_4.npz"
 FOUND = [
     ("red/Hopper-v2.pkl", ("--env", "Hopper-v5"), {LOCKED, CLIPPED}),
     ("red/HalfCheetah-v2.pkl", ("--env", "HalfCheetah-v5"), {CLIPPED}),
-    ("red/Walker2d-v2.pkl", ("--env", "Walker2d-v5"), {CLIPPED}),
+    ("red/Walker2d-v2.pkl", ("--env", "Walker2d-v5"), {CLIPPED, "other-version"}),
     ("red/Ant-v2.pkl", ("--env", "Ant-v4", "--columns", "0:27"), set()),
     ("red/Reacher-v2.pkl", ("--env", "Reacher-v5"), {"does-not-fit"}),
     ("red/Reacher-v2.pkl", ("--env", "Reacher-v5", "--columns", "0:10"), set()),

@@ -30,7 +30,12 @@ def parsed(words):
         (
             "RED without replay",
             TrainConfig(
-                demonstration_share=0.0, cloning_weight=0.0, mean_matching=0.0, warm_start=0, backup_entropy=True
+                demonstration_share=0.0,
+                cloning_weight=0.0,
+                mean_matching=0.0,
+                warm_start=0,
+                backup_entropy=True,
+                n_step=1,
             ),
         ),
         (
@@ -46,7 +51,7 @@ def parsed(words):
         ("Constant reward", TrainConfig(reward_source="constant")),
         (
             "The environment's reward",
-            TrainConfig(reward_source="env", steps=1_000_000, entropy_coefficient=1.0, backup_entropy=True),
+            TrainConfig(reward_source="env", steps=1_000_000, entropy_coefficient=1.0, backup_entropy=True, n_step=1),
         ),
     ],
 )
