@@ -49,18 +49,46 @@ def test_rewards_that_do_not_count():
     assert sums.dtype == np.float32
 
 
-def test_several_steps_once_an_episode_has_ended_in_a_terminal_state():
-    assert [steps_ahead(filled(held), 3) for held in (1, 4, 5, 20)] == [1, 1, 3, 3]
-    assert steps_ahead(filled(20), 1) == 1
+def fallen(at, held, envs=1):
+    buffer = ReplayBuffer(8000 * envs, Box(-1, 1, (2,)), Box(-1, 1, (2,)), device="cpu", n_envs=envs)
+    buffer.pos = held
+    buffer.dones[at] = 1.0
+    return buffer
+
+
+def test_several_steps_where_falls_are_many():
+    assert steps_ahead(fallen(np.linspace(150, 3950, 13, dtype=int), 4000), 3) == 3
+    assert steps_ahead(fallen(np.linspace(150, 3950, 12, dtype=int), 4000), 3) == 1
+    assert steps_ahead(fallen([], 4000), 3) == 1
+
+
+def test_before_there_are_enough_steps_those_that_there_are_tell():
+    falls = np.array([150, 800, 3000])
+    found = [steps_ahead(fallen(falls[falls < held], held), 3) for held in (100, 200, 601, 801, 900, 901)]
+    assert found == [1, 3, 1, 3, 3, 1]
+
+
+def test_later_falls_change_nothing():
+    assert steps_ahead(fallen(np.linspace(150, 3950, 13, dtype=int), 8000), 3) == 3
+    assert steps_ahead(fallen(np.arange(4000, 8000, 100), 7999), 3) == 1
+
+
+def test_all_environments_count():
+    falls = np.linspace(150, 1950, 7, dtype=int)
+    both, one = fallen(falls, 2000, envs=2), fallen([], 2000, envs=2)
+    one.dones[falls, 1] = 1.0
+    assert [steps_ahead(buffer, 3) for buffer in (both, one)] == [3, 1]
 
 
 def test_a_time_limit_ends_no_task():
-    buffer = filled(20)
+    buffer = fallen(np.arange(150, 4000, 100), 4000)
     buffer.timeouts[:] = buffer.dones
     assert steps_ahead(buffer, 3) == 1
 
 
 def test_what_the_buffer_does_not_hold_does_not_count():
-    buffer = filled(4)
-    buffer.dones[30] = 1.0
-    assert steps_ahead(buffer, 3) == 1
+    assert steps_ahead(fallen([30], 20), 3) == 1
+
+
+def test_one_step_stays_one():
+    assert steps_ahead(fallen(np.arange(0, 4000, 100), 4000), 1) == 1

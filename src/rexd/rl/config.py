@@ -70,9 +70,9 @@ class TrainConfig(Config):
     """Whether the entropy of what the policy does next is part of the critics' targets, as in SAC (RLPD has the same
     switch). Without it critics value returns alone, and a fall costs all that it loses."""
     n_step: int = 3
-    """Steps of the agent's whose rewards a critic's target adds up before it asks what follows, once an episode has
-    ended in a terminal state; 1 where none does (off-policy; a discriminator's rewards: always 1). More carry the price
-    of a fall further back at once, and keep critics at what happened (docs/training.md)."""
+    """Steps of the agent's whose rewards a critic's target adds up before it asks what follows, where its first 4,000
+    steps end in a terminal state every 300 or sooner; elsewhere 1 (off-policy; a discriminator's rewards: always 1).
+    More carry the price of a fall further back at once, and keep critics at what happened (docs/training.md)."""
     ensemble: int = 1
     """Policies, those of the latest so many evaluations, of which the mean action is what evaluations play and the run
     keeps. Training is the same. Try 3 where the policy falls now and then (docs/training.md)."""

@@ -117,8 +117,8 @@ def draw_batches(
         share: From 0 to below 1.
         discount: γ.
         best: Finds the agent's best episodes; of the rows to clone, half are theirs as soon as there are some.
-        n_step: Steps of the agent's whose rewards are added up once it has met a terminal state, fewer where an episode
-            ends; one of a demonstration's.
+        n_step: Steps of the agent's whose rewards are added up where it falls often (``steps_ahead``), fewer where an
+            episode ends; one of a demonstration's.
         matching: Shapes the rewards of all rows, or None.
 
     Returns:
