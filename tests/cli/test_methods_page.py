@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tyro
 
+from rexd.benchmark.suite import load_suite
 from rexd.cli.train import Command
 from rexd.reward.config import REDConfig
 from rexd.rl.config import TrainConfig
@@ -24,40 +25,21 @@ def parsed(words):
 
 
 @pytest.mark.parametrize(
-    ("title", "expected"),
+    ("title", "method"),
     [
-        ("rexd", TrainConfig()),
-        (
-            "RED without replay",
-            TrainConfig(
-                demonstration_share=0.0,
-                cloning_weight=0.0,
-                mean_matching=0.0,
-                warm_start=0,
-                backup_entropy=True,
-                n_step=1,
-            ),
-        ),
-        (
-            "Discriminator-actor-critic",
-            TrainConfig(
-                reward_source="adversarial",
-                demonstration_share=0.0,
-                cloning_weight=0.0,
-                warm_start=0,
-                backup_entropy=True,
-            ),
-        ),
-        ("Constant reward", TrainConfig(reward_source="constant")),
-        (
-            "The environment's reward",
-            TrainConfig(reward_source="env", steps=1_000_000, entropy_coefficient=1.0, backup_entropy=True, n_step=1),
-        ),
+        ("rexd", "rexd"),
+        ("RED without replay", "red-off-policy"),
+        ("Discriminator-actor-critic", "dac"),
+        ("Constant reward", "sqil"),
+        ("The environment's reward", "sac"),
     ],
 )
-def test_commands(title, expected):
+def test_commands_are_the_benchmark_s_methods(title, method):
+    """But for their steps, which a task of the benchmark sets."""
     (words,) = COMMANDS[title]
-    assert parsed(words)._config() == expected
+    config = parsed(words)._config()
+    (settings,) = (m.settings for m in load_suite("red").methods if m.name == method)
+    assert config == TrainConfig.from_dict({**settings, "steps": config.steps})
 
 
 @pytest.mark.parametrize("words", COMMANDS["RED as in the paper"], ids=lambda words: words[0].partition("-")[0])

@@ -88,7 +88,3 @@ def test_a_time_limit_ends_no_task():
 
 def test_what_the_buffer_does_not_hold_does_not_count():
     assert steps_ahead(fallen([30], 20), 3) == 1
-
-
-def test_one_step_stays_one():
-    assert steps_ahead(fallen(np.arange(0, 4000, 100), 4000), 1) == 1
