@@ -23,10 +23,11 @@ def test_the_numbers_by_hand():
     assert found.unused_median is None
 
 
-def test_the_anchor_is_above_the_median_whatever_unrelated_actions_cost():
-    nothing = np.zeros(10, np.float32)
-    found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), nothing, nothing, None))
-    assert found.anchor == 50.0
+@pytest.mark.parametrize(("cost", "anchor"), [(0.0, 50.0), (8.0, 50.0), (9.0, 27.0), (20.0, 60.0)])
+def test_an_anchor_that_is_less_than_five_medians_is_taken_for_ten(cost, anchor):
+    unrelated = np.full(10, cost, np.float32)
+    found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), unrelated, unrelated, None))
+    assert found.anchor == pytest.approx(anchor)
 
 
 def test_unused_rows_are_scored_apart():
