@@ -57,6 +57,29 @@ def test_scores_and_totals(results):
     assert score(results.suite.tasks[0], {"return_mean": 50}) == pytest.approx(0.5)
 
 
+def test_methods_are_compared_on_the_seeds_that_both_have(folders):
+    regime, (ours, _, bc) = suite().regimes[0], suite().methods
+    runs = {run.id: run for run in expand(suite())}
+    save(folders, runs["4x5/A-ours-seed1"], -500.0)  # cloning has no seed 1 here
+    results = Results.read(suite(), folders)
+    assert below(results, regime, ours, bc) == ["B"]
+    assert results.improvement(regime, ours, bc)[0].probability == 0.5
+    save(folders, runs["4x5/A-bc-seed1"], -400.0)
+    assert below(Results.read(suite(), folders), regime, ours, bc) == ["A", "B"]
+
+
+def test_methods_without_a_seed_in_common_are_not_compared(folders):
+    regime, (ours, _, bc) = suite().regimes[0], suite().methods
+    runs = {run.id: run for run in expand(suite())}
+    for task in "AB":
+        folders.result(runs[f"4x5/{task}-bc-seed0"]).unlink()
+        save(folders, runs[f"4x5/{task}-bc-seed1"], 500.0)
+    folders.result(runs["4x5/A-ours-seed1"]).unlink()
+    results = Results.read(suite(), folders)
+    assert results.improvement(regime, ours, bc) is None
+    assert below(results, regime, ours, bc) == []
+
+
 def test_the_headline(results):
     table = headline(results)
     assert table.headings == ("4x5", "A", "B", "IQM of scores [95%]", "worst seed")

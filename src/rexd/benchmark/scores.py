@@ -110,7 +110,7 @@ class Results:
     def scores(self, regime: Regime, method: Method) -> dict[str, list[float]]:
         """Normalised returns by task, of those tasks that there are results of."""
         return {
-            task.name: [float(score(task, result)) for result in results]
+            task.name: [score(task, result) for result in results]
             for task in self.tasks(regime)
             if (results := self.of(regime, task, method))
         }
@@ -127,18 +127,33 @@ class Results:
             f"{task.name}, seed {result['seed']}"
             for task in self.tasks(regime)
             for result in self.of(regime, task, method)
-            if float(score(task, result)) == worst
+            if score(task, result) == worst
         )
         return Total(len(scores), len(every), iqm(every), low, high, worst, place)
 
-    def improvement(self, regime: Regime, method: Method, other: Method) -> tuple[Improvement, int] | None:
-        """P(method > other), and over how many tasks: those that both have results of; None without any."""
-        ours, theirs = self.scores(regime, method), self.scores(regime, other)
-        shared = [name for name in ours if name in theirs]
-        if not shared:
+    def shared(
+        self, regime: Regime, task: Task, method: Method, other: Method
+    ) -> tuple[list[Result], list[Result]] | None:
+        """A cell of two methods, of the seeds that both have; None without any.
+
+        A seed decides which rows are demonstrated, so that methods of other seeds were given other tasks.
+        """
+        ours, theirs = self.of(regime, task, method), self.of(regime, task, other)
+        seeds = {result["seed"] for result in ours} & {result["seed"] for result in theirs}
+        if not seeds:
             return None
-        found = probability_of_improvement([ours[name] for name in shared], [theirs[name] for name in shared])
-        return found, len(shared)
+        return [r for r in ours if r["seed"] in seeds], [r for r in theirs if r["seed"] in seeds]
+
+    def improvement(self, regime: Regime, method: Method, other: Method) -> tuple[Improvement, int] | None:
+        """P(method > other), and over how many tasks: those of which they share seeds; None without any."""
+        ours: list[list[float]] = []
+        theirs: list[list[float]] = []
+        for task in self.tasks(regime):
+            cells = self.shared(regime, task, method, other)
+            if cells is not None:
+                ours.append([score(task, result) for result in cells[0]])
+                theirs.append([score(task, result) for result in cells[1]])
+        return (probability_of_improvement(ours, theirs), len(ours)) if ours else None
 
 
 def summary(results: Results) -> list[dict[str, Any]]:

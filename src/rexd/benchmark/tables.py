@@ -83,11 +83,11 @@ def regimes_not_run(results: Results) -> list[str]:
 
 
 def below(results: Results, regime: Regime, method: Method, other: Method) -> list[str]:
-    """The tasks on which the mean return of a method is less than that of another."""
+    """The tasks on which the mean return of a method is less than that of another, on the seeds that both have."""
     found = []
     for task in results.tasks(regime):
-        ours, theirs = results.of(regime, task, method), results.of(regime, task, other)
-        if ours and theirs and _mean(ours) < _mean(theirs):
+        cells = results.shared(regime, task, method, other)
+        if cells is not None and _mean(cells[0]) < _mean(cells[1]):
             found.append(task.name)
     return found
 
@@ -152,7 +152,8 @@ def _comparison(results: Results, regime: Regime) -> Table:
     )  # fmt: skip
     about = (
         "Scores: 0 is random play, 1 the demonstrations. Methods that were not run on all tasks cannot be compared by "
-        "their interquartile means; those of one seed a task have no interval."
+        "their interquartile means; those of one seed a task have no interval. The last two columns compare the seeds "
+        "that both have."
     )
     return Table(f"{_title(regime)}: methods", headings, tuple(rows), about)
 
