@@ -115,9 +115,10 @@ def test_only_what_is_to_be_anew_loses_its_folder(folders):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
-def test_each_process_has_one_thread_and_a_core(folders):
+def test_each_process_has_one_thread_and_a_core(folders, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
     body = """
-        flags = "intra" in os.environ["XLA_FLAGS"]
+        flags = all(flag in os.environ["XLA_FLAGS"] for flag in ("--mine ", "intra"))
         (folder / "seen").write_text(f"{job['core']} {os.environ['OMP_NUM_THREADS']} {flags}")
         time.sleep(0.3)
         finish(1.0)

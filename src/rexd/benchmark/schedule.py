@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rexd.benchmark.runs import Folders, RunSpec, read_result
-from rexd.benchmark.worker import ONE_THREAD, write_job
+from rexd.benchmark.worker import one_thread, write_job
 from rexd.files import write_json
 from rexd.rl.run import read_metrics
 
@@ -139,7 +139,7 @@ def _start(item: Progress, folders: Folders, command: Command, *, anew: bool) ->
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **ONE_THREAD},
+            env=one_thread(os.environ),
             start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others in its own time
         )
     item.phase = Phase.RUNNING

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,15 +22,16 @@ from rexd.files import write_json
 if TYPE_CHECKING:
     from rexd.benchmark.runs import Folders, RunSpec
 
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-}
-"""Environment of the process: several runs share the cores, and thread counts change the last bits of sums."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 PARENT_EVERY = 2.0  # seconds
+
+
+def one_thread(environment: Mapping[str, str]) -> dict[str, str]:
+    """A process's environment, for one thread: runs share the cores, and thread counts change the last bits of sums."""
+    flags = f"{environment.get('XLA_FLAGS', '')} {XLA_ONE_THREAD}".strip()
+    return {**environment, **ONE_THREAD, "XLA_FLAGS": flags}
 
 
 def write_job(path: Path, run: RunSpec, folders: Folders, *, core: int | None) -> None:

@@ -25,6 +25,7 @@ from sbx.common.type_aliases import RLTrainState
 
 from rexd.rl.best_episodes import BestEpisodes
 from rexd.rl.block_rewards import BlockRewardLearner
+from rexd.rl.compilation import with_known_functions
 from rexd.rl.matching import MeanMatching
 from rexd.rl.replay import Batch, DemonstrationReplay, draw_batches
 
@@ -105,14 +106,21 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
 
     def _setup_model(self) -> None:
         super()._setup_model()
+        policy, learning_rate = self.policy, self.lr_schedule(1)
         # strong types, as updates and checkpoints give them: a weak one would have all be compiled again
-        self.policy.actor_state, self.policy.qf_state, self.ent_coef_state = jax.tree.map(
-            lambda leaf: jnp.array(leaf, jnp.result_type(leaf)),
-            (self.policy.actor_state, self.policy.qf_state, self.ent_coef_state),
+        policy.actor_state, policy.qf_state, self.ent_coef_state = (
+            with_known_functions(
+                jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf)), state), network, learning_rate
+            )
+            for state, network in (
+                (policy.actor_state, policy.actor),
+                (policy.qf_state, policy.qf),
+                (self.ent_coef_state, self.ent_coef),
+            )
         )
         self.batch_rng = np.random.default_rng(self.seed)
         # a copy: updates donate their arguments, and one buffer cannot be given away twice
-        self.average_actor = jax.tree.map(jnp.array, self.policy.actor_state.params)
+        self.average_actor = jax.tree.map(jnp.array, policy.actor_state.params)
 
     def learn_from(
         self,
