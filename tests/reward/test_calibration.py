@@ -23,8 +23,8 @@ def test_the_numbers_by_hand():
     assert found.unused_median is None
 
 
-@pytest.mark.parametrize(("cost", "anchor"), [(0.0, 50.0), (8.0, 50.0), (9.0, 27.0), (20.0, 60.0)])
-def test_an_anchor_that_is_less_than_five_medians_is_taken_for_ten(cost, anchor):
+@pytest.mark.parametrize(("cost", "anchor"), [(0.0, 150.0), (8.0, 150.0), (9.0, 27.0), (20.0, 60.0)])
+def test_an_anchor_that_is_less_than_five_medians_is_taken_for_thirty(cost, anchor):
     unrelated = np.full(10, cost, np.float32)
     found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), unrelated, unrelated, None))
     assert found.anchor == pytest.approx(anchor)

@@ -18,7 +18,7 @@ ANCHOR_FACTOR = 3.0
 ANCHOR_QUANTILE = 0.9
 ANCHOR_ROWS = 2000
 LEAST_ANCHOR = 5.0  # in medians: below it unrelated actions look expert, and a clone's first errors would all earn 0
-ASSUMED_ANCHOR = 10.0  # in medians, instead; with 5, Ant learnt less from 50 rows than its clone knew
+ASSUMED_ANCHOR = 30.0  # in medians, instead: most are measured at 12 to 140; with 10, Ant learnt little from 50 rows
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Calibration:
     Attributes:
         median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
         anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with actions of no relation; where
-            that is less than 5 times ``median`` it tells nothing, and 10 times is assumed.
+            that is less than 5 times ``median`` it tells nothing, and 30 times is assumed.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
         separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, less that over held-out
             rows: how well the model tells what the expert does in a state from what it does elsewhere.
