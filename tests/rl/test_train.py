@@ -27,6 +27,7 @@ from rexd.evaluation.statistics import summarise
 from rexd.reward.red import RED
 from rexd.rl import run as files
 from rexd.rl import train as module
+from rexd.rl.bc import clone
 from rexd.rl.config import TrainConfig
 from rexd.rl.observer import Silent
 from rexd.rl.policy import Policy, PolicySpec, load_policy
@@ -570,6 +571,50 @@ def test_the_control_pays_demonstrations_alone(tmp_path):
     assert any("cloning the demonstrations for 20 updates" in message for message in watch.messages)
     with pytest.raises(RewardFileError, match="no such file"):
         run.reward()
+
+
+class PaysDemonstrationsAlone(PaysPush):
+    """A reward that has never seen anything like what the agent does."""
+
+    def predict(self, obs, act=None, next_obs=None, step=None):
+        return np.full(len(obs), 0.01, np.float32)
+
+    def predict_demonstrations(self, demonstrations):
+        return np.ones(len(demonstrations.transitions()), np.float32)
+
+
+def test_where_the_reward_teaches_nothing_the_clone_is_kept(tmp_path):
+    arguments = {"env": "Steer-v0", "out": tmp_path / "run", "reward": PaysDemonstrationsAlone()}
+    config, watch = replace(CONFIG, warm_start=20, steps=40), Watching()
+    run = train(demonstrations(), **arguments, config=config, observer=watch)
+    cloned = clone(
+        demonstrations().clip_actions(np.float32([-2.0]), np.float32([1.0])),
+        action_space=(np.float32([-2.0]), np.float32([1.0])),
+        seed=config.seed,
+    )
+    expected, _ = cloned.predict(raw_observations())
+    library, _ = sbx.SAC.load(run.path / "policy.zip").predict(raw_observations(), deterministic=True)
+    np.testing.assert_allclose(run.policy().predict(raw_observations())[0], expected, atol=1e-4)
+    np.testing.assert_allclose(library, expected, atol=1e-4)
+    assert run.evaluation["selected_at"] == 0
+    assert (
+        np.abs(load_policy(run.path / "last_policy.safetensors").predict(raw_observations())[0] - expected).max() > 0.1
+    )
+    assert any("keeps the clone" in message for message in watch.messages)
+    longer = train(demonstrations(), **arguments, config=replace(config, steps=80), resume=True)
+    assert longer.evaluation["selected_at"] == 0
+    assert steps_of(longer) == [40, 80]
+    assert content((longer.path / "policy.safetensors").read_bytes()) == content(
+        (run.path / "policy.safetensors").read_bytes()
+    )
+
+
+@pytest.mark.parametrize("settings", [{"cloning_weight": 0.0}, {"warm_start": 0}])
+def test_a_learner_that_does_not_clone_keeps_what_it_learnt(tmp_path, settings):
+    config = replace(CONFIG, steps=40, **{"warm_start": 20, **settings})
+    reward = PaysDemonstrationsAlone()
+    run = train(demonstrations(), env="Steer-v0", out=tmp_path / "run", reward=reward, config=config)
+    assert run.evaluation["selected_at"] == 40
 
 
 def test_nothing_is_cloned_for_the_environment_s_own_reward(tmp_path):

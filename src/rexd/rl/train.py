@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
 from rexd.rl.config import TrainConfig
 from rexd.rl.environment import EnvSource, environment_name
+from rexd.rl.fallback import Fallback
 from rexd.rl.learner import Learner
 from rexd.rl.observer import Observer, Silent
 from rexd.rl.replay import DemonstrationReplay
@@ -82,8 +84,8 @@ def train(
         return load_run(folder)
     started = time.monotonic()
     model = _reward(demonstrations, settings_of_run, reward, folder, make_env, watch)
-    learner, scored_by = _learner(settings_of_run, demonstrations, model, make_env, watch, folder)
-    loop = TrainingLoop(folder, settings_of_run, learner, scored_by, make_env, watch, started)
+    learner, fallback = _learner(settings_of_run, demonstrations, model, make_env, watch, folder)
+    loop = TrainingLoop(folder, settings_of_run, learner, model, make_env, watch, started, fallback)
     loop.run()
     return load_run(folder)
 
@@ -154,8 +156,9 @@ def _learner(
     make_env: Callable[[], Env],
     watch: Observer,
     folder: Path,
-) -> tuple[Learner, RewardModel | None]:
-    """The algorithm on its environment, and the reward model that scores raw observations in evaluations."""
+) -> tuple[Learner, Fallback | None]:
+    """The algorithm on its environment, and what to keep where a reward that was learnt teaches it nothing."""
+    from rexd.rl.bc import clone
     from rexd.rl.task import training_environment
     from rexd.rl.wrappers.absorbing import add_absorbing
 
@@ -168,26 +171,26 @@ def _learner(
     venv = training_environment(
         make_env, paying, scale, absorbing=config.absorbing, in_blocks=off_policy, copies=config.environments
     )
+    space = venv.action_space
     replay = None
     if shown is not None and paying is not None and off_policy:
-        if not isinstance(venv.action_space, Box):
+        if not isinstance(space, Box):
             raise RexdError(
-                f"{config.algorithm} needs continuous actions; this environment has {venv.action_space}. "
-                "Use algorithm='sb3-ppo'"
+                f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='sb3-ppo'"
             )
         rewards = paying.predict_demonstrations(shown)
-        replay = DemonstrationReplay.of(shown, rewards, scale, venv.action_space.low, venv.action_space.high)
+        replay = DemonstrationReplay.of(shown, rewards, scale, space.low, space.high)
     learner = _learner_class(config)(config, venv, scale, replay)
-    resumed = (folder / CHECKPOINT_FILE).is_file()
-    if config.warm_start > 0 and shown is not None and paying is not None and not resumed:
-        from rexd.rl.bc import clone
-
+    if shown is None or paying is None or config.warm_start == 0:
+        return learner, None
+    bounds = (space.low, space.high) if isinstance(space, Box) else shown.act_dim
+    fit = partial(clone, shown, action_space=bounds, seed=config.seed, squashed=off_policy)
+    if not (folder / CHECKPOINT_FILE).is_file():
         watch.message(f"cloning the demonstrations for {config.warm_start} updates before training")
-        space = venv.action_space
-        bounds = (space.low, space.high) if isinstance(space, Box) else shown.act_dim
-        cloned = clone(shown, action_space=bounds, seed=config.seed, updates=config.warm_start, squashed=off_policy)
-        learner.warm_start(cloned)
-    return learner, model
+        learner.warm_start(fit(updates=config.warm_start))
+    if replay is None or config.cloning_weight == 0.0 or config.reward_source != "learned":
+        return learner, None  # a control is what it learns
+    return learner, Fallback(fit, float(replay.reward.mean()))
 
 
 def _random_scale(make_env: Callable[[], Env], config: TrainConfig) -> ObservationScale:

@@ -18,6 +18,7 @@ from rexd.files import write_json
 from rexd.reward.base import RewardModel
 from rexd.rl import run as files
 from rexd.rl.config import TrainConfig
+from rexd.rl.fallback import Fallback
 from rexd.rl.learner import Learner, State
 from rexd.rl.observer import Observer
 from rexd.rl.policy import Policy, ensemble, load_policy
@@ -41,6 +42,7 @@ class TrainingLoop:
         make_env: Callable[[], gymnasium.Env[Any, Any]],
         observer: Observer,
         started: float,
+        fallback: Fallback | None = None,
     ) -> None:
         """Take the parts, and the checkpoint if there is one.
 
@@ -53,9 +55,10 @@ class TrainingLoop:
             make_env: Makes environments for evaluation.
             observer: Told of progress.
             started: ``time.monotonic()`` when the run began.
+            fallback: What to keep where the reward taught nothing; None keeps the best policy whatever it earned.
         """
         self.folder, self.config, self.learner, self.reward = folder, config, learner, reward
-        self.make_env, self.observer, self.started = make_env, observer, started
+        self.make_env, self.observer, self.started, self.fallback = make_env, observer, started, fallback
         self.best, self.selection_steps, self.seconds_before = -np.inf, 0, 0.0
         self.records: list[dict[str, Any]] = []
         self.recent: list[Policy] = []  # of the latest evaluations, as many as the ensemble has members
@@ -91,18 +94,14 @@ class TrainingLoop:
         self._finish()
 
     def _evaluate(self, watch: _Watch) -> dict[str, Any]:
-        policy = self.learner.policy()
-        if self.config.absorbing:
-            policy = policy.without_last_column()  # evaluation plays the environment as it is
-        self.recent = [*self.recent, policy][-self.config.ensemble :]
+        self.recent = [*self.recent, self._policy()][-self.config.ensemble :]
         policy = ensemble(self.recent)
         result = self._play(policy, self.config.evaluation_episodes, SELECTION_SEED + self.config.seed)
         confirmed = self._confirmed(policy, result)
         selected = confirmed is not None and confirmed >= self.best
         if confirmed is not None and selected:
             self.best = confirmed
-            policy.save(self.folder / files.POLICY_FILE)
-            self.learner.save_zip(self.folder / files.ZIP_FILE)
+            self._keep(policy)
         policy.save(self.folder / files.LAST_POLICY_FILE)
         self.learner.save_zip(self.folder / files.LAST_ZIP_FILE)
         record = {
@@ -123,6 +122,15 @@ class TrainingLoop:
         files.save_checkpoint(self.folder, {**self.learner.state(), **self._snapshots()}, progress)
         self.observer.evaluated(record)
         return record
+
+    def _policy(self) -> Policy:
+        policy = self.learner.policy()
+        # evaluation plays the environment as it is
+        return policy.without_last_column() if self.config.absorbing else policy
+
+    def _keep(self, policy: Policy) -> None:
+        policy.save(self.folder / files.POLICY_FILE)
+        self.learner.save_zip(self.folder / files.ZIP_FILE)
 
     def _snapshots(self) -> State:
         """The policies that the next ensemble begins with, for the checkpoint."""
@@ -149,15 +157,20 @@ class TrainingLoop:
 
     def _finish(self) -> None:
         """Evaluate the selected policy in fresh episodes; this is the run's result."""
-        policy = load_policy(self.folder)
-        result = self._play(policy, self.config.final_episodes, self.config.seed)
-        chosen = [record["steps"] for record in self.records if record["selected"]]
+        chosen = [record for record in self.records if record["selected"]]
+        selected_at = chosen[-1]["steps"] if chosen else None
+        if self.fallback is not None and chosen and (why := self.fallback.why(chosen[-1])) is not None:
+            self.observer.message(why)
+            self.learner.warm_start(self.fallback.clone())
+            self._keep(self._policy())
+            selected_at = 0
+        result = self._play(load_policy(self.folder), self.config.final_episodes, self.config.seed)
         write_json(
             self.folder / files.EVALUATION_FILE,
             {
                 **json.loads(json.dumps(result.to_dict())),
                 "steps": self.learner.steps,
-                "selected_at": chosen[-1] if chosen else None,
+                "selected_at": selected_at,
                 "selection_steps": self.selection_steps,
                 "seconds": round(self.seconds, 3),
             },
