@@ -75,7 +75,7 @@ def test_what_the_user_sees(rexd, calls, demos_file, tmp_path):
 def test_a_run_that_kept_its_clone_says_so(rexd, calls, demos_file, tmp_path, monkeypatch):
     monkeypatch.setitem(EVALUATION, "selected_at", 0)
     result = rexd("train", demos_file, "--out", tmp_path / "r", "--steps", 400)
-    assert "400, the policy is a clone" in result.out
+    assert "400, the policy is the clone of the demonstrations" in result.out
 
 
 def test_the_demonstrations_return_is_that_of_whole_trajectories(rexd, calls, demos_file, tmp_path):

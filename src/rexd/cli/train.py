@@ -186,11 +186,12 @@ def report(
         rows.append(return_row("  its learned return", found["learned"]))
     print_table(RETURN_HEADINGS, rows)
     chosen = found.get("selected_at")
-    of = "" if chosen is None else f", the policy is that of step {chosen:,}" if chosen else ", the policy is a clone"
+    policy = "the clone of the demonstrations" if chosen == 0 else f"that of step {chosen or 0:,}"
     print_facts(
         {
             "environment": run.env,
-            "steps": f"{found.get('steps', run.config.steps):,}{of}",
+            "steps": f"{found.get('steps', run.config.steps):,}"
+            + ("" if chosen is None else f", the policy is {policy}"),
             "seconds": None if "seconds" not in found else f"{found['seconds']:,.0f}",
             "files": run.path,
             "play it": f"rexd evaluate {run.path} --episodes 20",
