@@ -249,3 +249,18 @@ def test_demonstrations_stay_out_of_the_zip(filled, tmp_path):
     assert not {"demonstrations", "best", "matching", "schedule", "losses", "batch_rng", "average_actor"} & {
         name for name, value in vars(loaded).items() if value is not None
     }
+
+
+@pytest.mark.parametrize("rows", [(), (1,), (5,)])
+def test_actions_are_those_of_sbx(model, rows):
+    policy, rng = model.policy, np.random.default_rng(0)
+    seen = rng.normal(size=(3, *rows, *model.observation_space.shape)).astype(np.float32)
+    before = policy.key
+    expected = [policy.predict(obs)[0] for obs in seen]
+    after, policy.key = policy.key, before
+    drawn = [model.predict(obs)[0] for obs in seen]
+    np.testing.assert_array_equal(drawn, expected)
+    np.testing.assert_array_equal(policy.key, after)
+    assert not np.array_equal(model.predict(seen[0])[0], model.predict(seen[0])[0])
+    mode, _ = model.predict(seen[0], deterministic=True)
+    np.testing.assert_array_equal(mode, policy.predict(seen[0], deterministic=True)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from rexd.rl.replay import DemonstrationReplay
 from rexd.rl.run import CHECKPOINT_FILE, REWARD_FILE, Run, load_run, prepare_folder
 from rexd.rl.scaling import ObservationScale
 from rexd.rl.simple_rewards import AbsorbingReward, ConstantReward
+from rexd.rl.threads import one_torch_thread
 from rexd.rl.training_loop import TrainingLoop
 
 Env = gymnasium.Env[Any, Any]
@@ -86,7 +88,8 @@ def train(
     model = _reward(demonstrations, settings_of_run, reward, folder, make_env, watch)
     learner, fallback = _learner(settings_of_run, demonstrations, model, make_env, watch, folder)
     loop = TrainingLoop(folder, settings_of_run, learner, model, make_env, watch, started, fallback)
-    loop.run()
+    with one_torch_thread() if settings_of_run.algorithm == "sbx-sac" else nullcontext():
+        loop.run()
     return load_run(folder)
 
 
