@@ -48,7 +48,10 @@ def train() -> dict[str, Any]:
 
 
 def step() -> dict[str, Any]:
-    """Processor time of a step, part by part, against the matrix products of its update alone."""
+    """Processor time of a step, part by part, against the matrix products of its update alone.
+
+    To be run on one core (``taskset -c 0``): on two, threads that wait for one another count as work.
+    """
     learner = _learner()
     config, model = learner.config, learner.model
     block = config.updates_every
