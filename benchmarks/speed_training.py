@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +14,7 @@ import numpy as np
 import torch
 
 import rexd
+from rexd.benchmark.worker import one_thread
 from rexd.reward.base import predict_at
 from rexd.reward.red import RED
 from rexd.rl.threads import one_torch_thread
@@ -50,8 +55,16 @@ def train() -> dict[str, Any]:
 def step() -> dict[str, Any]:
     """Processor time of a step, part by part, against the matrix products of its update alone.
 
-    To be run on one core (``taskset -c 0``): on two, threads that wait for one another count as work.
+    In a process of one thread on one core: of several, what they spend waiting for one another would count as work.
     """
+    measured = subprocess.run(
+        [sys.executable, __file__], env=one_thread(os.environ), stdout=subprocess.PIPE, check=True, text=True
+    )
+    result: dict[str, Any] = json.loads(measured.stdout)
+    return result
+
+
+def _step() -> dict[str, Any]:
     learner = _learner()
     config, model = learner.config, learner.model
     block = config.updates_every
@@ -59,8 +72,7 @@ def step() -> dict[str, Any]:
     products = update_products(
         actor, critic, model.policy.n_critics, config.batch_size, config.batch_size // 2, model.action_space.shape[0]
     )
-    with one_torch_thread():
-        parts = _parts(learner, block)
+    parts = _parts(learner, block)
     whole, reward_in_blocks = parts.pop("step"), parts.pop("reward in blocks")
     bound = 1e3 * sum(times * product_seconds(product) for product, times in products.items())
     work = sum(m * k * n * times for (m, k, n), times in products.items())
@@ -225,3 +237,9 @@ def product_seconds(product: Product) -> float:
     tensors = [torch.from_numpy(array) for array in (a, b, out)]
     works = (lambda: np.matmul(a, b, out=out), lambda: torch.mm(*tensors[:2], out=tensors[2]))
     return min(processor_seconds(work) for work in works for _ in range(200))
+
+
+if __name__ == "__main__":
+    if hasattr(os, "sched_setaffinity"):  # before JAX starts its threads
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    print(json.dumps(_step()))

@@ -68,6 +68,7 @@ class Watching(Silent):
     def __init__(self, folder=None, kill_at=None):
         self.folder, self.kill_at = folder, kill_at
         self.messages, self.fits, self.reports, self.progress, self.records, self.policies = [], [], [], [], [], {}
+        self.torch_threads = set()
 
     def message(self, text):
         self.messages.append(text)
@@ -83,6 +84,7 @@ class Watching(Silent):
 
     def evaluated(self, record):
         self.records.append(record)
+        self.torch_threads.add(torch.get_num_threads())
         if self.folder is not None:
             self.policies[record["steps"]] = (self.folder / "last_policy.safetensors").read_bytes()
         if record["steps"] == self.kill_at:
@@ -403,8 +405,12 @@ class TestRefused:
 def watched(tmp_path_factory):
     """A run of the default algorithm, and who watched it."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    watch = Watching(folder)
-    return train(demonstrations(), env="Steer-v0", out=folder, config=CONFIG, observer=watch), watch
+    watch, before = Watching(folder), torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        return train(demonstrations(), env="Steer-v0", out=folder, config=CONFIG, observer=watch), watch
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -481,6 +487,10 @@ def test_metrics_say_what_happened(watched):
         assert 0.0 <= record["training_learned_return"] <= LENGTH
         assert record["true_return"] < 0.0
         assert {"loss/critic", "loss/actor", "loss/cloning", "loss/q_mean"} <= record.keys()
+
+
+def test_torch_keeps_to_one_thread_beside_jax(watched):
+    assert watched[1].torch_threads == {1}
 
 
 def test_the_observer_is_told(watched):

@@ -185,13 +185,15 @@ def report(
     if found.get("learned"):
         rows.append(return_row("  its learned return", found["learned"]))
     print_table(RETURN_HEADINGS, rows)
-    chosen = found.get("selected_at")
-    policy = "the clone of the demonstrations" if chosen == 0 else f"that of step {chosen or 0:,}"
+    steps, chosen = f"{found.get('steps', run.config.steps):,}", found.get("selected_at")
+    if chosen is not None:
+        steps += (
+            f", the policy is that of step {chosen:,}" if chosen else ", the policy is the clone of the demonstrations"
+        )
     print_facts(
         {
             "environment": run.env,
-            "steps": f"{found.get('steps', run.config.steps):,}"
-            + ("" if chosen is None else f", the policy is {policy}"),
+            "steps": steps,
             "seconds": None if "seconds" not in found else f"{found['seconds']:,.0f}",
             "files": run.path,
             "play it": f"rexd evaluate {run.path} --episodes 20",
