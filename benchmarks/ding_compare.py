@@ -23,11 +23,11 @@ from torch import Tensor
 
 import rexd
 from rexd.ding import RedRewardModel, create_reward_model
-from rexd.reward.config import REDConfig
-from rexd.reward.standardise import Encoder, raw_rows
+from rexd.reward.red.config import REDConfig
+from rexd.reward.red.encoder import Encoder, raw_rows
 from rexd.reward.standstill import standstill_novelty
 
-VELOCITIES = range(5, 11)  # of Hopper's 11 observation columns, as the simulator says (rexd.rl.velocities)
+VELOCITIES = range(5, 11)  # of Hopper's 11 observation columns, as the simulator says (rexd.envs.velocity_columns)
 RANDOM_STEPS = 1000
 COLUMNS = {
     "DI-engine's defaults, σ 5": {"type": "red"},

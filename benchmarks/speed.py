@@ -20,9 +20,9 @@ import torch
 
 import rexd
 from rexd.files import write_json
-from rexd.reward.config import REDConfig
-from rexd.reward.networks import EnsembleMLP, squared_error
-from rexd.reward.red import RED
+from rexd.reward.red.config import REDConfig
+from rexd.reward.red.networks import EnsembleMLP, squared_error
+from rexd.reward.red.red import RED
 
 from measuring import in_turns, seconds
 from speed_ding import ding_batch, ding_list, ding_train

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from rexd.demos import Demonstrations, Trajectory, load_demonstrations, save_demonstrations
-from rexd.demos.formats.d4rl import save_d4rl
-from rexd.demos.memory import to_demonstrations
-from rexd.demos.minari.writing import save_minari
+from rexd.demos import Demonstrations, Trajectory
+from rexd.reading.formats.d4rl import save_d4rl
+from rexd.reading.formats.rexd_npz import save_demonstrations
+from rexd.reading.from_memory import to_demonstrations
+from rexd.reading.load import load_demonstrations
+from rexd.reading.minari.writing import save_minari
 
 from measuring import in_turns
 

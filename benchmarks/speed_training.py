@@ -16,8 +16,8 @@ import torch
 import rexd
 from rexd.benchmark.worker import one_thread
 from rexd.reward.base import predict_at
-from rexd.reward.red import RED
-from rexd.rl.threads import one_torch_thread
+from rexd.reward.red.red import RED
+from rexd.rl.training.threads import one_torch_thread
 
 from measuring import in_turns, processor_seconds, seconds
 
@@ -97,12 +97,12 @@ def _step() -> dict[str, Any]:
 
 def _learner() -> Any:
     """The default learner on its task, compiled and some way into training."""
+    from rexd.envs.make import make_environment
     from rexd.rl.config import TrainConfig
-    from rexd.rl.environment import make_environment
-    from rexd.rl.learner_sbx import SbxLearner
-    from rexd.rl.replay import DemonstrationReplay
-    from rexd.rl.scaling import ObservationScale
-    from rexd.rl.task import training_environment
+    from rexd.rl.learners.sbx.learner import SbxLearner
+    from rexd.rl.replay.batches import DemonstrationReplay
+    from rexd.rl.wrappers.scaling import ObservationScale
+    from rexd.rl.wrappers.training_env import training_environment
 
     demonstrations, config = rexd.bundled_demonstrations().subsample(20), TrainConfig()
     model, scale = RED().fit(demonstrations), ObservationScale.of(demonstrations)
@@ -120,7 +120,7 @@ def _plain(config: Any, library: str) -> Any:
 
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    from rexd.rl.environment import make_environment
+    from rexd.envs.make import make_environment
 
     return import_module(library).SAC(
         "MlpPolicy",

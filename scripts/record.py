@@ -180,7 +180,11 @@ def inspections(data: Path | None) -> Entries:
     """What ``rexd inspect --json`` says of every file: once as it is, once with the numbers alone."""
     if data is None:
         return
-    pairs = {"red/Hopper-v2.pkl": "Hopper-v5", "red/Reacher-v2.pkl": "Reacher-v5", "red/HalfCheetah-v2.pkl": "HalfCheetah-v5"}
+    pairs = {
+        "red/Hopper-v2.pkl": "Hopper-v5",
+        "red/Reacher-v2.pkl": "Reacher-v5",
+        "red/HalfCheetah-v2.pkl": "HalfCheetah-v5",
+    }
     with contextlib.chdir(data):
         files = sorted(str(path) for path in Path().rglob("*") if path.suffix in (".pkl", ".npz", ".csv", ".pickle"))
     for words in [[file] for file in files] + [[file, "--env", env] for file, env in pairs.items()]:
@@ -205,7 +209,9 @@ def compare(before: dict[str, str], after: dict[str, str]) -> int:
         print(f"differs  {name}")
     for name in missing:
         print(f"in one   {name}")
-    print(f"{len(before.keys() & after.keys()) - len(different)} the same, {len(different)} differ, {len(missing)} in one")
+    print(
+        f"{len(before.keys() & after.keys()) - len(different)} the same, {len(different)} differ, {len(missing)} in one"
+    )
     return 1 if different or missing else 0
 
 

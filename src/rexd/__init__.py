@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rexd.demos import Demonstrations, Trajectory, Transitions
-    from rexd.demos.bundled import bundled_demonstrations
-    from rexd.demos.formats.rexd_npz import save_demonstrations
-    from rexd.demos.load import load_demonstrations
-    from rexd.demos.memory import to_demonstrations
     from rexd.errors import RexdError
+    from rexd.reading.bundled import bundled_demonstrations
+    from rexd.reading.formats.rexd_npz import save_demonstrations
+    from rexd.reading.from_memory import to_demonstrations
+    from rexd.reading.load import load_demonstrations
     from rexd.reward.base import RewardModel
-    from rexd.reward.config import REDConfig
     from rexd.reward.files import load_reward
-    from rexd.reward.red import RED
+    from rexd.reward.red.config import REDConfig
+    from rexd.reward.red.red import RED
     from rexd.rl.config import TrainConfig
-    from rexd.rl.policy import load_policy
-    from rexd.rl.train import train
+    from rexd.rl.policies.policy import load_policy
+    from rexd.rl.training.train import train
 
 __version__ = "0.1.0"
 
@@ -46,21 +46,21 @@ __all__ = [
 
 # Where each name lives; the same list as the imports above, which only type checkers read.
 _HOME = {
-    "RED": "rexd.reward.red",
+    "RED": "rexd.reward.red.red",
     "Demonstrations": "rexd.demos",
-    "REDConfig": "rexd.reward.config",
+    "REDConfig": "rexd.reward.red.config",
     "RewardModel": "rexd.reward.base",
     "RexdError": "rexd.errors",
     "TrainConfig": "rexd.rl.config",
     "Trajectory": "rexd.demos",
     "Transitions": "rexd.demos",
-    "bundled_demonstrations": "rexd.demos.bundled",
-    "load_demonstrations": "rexd.demos.load",
-    "load_policy": "rexd.rl.policy",
+    "bundled_demonstrations": "rexd.reading.bundled",
+    "load_demonstrations": "rexd.reading.load",
+    "load_policy": "rexd.rl.policies.policy",
     "load_reward": "rexd.reward.files",
-    "save_demonstrations": "rexd.demos.formats.rexd_npz",
-    "to_demonstrations": "rexd.demos.memory",
-    "train": "rexd.rl.train",
+    "save_demonstrations": "rexd.reading.formats.rexd_npz",
+    "to_demonstrations": "rexd.reading.from_memory",
+    "train": "rexd.rl.training.train",
 }
 
 

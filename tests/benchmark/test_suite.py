@@ -3,9 +3,9 @@ from suites import TASK, content, suite
 
 from rexd.benchmark.runs import expand
 from rexd.benchmark.suite import load_suite, parse_suite, suite_names
-from rexd.demos.bundled import bundled_tasks
 from rexd.errors import RexdError
-from rexd.reward.config import REDConfig
+from rexd.reading.bundled import bundled_tasks
+from rexd.reward.red.config import REDConfig
 
 
 def test_a_suite():

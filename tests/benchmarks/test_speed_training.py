@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from gymnasium.spaces import Box
 
-from rexd.rl import sac_jax
-from rexd.rl.replay import Batch
-from rexd.rl.sac_jax import DemonstrationSAC, Learner
+from rexd.rl.learners.sbx import sac as sac_jax
+from rexd.rl.learners.sbx.sac import DemonstrationSAC, Learner
+from rexd.rl.replay.batches import Batch
 
 from speed_training import _layers, product_seconds, update_products
 

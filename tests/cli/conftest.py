@@ -6,7 +6,7 @@ import pytest
 from line_task import ENV, make_demonstrations, make_policy
 
 from rexd.cli import main
-from rexd.demos import save_demonstrations
+from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.rl.config import TrainConfig
 
 

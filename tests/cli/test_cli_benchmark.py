@@ -12,7 +12,7 @@ from rexd.benchmark.pace import Pace, speed
 from rexd.benchmark.runs import Folders, expand
 from rexd.benchmark.schedule import Phase, Progress, run_all
 from rexd.benchmark.suite import load_suite
-from rexd.cli.benchmark_live import Lines, LiveTable, duration, summary
+from rexd.cli.show.benchmark import Lines, LiveTable, duration, summary
 
 SUITE = """
 about = "for tests"

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from line_task import ENV, STEPS, make_demonstrations
 
-from rexd.demos import Demonstrations, Trajectory, load_demonstrations, save_demonstrations
+from rexd.demos import Demonstrations, Trajectory
+from rexd.reading.formats.rexd_npz import save_demonstrations
+from rexd.reading.load import load_demonstrations
 
 h5py = pytest.importorskip("h5py")
 
@@ -226,7 +228,7 @@ def test_interrupted_while_writing(rexd, tmp_path, demos_file, monkeypatch, name
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rexd.demos.minari.writing._metadata", stop)
+        patch.setattr("rexd.reading.minari.writing._metadata", stop)
         patch.setattr("numpy.lib.format.write_array", stop)
         patch.setattr("h5py.File.__exit__", stop)
         assert rexd("convert", demos_file, output, "--overwrite", "--scale-actions", 0.5).status == 130

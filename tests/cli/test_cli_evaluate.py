@@ -74,7 +74,7 @@ def test_a_zip_trained_with_absorbing_states(fails, tmp_path):
         ({"policy_class": {"__module__": "sbx.nothing.policies"}}, "algorithm NOTHING"),
         ({"policy_class": {"__module__": "stable_baselines3.sac.policies"}}, "stable_baselines3 cannot load it"),
         ({"policy_class": {"__module__": "stable_baselines3.common.policies"}}, "expected a zip that A2C.save"),
-        ({"policy_class": {"__module__": "rexd.rl.sac_torch"}}, "stable_baselines3 cannot load it"),
+        ({"policy_class": {"__module__": "rexd.rl.learners.sb3.sac"}}, "stable_baselines3 cannot load it"),
     ],
 )
 def test_a_zip_of_something_else(fails, tmp_path, data, mend):

@@ -3,7 +3,8 @@ import pytest
 from line_task import ENV, make_demonstrations
 
 from rexd import load_reward
-from rexd.demos import load_demonstrations, save_demonstrations
+from rexd.reading.formats.rexd_npz import save_demonstrations
+from rexd.reading.load import load_demonstrations
 from rexd.reward.checks import STANDSTILL
 
 
@@ -99,5 +100,5 @@ def test_truncated_reward(fails, reward_file, demos_file):
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_fit(fails, demos_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("rexd.reward.red.RED.fit", lambda *_, **__: pytest.fail("it fitted"))
+    monkeypatch.setattr("rexd.reward.red.red.RED.fit", lambda *_, **__: pytest.fail("it fitted"))
     assert "Is a directory" in fails("fit", demos_file, "-o", tmp_path)

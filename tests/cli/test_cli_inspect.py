@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from line_task import ENV, make_demonstrations
 
-from rexd.demos import save_demonstrations
+from rexd.reading.formats.rexd_npz import save_demonstrations
 
 
 def pickled(path, columns=3, count=4, steps=60, scale=1.0):
@@ -120,7 +120,7 @@ def test_missing_extra(fails, demos_file, monkeypatch):
 
 
 def test_bundled(rexd):
-    from rexd.demos.bundled import bundled_tasks
+    from rexd.reading.bundled import bundled_tasks
 
     if not bundled_tasks():
         pytest.skip("no demonstrations are shipped yet")

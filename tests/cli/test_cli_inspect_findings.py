@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from line_task import ENV, make_demonstrations
 
-from rexd.cli import waiting
-from rexd.cli.waiting import Waiting
-from rexd.demos import Demonstrations, Trajectory, save_demonstrations
-from rexd.demos.source import Source
+from rexd.cli.show import waiting
+from rexd.cli.show.waiting import Waiting
+from rexd.demos import Demonstrations, Trajectory
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.rexd_npz import save_demonstrations
 
 MEND = "rexd convert --shift-actions 1"
 

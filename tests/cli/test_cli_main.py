@@ -58,7 +58,7 @@ def test_ctrl_c_says_how_to_resume(rexd, monkeypatch):
     def stop(self):
         raise Interrupted("runs/x")
 
-    monkeypatch.setattr("rexd.cli.train.Command.run", stop)
+    monkeypatch.setattr("rexd.cli.verbs.train.Command.run", stop)
     result = rexd("train", "my demos.npz", "--steps", "10")
     assert result.status == 130
     assert "runs/x keeps" in result.err
@@ -70,7 +70,7 @@ def test_ctrl_c_before_there_is_anything(rexd, monkeypatch):
     def stop(self):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rexd.cli.inspect.Command.run", stop)
+    monkeypatch.setattr("rexd.cli.verbs.inspect.Command.run", stop)
     result = rexd("inspect", "x")
     assert result.status == 130
     assert "nothing to resume" in result.err

@@ -3,14 +3,14 @@ import re
 
 from rich.console import Console
 
-from rexd.cli.progress import Progress
+from rexd.cli.show.progress import Progress
 
 
 def shown_on_a_terminal(monkeypatch, watch):
     """What reaches a terminal, without its control sequences, line by line."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=140, highlight=False)
-    monkeypatch.setattr("rexd.cli.progress.stderr", lambda: console)
+    monkeypatch.setattr("rexd.cli.show.progress.stderr", lambda: console)
     with Progress() as progress:
         watch(progress)
         progress._bar.refresh()

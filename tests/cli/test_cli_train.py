@@ -5,7 +5,7 @@ from line_task import ENV, make_policy
 
 from rexd import load_reward
 from rexd.reward.checks import Check
-from rexd.rl.run import load_run
+from rexd.rl.training.run_folder import load_run
 
 EVALUATION = {
     "episodes": [{"return": 5.0, "learned_return": 9.0, "length": 12}],
@@ -41,7 +41,7 @@ def calls(monkeypatch):
         (out / "evaluation.json").write_text(json.dumps(EVALUATION))
         return load_run(out)
 
-    monkeypatch.setattr("rexd.rl.train.train", train)
+    monkeypatch.setattr("rexd.rl.training.train.train", train)
     return seen
 
 
@@ -137,7 +137,7 @@ def test_ctrl_c(rexd, demos_file, tmp_path, run_folder, monkeypatch):
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rexd.rl.train.train", stop)
+    monkeypatch.setattr("rexd.rl.training.train.train", stop)
     result = rexd("train", demos_file, "--out", run_folder)
     assert result.status == 130
     assert f"rexd train {demos_file} --out {run_folder} --resume" in result.err
@@ -146,12 +146,12 @@ def test_ctrl_c(rexd, demos_file, tmp_path, run_folder, monkeypatch):
 
 def test_demo(rexd, calls, demos_file, tmp_path, monkeypatch):
     from rexd import load_demonstrations
-    from rexd.cli import demo
+    from rexd.cli.verbs import demo
 
-    bc = pytest.importorskip("rexd.rl.bc", reason="behavioural cloning has not landed yet")
+    bc = pytest.importorskip("rexd.rl.policies.cloning", reason="behavioural cloning has not landed yet")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rexd.demos.bundled.bundled_demonstrations", lambda: load_demonstrations(demos_file))
-    monkeypatch.setattr("rexd.demos.bundled.DEFAULT_TASK", ENV)
+    monkeypatch.setattr("rexd.reading.bundled.bundled_demonstrations", lambda: load_demonstrations(demos_file))
+    monkeypatch.setattr("rexd.reading.bundled.DEFAULT_TASK", ENV)
     monkeypatch.setattr(bc, "clone", lambda demonstrations, **_: make_policy())
     monkeypatch.setattr(demo, "SUBSAMPLE", 5)
     found = rexd("demo", "--steps", 300, "--seed", 1, "--json").json

@@ -9,8 +9,8 @@ import pytest
 import tyro
 
 from rexd.benchmark.suite import load_suite
-from rexd.cli.train import Command
-from rexd.reward.config import REDConfig
+from rexd.cli.verbs.train import Command
+from rexd.reward.red.config import REDConfig
 from rexd.rl.config import TrainConfig
 
 PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")

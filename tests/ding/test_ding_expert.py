@@ -7,11 +7,11 @@ import torch
 from transitions import build, transitions, write
 
 from rexd.demos import Demonstrations, Trajectory
-from rexd.demos.formats.rexd_npz import save_demonstrations
 from rexd.ding import RedRewardModel
 from rexd.ding.columns import Columns
 from rexd.ding.expert import as_tensors, number_trajectories, read_expert_data, rows_to_demonstrations, sample_rows
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
+from rexd.reading.formats.rexd_npz import save_demonstrations
 
 
 class Attack:

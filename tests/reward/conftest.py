@@ -3,7 +3,7 @@
 import pytest
 from circling import TINY, VELOCITIES, circling, sparse
 
-from rexd.reward.red import RED
+from rexd.reward.red.red import RED
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from circling import choosing, circling, rows, sparse
 
-from rexd.demos.load import load_demonstrations
+from rexd.reading.load import load_demonstrations
 from rexd.reward.calibration import QUANTILES, Calibration, KnownErrors, calibrate, known_errors, unrelated_actions
-from rexd.reward.red import RED
+from rexd.reward.red.red import RED
 
 
 def action_size(rows):

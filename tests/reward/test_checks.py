@@ -14,7 +14,7 @@ from rexd.reward.checks import (
     Check,
     warnings_of,
 )
-from rexd.reward.red import RED
+from rexd.reward.red.red import RED
 
 
 def checks(**rewards):

@@ -4,8 +4,8 @@ import torch
 from circling import TINY, VELOCITIES, choosing, circling, rows
 
 from rexd.reward.checks import STANDSTILL
-from rexd.reward.red import RED
-from rexd.reward.standardise import CLOCK
+from rexd.reward.red.encoder import CLOCK
+from rexd.reward.red.red import RED
 from rexd.reward.standstill import STARTS, STEPS, standstill_novelty
 
 BEST = STARTS // 10

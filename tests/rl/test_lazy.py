@@ -37,6 +37,6 @@ def test_unknown_names():
 
 def test_a_missing_package_names_the_install_line(monkeypatch):
     monkeypatch.delitem(rexd.rl.__dict__, "RewardWrapper", raising=False)
-    monkeypatch.setitem(rexd.rl._HOME, "RewardWrapper", ("rexd.rl.wrappers.single", "no_such_package"))
+    monkeypatch.setitem(rexd.rl._HOME, "RewardWrapper", ("rexd.rl.wrappers.reward_wrapper", "no_such_package"))
     with pytest.raises(MissingExtraError, match=r"rexd\[train\]"):
         _ = rexd.rl.RewardWrapper

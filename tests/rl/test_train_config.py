@@ -4,7 +4,7 @@ from dataclasses import fields
 import pytest
 
 from rexd.errors import RexdError
-from rexd.reward.config import REDConfig
+from rexd.reward.red.config import REDConfig
 from rexd.rl.config import TrainConfig
 
 

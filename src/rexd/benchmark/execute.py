@@ -12,18 +12,18 @@ import torch
 
 from rexd.benchmark.runs import Folders, RunSpec
 from rexd.benchmark.suite import BUNDLED
-from rexd.demos.bundled import bundled_demonstrations
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.load import load_demonstrations
 from rexd.demos.spaces import fit_to_spaces
+from rexd.envs.make import environment_name, make_environment
 from rexd.errors import MissingExtraError, RexdError
 from rexd.evaluation.evaluate import evaluate
 from rexd.files import write_json
-from rexd.rl.bc import clone
+from rexd.reading.bundled import bundled_demonstrations
+from rexd.reading.load import load_demonstrations
 from rexd.rl.config import TrainConfig
-from rexd.rl.environment import environment_name, make_environment
-from rexd.rl.run import CONFIG_FILE
-from rexd.rl.train import train
+from rexd.rl.policies.cloning import clone
+from rexd.rl.training.run_folder import CONFIG_FILE
+from rexd.rl.training.train import train
 
 _PACKAGES = ("rexd", "torch", "jax", "sbx-rl", "stable-baselines3", "gymnasium", "mujoco", "numpy")
 _CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "length")

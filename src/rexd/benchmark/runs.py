@@ -13,7 +13,7 @@ from rexd.benchmark.checked import meant
 from rexd.benchmark.suite import BUNDLED, Method, Regime, Suite, Task
 from rexd.errors import RexdError
 from rexd.rl.config import TrainConfig
-from rexd.rl.run import CONFIG_FILE
+from rexd.rl.training.run_folder import CONFIG_FILE
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from rexd.benchmark.runs import Folders, RunSpec, read_result
 from rexd.benchmark.worker import one_thread, write_job
 from rexd.files import write_json
-from rexd.rl.run import read_metrics
+from rexd.rl.training.run_folder import read_metrics
 
 POLL_EVERY = 0.25  # seconds
 PATIENCE = 10.0  # seconds that a process has to end after it was told to

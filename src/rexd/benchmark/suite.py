@@ -88,7 +88,7 @@ class Method:
     Attributes:
         name: Key of the table, and part of the ids of runs.
         about: One line for the tables.
-        kind: training: ``rexd.train`` with ``settings``. cloning: ``rexd.rl.bc.clone``, which has none.
+        kind: training: ``rexd.train`` with ``settings``. cloning: ``rexd.rl.policies.cloning.clone``, which has none.
         settings: Fields of ``TrainConfig``, the reward's in a table of their own.
         steps: Environment steps instead of the tasks' own.
         tasks: By the name of a task what is peculiar to it: ``steps``, and ``settings`` beside those above.

@@ -24,7 +24,7 @@ VERBS = {
     "benchmark": "a suite of tasks, methods and seeds, and what they show",
     "demo": "the whole way, with the demonstrations that rexd ships",
 }
-"""Each verb is the class ``Command`` of the module ``rexd.cli.<verb>``."""
+"""Each verb is the class ``Command`` of the module ``rexd.cli.verbs.<verb>``."""
 
 EXAMPLES = (
     "rexd demo",
@@ -104,7 +104,7 @@ def _dispatch(words: list[str]) -> int:
         return _fail(f"no verb {verb!r}.{meant} The verbs are {', '.join(VERBS)}; rexd --help says what they do")
     import tyro
 
-    kind = import_module(f"rexd.cli.{verb}").Command
+    kind = import_module(f"rexd.cli.verbs.{verb}").Command
     try:
         command = tyro.cli(
             kind,
@@ -133,7 +133,7 @@ def _help() -> str:
 
 
 def _fail(message: str) -> int:
-    from rexd.cli.text import plain
+    from rexd.cli.show.text import plain
 
     print(f"rexd: error: {plain(message)}", file=sys.stderr)
     return FAILED

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from rexd.cli import options as opt
-from rexd.cli.facts import describe
 from rexd.cli.reading import read_as_recorded
+from rexd.cli.show.facts import describe
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.findings import Finding, by_severity, find
-from rexd.demos.findings.columns import varying_columns
 from rexd.demos.spaces import fit_to_spaces
 from rexd.errors import SpaceMismatchError
+from rexd.inspection.data import Finding, by_severity, find
+from rexd.inspection.data.columns import varying_columns
 
 Step = Callable[[str, int, int], None]
 
@@ -44,7 +44,7 @@ def inspect_file(file: str, options: opt.DataOptions, step: Step) -> tuple[dict[
 def _inspect(file: str, options: opt.DataOptions, env: Any, step: Step) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     task = None
     if env is not None:
-        from rexd.demos.task import make_task
+        from rexd.reading.task import make_task
 
         task = make_task(env)
     reading = read_as_recorded(file, options, task)
@@ -64,7 +64,7 @@ def _inspect(file: str, options: opt.DataOptions, env: Any, step: Step) -> tuple
 
 
 def _replay(raw: Demonstrations, env: Any, step: Step) -> tuple[dict[str, Any] | None, list[Finding]]:
-    from rexd.rl.one_step_findings import one_step_findings
+    from rexd.inspection.simulator.findings import one_step_findings
 
     demos = _with_columns(raw, env.observation_space.shape[0])
     count = getattr(env.action_space, "n", None)

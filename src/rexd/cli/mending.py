@@ -11,13 +11,13 @@ import tyro
 from numpy.typing import NDArray
 
 from rexd.cli import options as opt
-from rexd.demos import mends
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.mends_order import shift_actions
 from rexd.errors import RexdError
+from rexd.inspection.mends import values as mends
+from rexd.inspection.mends.order import shift_actions
 
 if TYPE_CHECKING:
-    from rexd.demos.task import Task
+    from rexd.reading.task import Task
 
 # A mend whose value may be left out for that of the environment: a tuple of one word or none.
 Words = tuple[str, ...]

@@ -57,7 +57,7 @@ def load(file: str, options: DataOptions) -> Demonstrations:
     try:
         if file == BUNDLED:
             return _load_bundled(options, env, columns)
-        from rexd.demos.load import load_demonstrations
+        from rexd.reading.load import load_demonstrations
 
         return load_demonstrations(file, episode_length=options.episode_length, env=env, columns=columns)
     finally:
@@ -66,8 +66,8 @@ def load(file: str, options: DataOptions) -> Demonstrations:
 
 
 def _load_bundled(options: DataOptions, env: Any, columns: slice | list[int] | None) -> Demonstrations:
-    from rexd.demos.bundled import DEFAULT_TASK, bundled_demonstrations
     from rexd.demos.spaces import fit_to_spaces
+    from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations
 
     if options.episode_length is not None:
         raise RexdError("the bundled demonstrations record where trajectories begin; leave --episode-length out")
@@ -91,7 +91,7 @@ def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str |
         RexdError: Gymnasium is missing, or the environment cannot be made.
     """
     import_extra("gymnasium", "train")
-    from rexd.rl.environment import make_environment
+    from rexd.envs.make import make_environment
 
     return make_environment(env, env_kwargs, render_mode=render_mode)
 

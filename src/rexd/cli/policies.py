@@ -41,8 +41,8 @@ def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
         UnsafeFileError: It is a zip, and not trusted.
         RexdError: It cannot be read.
     """
-    from rexd.rl.policy import load_policy
-    from rexd.rl.run import CONFIG_FILE, REWARD_FILE, load_run
+    from rexd.rl.policies.policy import load_policy
+    from rexd.rl.training.run_folder import CONFIG_FILE, REWARD_FILE, load_run
 
     policy: PolicyLike
     if path.is_file() and zipfile.is_zipfile(path):
@@ -91,7 +91,7 @@ def _algorithm(path: Path) -> tuple[str, str]:
         raise RunError(
             f"{path}: a zip, but not one of Stable-Baselines3 or sbx ({error!r}); expected what model.save wrote"
         ) from error
-    if library == "rexd":  # rexd.rl.sac_torch: a policy for SAC of Stable-Baselines3
+    if library == "rexd":  # rexd.rl.learners.sb3.sac: a policy for SAC of Stable-Baselines3
         return "stable_baselines3", "SAC"
     if library not in LIBRARIES:
         raise RunError(f"{path}: its policy is of {library!r}; expected one of {', '.join(LIBRARIES)}")

@@ -10,7 +10,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError
 
 if TYPE_CHECKING:
-    from rexd.demos.task import Task
+    from rexd.reading.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,16 +41,16 @@ def read_as_recorded(file: str, options: opt.DataOptions, task: Task | None) -> 
     if file == opt.BUNDLED:
         demos = _bundled(options)
         return Reading(demos if columns is None else demos.select_columns(columns), "bundled with rexd")
-    from rexd.demos.load import read_source
-    from rexd.demos.source import Source
-    from rexd.demos.task import make_hints
+    from rexd.reading.containers.source import Source
+    from rexd.reading.load import read_source
+    from rexd.reading.task import make_hints
 
     demos, item = read_source(Source(file), make_hints(task, options.episode_length, columns))
     return Reading(demos, item.name)
 
 
 def _bundled(options: opt.DataOptions) -> Demonstrations:
-    from rexd.demos.bundled import DEFAULT_TASK, bundled_demonstrations
+    from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations
 
     if options.episode_length is not None:
         raise RexdError("the bundled demonstrations record where trajectories begin; leave --episode-length out")

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.load import load_demonstrations
-from rexd.demos.source import Source
 from rexd.demos.trajectory import Trajectory
 from rexd.ding.columns import Columns
 from rexd.ding.rows import gather, tensor_of
 from rexd.errors import DemonstrationError, RexdError
+from rexd.reading.containers.source import Source
+from rexd.reading.load import load_demonstrations
 
 Row = dict[str, Any]
 

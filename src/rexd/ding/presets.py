@@ -9,7 +9,7 @@ from typing import Any
 
 from rexd.ding.config import Config
 from rexd.errors import RexdError
-from rexd.reward.config import REDConfig
+from rexd.reward.red.config import REDConfig
 
 AUTO = "auto"
 _RED = REDConfig()

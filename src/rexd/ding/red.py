@@ -30,8 +30,8 @@ from rexd.ding.rows import gather, write_rewards
 from rexd.ding.senet import SENet, distil, make_pair, support_reward
 from rexd.ding.state import Counts, filled_copies, reading_state, rebuild_calibrated
 from rexd.errors import NotFittedError, RewardFileError, RexdError
-from rexd.reward.red import RED
-from rexd.reward.state import describe_reward
+from rexd.reward.red.red import RED
+from rexd.reward.red.serialise import describe_reward
 
 _log = logging.getLogger(__name__)
 

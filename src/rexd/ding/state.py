@@ -14,8 +14,8 @@ from torch import Tensor, nn, optim
 
 from rexd.ding.columns import Columns
 from rexd.errors import RewardFileError
-from rexd.reward.red import RED
-from rexd.reward.state import rebuild_reward
+from rexd.reward.red.red import RED
+from rexd.reward.red.serialise import rebuild_reward
 
 _SETTINGS = {"lr", "betas", "eps", "weight_decay"}
 

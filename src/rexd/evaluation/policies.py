@@ -8,8 +8,8 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 from numpy.typing import NDArray
 
+from rexd.envs.spaces import clip_actions
 from rexd.errors import SpaceMismatchError
-from rexd.rl.spaces import clip_actions
 
 Array = NDArray[Any]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.trajectory import Trajectory
+from rexd.envs.make import environment_name
+from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.errors import SpaceMismatchError
-from rexd.rl.environment import environment_name
-from rexd.rl.spaces import check_spaces, clip_actions
 
 Array = NDArray[Any]
 Env = gymnasium.Env[Any, Any]

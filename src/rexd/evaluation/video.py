@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
+from rexd.envs.spaces import clip_actions
 from rexd.errors import RexdError, TaskError, import_extra
 from rexd.evaluation.rollouts import Env, PolicyLike, episode_seed
 from rexd.files import atomic_path
-from rexd.rl.spaces import clip_actions
 
 SUFFIXES = (".mp4", ".gif")
 FRAMES_PER_SECOND = 30

@@ -14,7 +14,7 @@ from rexd.reward.calibration import KnownErrors
 from rexd.reward.standstill import standstill_novelty
 
 if TYPE_CHECKING:
-    from rexd.reward.red import RED
+    from rexd.reward.red.red import RED
 
 EXPERT = "expert rows, held out"
 UNUSED = "expert rows, unused"

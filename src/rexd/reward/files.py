@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rexd.errors import RewardFileError
-from rexd.reward.red import RED
-from rexd.reward.state import describe_reward, rebuild_reward
+from rexd.reward.red.red import RED
+from rexd.reward.red.serialise import describe_reward, rebuild_reward
 from rexd.tensors import read_tensors, write_tensors
 
 

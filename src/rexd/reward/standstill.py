@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.reward.standardise import CLOCK
+from rexd.reward.red.encoder import CLOCK
 
 if TYPE_CHECKING:
-    from rexd.reward.red import RED
+    from rexd.reward.red.red import RED
 
 STARTS = 128
 STEPS = 100

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rexd.errors import import_extra
 
 if TYPE_CHECKING:
-    from rexd.rl.reward_model_callback import RewardModelCallback
+    from rexd.rl.callbacks.reward_model import RewardModelCallback
     from rexd.rl.wrappers.absorbing import AbsorbingStates, add_absorbing
-    from rexd.rl.wrappers.single import RewardWrapper
-    from rexd.rl.wrappers.vec_env import RewardVecEnv
-    from rexd.rl.wrappers.vector import RewardVectorWrapper
+    from rexd.rl.wrappers.reward_vec_env import RewardVecEnv
+    from rexd.rl.wrappers.reward_vector_wrapper import RewardVectorWrapper
+    from rexd.rl.wrappers.reward_wrapper import RewardWrapper
 
 __all__ = [
     "AbsorbingStates",
@@ -29,10 +29,10 @@ __all__ = [
 # Where each name lives, and the package that it needs.
 _HOME = {
     "AbsorbingStates": ("rexd.rl.wrappers.absorbing", "gymnasium"),
-    "RewardModelCallback": ("rexd.rl.reward_model_callback", "stable_baselines3"),
-    "RewardVecEnv": ("rexd.rl.wrappers.vec_env", "stable_baselines3"),
-    "RewardVectorWrapper": ("rexd.rl.wrappers.vector", "gymnasium"),
-    "RewardWrapper": ("rexd.rl.wrappers.single", "gymnasium"),
+    "RewardModelCallback": ("rexd.rl.callbacks.reward_model", "stable_baselines3"),
+    "RewardVecEnv": ("rexd.rl.wrappers.reward_vec_env", "stable_baselines3"),
+    "RewardVectorWrapper": ("rexd.rl.wrappers.reward_vector_wrapper", "gymnasium"),
+    "RewardWrapper": ("rexd.rl.wrappers.reward_wrapper", "gymnasium"),
     "add_absorbing": ("rexd.rl.wrappers.absorbing", "gymnasium"),
 }
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, get_args
 
 from rexd.configs import Config
 from rexd.errors import RexdError
-from rexd.reward.config import REDConfig
+from rexd.reward.red.config import REDConfig
 
 Algorithm = Literal["sbx-sac", "sb3-sac", "sb3-ppo"]
 RewardSource = Literal["learned", "constant", "adversarial", "env"]

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
+from rexd.envs.spaces import check_spaces
 from rexd.errors import TaskError
-from rexd.rl.spaces import check_spaces
 
 Array = NDArray[Any]
 

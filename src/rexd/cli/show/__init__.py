@@ -1,0 +1,1 @@
+"""What the command prints: tables, progress bars, findings and text."""

@@ -1,0 +1,84 @@
+"""What a verb prints: results on stdout, as tables or as one JSON document; all else on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rexd.cli.show.text import number, plain
+
+if TYPE_CHECKING:
+    from rexd.reward.checks import Check
+
+
+def stderr() -> Console:
+    """For progress, notes and warnings."""
+    return Console(stderr=True, highlight=False)
+
+
+def note(text: object, console: Console | None = None) -> None:
+    """Tell of something that was done."""
+    (console or stderr()).print(Text(plain(text), style="dim"), soft_wrap=True)
+
+
+def warn(text: object, console: Console | None = None) -> None:
+    """Tell, so that it cannot be overlooked, of something that looks wrong."""
+    (console or stderr()).print(Text(f"WARNING: {plain(text)}", style="bold yellow"), soft_wrap=True)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """The one document of ``--json``."""
+    print(json.dumps(content, indent=2, allow_nan=False))
+
+
+def print_facts(facts: Mapping[str, object], title: str | None = None) -> None:
+    """Names and values, one pair a line; None is left out."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value is not None:
+            table.add_row(Text(name, style="bold"), plain(value))
+    console = Console(highlight=False)
+    if title is not None:
+        console.print(Text(plain(title), style="bold underline"), soft_wrap=True)
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], console: Console | None = None) -> None:
+    """A table whose first column is text and whose others are numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    (console or Console(highlight=False)).print(table)
+
+
+def print_checks(checks: Sequence[Check], warnings: Sequence[str], console: Console | None = None) -> None:
+    """What the reward pays for rows of known kinds, and loudly what is wrong with it."""
+    median = checks[0].novelty
+    shown = console or Console(highlight=False)
+    print_table(
+        ["what it pays for", "reward", "error L / median"],
+        [(check.name, f"{check.reward:.3f}", number(check.novelty / median) if median else "-") for check in checks],
+        shown,
+    )
+    for warning in warnings:
+        warn(warning, console)
+
+
+RETURN_HEADINGS = ("return", "mean ± std", "IQM [95% interval]", "episodes")
+
+
+def return_row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row under ``RETURN_HEADINGS`` from the fields of ``rexd.evaluation.statistics.Summary``."""
+    return (
+        name,
+        f"{number(summary['mean'])} ± {number(summary['std'])}",
+        f"{number(summary['iqm'])} [{number(summary['low'])}, {number(summary['high'])}]",
+        f"{summary['n']}",
+    )

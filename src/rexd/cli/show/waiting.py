@@ -1,0 +1,57 @@
+"""A bar for what may take a moment: shown after a second, and only on a terminal."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich import progress as bars
+
+from rexd.cli.show.output import stderr
+
+_PATIENCE = 1.0  # seconds
+
+
+class Waiting:
+    """Show what is being done, if it takes long."""
+
+    def __init__(self, doing: str) -> None:
+        """Name what is done first."""
+        console = stderr()
+        self._bar = bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(doing, total=None)
+        self._lock, self._ended = threading.Lock(), False
+        # a thread, because reading a file reports nothing while it lasts
+        self._timer = threading.Timer(_PATIENCE, self._show)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        """Begin to wait."""
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        with self._lock:
+            self._ended = True
+            self._timer.cancel()
+            self._bar.stop()
+
+    def step(self, doing: str, done: int, total: int) -> None:
+        """How far it is."""
+        self._bar.update(self._task, description=doing, completed=done, total=total)
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._ended:
+                self._bar.start()

@@ -1,0 +1,110 @@
+"""``rexd collect``: demonstrations from a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import tyro
+
+from rexd.cli import options as opt
+from rexd.cli.policies import open_policy
+from rexd.cli.show.output import print_facts, print_json
+from rexd.cli.show.progress import Progress
+from rexd.cli.show.text import number
+from rexd.cli.verbs.evaluate import check_counts, environment_of
+from rexd.errors import import_extra
+from rexd.files import check_writable
+
+if TYPE_CHECKING:
+    from rexd.demos.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class Command:
+    """Record episodes of a policy as demonstrations, with the environment's rewards for later comparison.
+
+    Examples:
+        rexd collect --env Hopper-v5 --policy runs/expert --episodes 4 -o demos.npz
+        rexd collect --policy runs/expert --stochastic --seed 1 --float32
+        rexd collect --env Hopper-v5 --policy expert.zip --trust
+    """
+
+    policy: Annotated[Path, tyro.conf.arg(metavar="RUN")]
+    """Folder of a run, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
+    env: opt.EnvId = None
+    """Gymnasium id, or module:Id. None: the environment of the run."""
+    env_kwargs: opt.Pairs = ()
+    """Arguments of the environment, as k=v pairs or as one JSON object; with --env they replace those of the run."""
+    episodes: int = 4
+    """How many."""
+    seed: int = 0
+    """Of the episodes, and of the policy's noise."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("demos.npz")
+    """Where to write them; replaced if it exists."""
+    stochastic: bool = False
+    """Sample the policy's actions instead of taking its mode."""
+    float32: bool = False
+    """Keep observations in single precision, which is all that learning uses, in half the space."""
+    trust: bool = False
+    """Load a zip even though that executes code in it."""
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> None:
+        """Play, save, print the returns."""
+        import_extra("gymnasium", "train")
+        from gymnasium.spaces import Discrete
+
+        from rexd.demos.demonstrations import Demonstrations
+        from rexd.envs.make import environment_name
+        from rexd.evaluation.rollouts import rollout
+        from rexd.reading.formats.rexd_npz import save_demonstrations
+
+        check_writable(self.output)
+        opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
+        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
+        check_counts(self.episodes, self.seed)
+        probe = opt.open_environment(env, env_kwargs)
+        space, env_id = probe.action_space, environment_name(probe)
+        probe.close()
+        with Progress() as progress:
+            played = rollout(
+                lambda: opt.open_environment(env, env_kwargs),
+                opened.policy,
+                self.episodes,
+                seed=self.seed,
+                deterministic=not self.stochastic,
+                on_episode=progress.episodes(self.episodes),
+            )
+        kind = "sampled" if self.stochastic else "deterministic"
+        arguments = f" with {env_kwargs}" if env_kwargs else ""
+        demos = Demonstrations(
+            tuple(map(_single_precision, played) if self.float32 else played),
+            source=str(self.policy.name),
+            n_actions=int(space.n) if isinstance(space, Discrete) else None,
+            notes=(f"recorded by rexd collect in {env}{arguments}, {kind} actions, seed {self.seed}",),
+            env_id=env_id,
+        )
+        saved, returns = save_demonstrations(demos, self.output), demos.returns or ()
+        lengths = [len(t) for t in played]
+        if self.json:
+            content = {"output": str(saved), "env": env, "env_kwargs": env_kwargs, "seed": self.seed}
+            print_json({**content, "returns": list(returns), "lengths": lengths})
+            return
+        print_facts(
+            {
+                "environment": env,
+                "trajectories": f"{len(played)}, {sum(lengths):,} transitions",
+                "returns": ", ".join(number(r) for r in returns[:20]) + (" ..." if len(returns) > 20 else ""),
+                "file": saved,
+            }
+        )
+
+
+def _single_precision(t: Trajectory) -> Trajectory:
+    return replace(
+        t, observations=t.observations.astype(np.float32), next_observations=t.next_observations.astype(np.float32)
+    )

@@ -1,0 +1,261 @@
+"""``rexd convert``: a demonstration file, mended and in another format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from rexd.cli import options as opt
+from rexd.cli.mending import MendOptions, mend
+from rexd.cli.reading import Reading, read_as_recorded
+from rexd.cli.show.output import note, print_json, print_table
+from rexd.cli.show.waiting import Waiting
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.streamed import lengths_of
+from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
+from rexd.inspection.mends.target_format import Target, fit_to_format
+
+if TYPE_CHECKING:
+    from rexd.reading.task import Task
+
+SUFFIXES: dict[str, Target] = {"": "minari", ".npz": "npz", ".hdf5": "d4rl", ".h5": "d4rl"}
+NAMES: dict[Target, str] = {"minari": "Minari dataset", "npz": "rexd npz", "d4rl": "D4RL HDF5"}
+
+
+@dataclass(frozen=True)
+class ReadOptions(opt.SelectionOptions):
+    """How to read a demonstration file, and how much of it to write."""
+
+    env: opt.EnvId = None
+    """Gymnasium id, or module:Id. Columns are compared with it and its name is recorded; actions are left as they are
+    unless --clip-actions is given."""
+    episode_length: opt.Count = None
+    """Steps of each trajectory; where the file marks other ends, the rows are cut anew."""
+    columns: Annotated[str | None, tyro.conf.arg(metavar="A:B", aliases=["--obs-columns"])] = None
+    """Observation columns to keep, such as 0:27 or 0,1,5:9."""
+    trajectories: opt.Count = None
+    """Write the first N trajectories. None: all."""
+    subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
+    """Write every K-th transition of each trajectory, from a random offset. Minari cannot hold that."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Convert demonstrations of any format that rexd reads to Minari, rexd's npz or D4RL, and mend them on the way.
+
+    Every array keeps its bytes but for what an option is asked to change. What a format cannot hold is refused, or told
+    of. The mends are those that rexd inspect proposes (docs/convert.md).
+
+    Examples:
+        rexd convert demos.npz hopper-expert-v0 --env Hopper-v5
+        rexd convert Ant-v2.pkl ant.hdf5 --obs-columns 0:27 --clip-actions -1:1
+        rexd convert late.pkl mended.npz --shift-actions 1 --time-limit-is-truncation 1000
+    """
+
+    file: opt.File
+    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
+    output: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """Where to write: a folder is a Minari dataset, .npz rexd's own file, .hdf5 or .h5 D4RL's."""
+    to: Target | None = None
+    """The format, where the name of OUT does not tell it. Only npz holds everything."""
+    overwrite: bool = False
+    """Replace OUT if it exists."""
+    leave_out: Annotated[str | None, tyro.conf.arg(metavar="A,B:C")] = None
+    """Trajectories to leave out, such as 3,17:20; of a file with --trajectories, of those."""
+    mends: Annotated[MendOptions, tyro.conf.arg(name="")] = field(default_factory=MendOptions)
+    data: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
+    seed: int = 0
+    """Of the offsets of --subsample."""
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> None:
+        """Read, mend, write, and tell of it."""
+        target = target_of(self.output, self.to)
+        check_output(self.output, target, overwrite=self.overwrite)
+        if self.data.columns is not None and self.mends.drop_columns is not None:
+            raise RexdError("--obs-columns and --drop-columns exclude each other; give the one or the other")
+        env = None
+        if self.data.env is not None:
+            env = opt.open_environment(self.data.env, opt.environment_arguments(self.data.env_kwargs))
+        try:
+            with Waiting(f"reading {self.file}") as waiting:
+                task = _task(env)
+                reading = read(self.file, self.data, task)
+                waiting.step("mending", 1, 3)
+                demos = mend(_selected(reading.demos, self.data.trajectories, self.leave_out), self.mends, task)
+                demos = _thinned(demos, self.data.subsample, self.seed)
+                demos = demos if env is None else _of_environment(demos, env)
+                demos = fit_to_format(demos, target)
+                waiting.step(f"writing {self.output}", 2, 3)
+                saved = write(demos, self.output, target, overwrite=self.overwrite)
+        finally:
+            if env is not None:
+                env.close()
+        self._tell(reading, demos, target, saved)
+
+    def _tell(self, reading: Reading, demos: Demonstrations, target: Target, saved: Path) -> None:
+        before, read, written = len(reading.demos.notes), _counts(reading.demos), _counts(demos)
+        size = sum(item.stat().st_size for item in ([saved] if saved.is_file() else saved.rglob("*")) if item.is_file())
+        if self.json:
+            print_json(
+                {
+                    "read": {"file": self.file, "format": reading.format, **read},
+                    "notes": list(reading.demos.notes),
+                    "done": list(demos.notes[before:]),
+                    "written": {"output": str(saved), "format": NAMES[target], **written, "bytes": size},
+                }
+            )
+            return
+        for text in demos.notes:
+            note(text)
+        print_table(["", "read", "written"], _rows(read, written))
+        note(f"read {self.file}, {reading.format}; wrote {saved}, {NAMES[target]}, {size / 1e6:,.2f} MB")
+
+
+def target_of(output: Path, to: Target | None) -> Target:
+    """The format of an output, by its suffix.
+
+    Raises:
+        RexdError: Its name does not tell.
+    """
+    found = SUFFIXES.get(output.suffix.lower()) if to is None else to
+    if found is None:
+        raise RexdError(
+            f"{output}: the suffix {output.suffix!r} names no format that rexd writes; expected a folder, .npz, .hdf5 "
+            "or .h5, or say which it is (--to minari, --to npz, --to d4rl)"
+        )
+    return found
+
+
+def check_output(output: Path, target: Target, *, overwrite: bool) -> None:
+    """Refuse an output that exists, before anything is read.
+
+    Raises:
+        RexdError: It exists and may not be replaced.
+    """
+    if not output.exists() and not output.is_symlink():
+        return
+    if target == "minari" and output.is_dir() and not any(output.iterdir()):
+        return
+    if not overwrite:
+        raise RexdError(f"{output}: exists; name another file or folder, or replace it with --overwrite")
+    if target == "minari":
+        from rexd.reading.minari.writing import check_place
+
+        check_place(output, overwrite=True)
+    elif output.is_dir():
+        raise RexdError(f"{output}: is a folder, and {NAMES[target]} is one file; name another, or remove the folder")
+
+
+def read(file: str, options: opt.DataOptions, task: Task | None) -> Reading:
+    """Read a file as it is; where it marks other ends than ``episode_length`` says, its rows are cut anew.
+
+    Raises:
+        RexdError: The file or an option cannot be used.
+    """
+    try:
+        return read_as_recorded(file, options, task)
+    except UnsafeFileError:
+        raise
+    except DemonstrationError as refused:
+        if options.episode_length is None:
+            raise
+        # elsewhere a length that contradicts the file is a mistake; here it may be what mends the file
+        from rexd.inspection.mends.order import recut
+
+        try:
+            found = read_as_recorded(file, replace(options, episode_length=None), task)
+        except DemonstrationError:
+            raise refused from None
+        return replace(found, demos=recut(found.demos, options.episode_length))
+
+
+def write(demos: Demonstrations, output: Path, target: Target, *, overwrite: bool) -> Path:
+    """Write the file or folder in one step."""
+    if target == "minari":
+        from rexd.reading.minari.writing import save_minari
+
+        return save_minari(demos, output, overwrite=overwrite)
+    if target == "d4rl":
+        from rexd.reading.formats.d4rl import save_d4rl
+
+        return save_d4rl(demos, output)
+    from rexd.reading.formats.rexd_npz import save_demonstrations
+
+    return save_demonstrations(demos, output)
+
+
+def _task(env: Any) -> Task | None:
+    if env is None:
+        return None
+    from rexd.reading.task import make_task
+
+    return make_task(env)
+
+
+def _selected(demos: Demonstrations, count: int | None, left_out: str | None) -> Demonstrations:
+    from rexd.inspection.mends.values import keep_first, leave_out
+
+    demos = demos if count is None else keep_first(demos, count)
+    return demos if left_out is None else leave_out(demos, opt.parse_columns(left_out))
+
+
+def _thinned(demos: Demonstrations, k: int, seed: int) -> Demonstrations:
+    from rexd.inspection.mends.values import thin
+
+    return demos if k == 1 else thin(demos, k, seed)
+
+
+def _of_environment(demos: Demonstrations, env: Any) -> Demonstrations:
+    """Compared with the environment and named after it, but not clipped to it."""
+    from rexd.demos.spaces import fit_to_spaces
+    from rexd.envs.make import environment_name
+
+    fitted = fit_to_spaces(demos, env.observation_space, env.action_space)
+    name = environment_name(env)
+    noted = demos.notes if demos.env_id == name else (*demos.notes, f"recorded {name} as the environment")
+    return replace(demos, n_actions=fitted.n_actions, env_id=name, notes=noted)
+
+
+def _counts(demos: Demonstrations) -> dict[str, Any]:
+    first = demos.trajectories[0]
+    terminated = missing = paid = 0
+    for t in demos:
+        terminated += bool(t.terminated[-1])
+        missing += int((~t.next_known).sum())
+        paid += t.rewards is not None
+    return {
+        "env_id": demos.env_id,
+        "trajectories": len(demos),
+        "transitions": demos.n_transitions,
+        "unused_transitions": int(lengths_of(demos.unused).sum()),
+        "terminated": terminated,
+        "observations": {"columns": demos.obs_dim, "dtype": str(first.observations.dtype)},
+        "actions": {
+            "columns": None if demos.n_actions is not None else demos.act_dim,
+            "count": demos.n_actions,
+            "dtype": str(first.actions.dtype),
+        },
+        "next_observations_missing": missing,
+        "rewards": paid == len(demos),
+    }
+
+
+def _rows(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A few of the counts, side by side."""
+
+    def actions(found: dict[str, Any]) -> str:
+        kind = found["actions"]
+        return f"{kind['columns']}" if kind["count"] is None else f"one of {kind['count']}"
+
+    names = ("trajectories", "transitions", "terminated")
+    return [
+        *((name, f"{before[name]:,}", f"{after[name]:,}") for name in names),
+        ("observation columns", *(f"{found['observations']['columns']}" for found in (before, after))),
+        ("action columns", actions(before), actions(after)),
+        ("rewards", *("recorded" if found["rewards"] else "none" for found in (before, after))),
+    ]

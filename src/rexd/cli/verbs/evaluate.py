@@ -1,0 +1,120 @@
+"""``rexd evaluate``: what a policy earns."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rexd.cli import options as opt
+from rexd.cli.policies import Opened, open_policy
+from rexd.cli.show.output import RETURN_HEADINGS, note, print_facts, print_json, print_table, return_row
+from rexd.cli.show.progress import Progress
+from rexd.errors import RexdError, import_extra
+
+
+@dataclass(frozen=True)
+class Command:
+    """Play a policy and sum up the environment's returns, with the learned ones beside them.
+
+    Examples:
+        rexd evaluate runs/hopper --episodes 20
+        rexd evaluate runs/hopper --video hopper.mp4 --episodes 5 --seed 1
+        rexd evaluate policy.safetensors --env Hopper-v5 --json
+        rexd evaluate policy.zip --env Hopper-v5 --trust
+    """
+
+    policy: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of a run, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
+    episodes: int = 20
+    """How many."""
+    seed: int = 0
+    """Of the episodes."""
+    env: opt.EnvId = None
+    """Gymnasium id, or module:Id. None: the environment of the run."""
+    env_kwargs: opt.Pairs = ()
+    """Arguments of the environment, as k=v pairs or as one JSON object; with --env they replace those of the run."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
+    """Film one more episode."""
+    trust: bool = False
+    """Load a zip even though that executes code in it."""
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> None:
+        """Play, print, film."""
+        import_extra("gymnasium", "train")
+        from rexd.evaluation.evaluate import evaluate
+        from rexd.evaluation.video import check_video, record_video
+
+        if self.video is not None:
+            check_video(self.video)  # before minutes of playing
+        opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
+        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
+        check_counts(self.episodes, self.seed)
+        with Progress() as progress:
+            result = evaluate(
+                lambda: opt.open_environment(env, env_kwargs),
+                opened.policy,
+                opened.reward,
+                episodes=self.episodes,
+                seed=self.seed,
+                on_episode=progress.episodes(self.episodes),
+            )
+        failed = None
+        if self.video is not None:
+            try:
+                record_video(
+                    lambda: opt.open_environment(env, env_kwargs, render_mode="rgb_array"),
+                    opened.policy,
+                    self.video,
+                    seed=self.seed,
+                )
+            except RexdError as error:  # told after the numbers, which are worth having all the same
+                failed = error
+        self._print(result, env, env_kwargs, filmed=self.video is not None and failed is None)
+        if failed is not None:
+            raise failed
+
+    def _print(self, result: Any, env: str, env_kwargs: dict[str, Any], *, filmed: bool) -> None:
+        if self.json:
+            video = str(self.video) if filmed else None
+            about = {"policy": str(self.policy), "env": env, "env_kwargs": env_kwargs, "seed": self.seed}
+            print_json({**about, **result.to_dict(), "video": video})
+            return
+        rows = [return_row("true", asdict(result.true))]
+        if result.learned is not None:
+            rows.append(return_row("learned", asdict(result.learned)))
+        print_table(RETURN_HEADINGS, rows)
+        print_facts({"environment": env, "mean length": f"{result.length:,.1f} steps"})
+        if filmed:
+            note(f"wrote {self.video}")
+
+
+def environment_of(opened: Opened, named: str | None, pairs: tuple[str, ...], path: Path) -> tuple[str, dict[str, Any]]:
+    """The environment that the user names, else that of the run.
+
+    Raises:
+        RexdError: Neither names one.
+    """
+    arguments = opt.environment_arguments(pairs)
+    if named is not None:
+        same = named == opened.env and not arguments
+        return named, opened.env_kwargs if same else arguments
+    if opened.env is None:
+        raise RexdError(f"{path}: lies in no run folder that names its environment; give one, such as --env Hopper-v5")
+    return opened.env, arguments or opened.env_kwargs
+
+
+def check_counts(episodes: int, seed: int) -> None:
+    """Refuse numbers that cannot work.
+
+    Raises:
+        RexdError: There is nothing to play, or the seed is negative.
+    """
+    if episodes < 1:
+        raise RexdError(f"--episodes is {episodes}; expected 1 or more")
+    if seed < 0:
+        raise RexdError(f"--seed is {seed}; expected 0 or more")

@@ -1,0 +1,55 @@
+"""``rexd inspect``: what a demonstration file holds, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Annotated
+
+import tyro
+
+from rexd.cli import options as opt
+from rexd.cli.show.facts import print_described
+from rexd.cli.show.findings import print_findings
+from rexd.cli.show.output import note, print_json
+from rexd.cli.show.waiting import Waiting
+
+
+@dataclass(frozen=True)
+class Command:
+    """Show what a demonstration file holds, what is wrong with it, and the option that mends it.
+
+    The format is told by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation, D4RL,
+    robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
+    (docs/formats.md), of which nothing is executed. With --env, single steps are replayed in the simulator where it
+    exposes its state: that shows actions that are shifted or scaled, and the wrong environment. docs/inspect.md lists
+    what is found. Exit status: 0, 1 with warnings, 2 with errors.
+
+    Examples:
+        rexd inspect demos.npz
+        rexd inspect Hopper-v2.pkl --env Hopper-v5
+        rexd inspect Ant-v2.pkl --episode-length 1000 --columns 0:27 --json
+    """
+
+    file: opt.File
+    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
+    data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> int:
+        """Read the file, and print what is in it and what was found."""
+        from rexd.cli.inspection import inspect_file
+        from rexd.inspection.data import exit_status
+
+        with Waiting("reading") as waiting:
+            found, findings = inspect_file(self.file, self.data, waiting.step)
+        if self.json:
+            print_json({**found, "findings": [asdict(finding) for finding in findings]})
+            return exit_status(findings)
+        print_described(found)
+        for text in found["notes"]:
+            note(text)
+        print_findings(findings)
+        if self.data.env is None and found["env_id"] is not None:
+            note(f"--env {found['env_id']} compares columns and actions with the environment, and replays steps")
+        return exit_status(findings)

@@ -1,0 +1,92 @@
+"""``rexd score``: the rewards of a demonstration file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from rexd.cli import options as opt
+from rexd.cli.show.output import note, print_json, print_table, warn
+from rexd.files import atomic_path
+
+
+@dataclass(frozen=True)
+class Command:
+    """Score demonstrations with a reward that rexd fit or rexd train saved.
+
+    Rows that the reward was fitted to are scored by the models that never saw them. A reward that knows the time is
+    told that of each row.
+
+    Examples:
+        rexd score reward.safetensors demos.npz
+        rexd score runs/hopper/reward.safetensors Hopper-v2.pkl --env Hopper-v5 -o rewards.npz
+        rexd score reward.safetensors demos.npz --json
+    """
+
+    reward: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="REWARD")]
+    """A reward, such as reward.safetensors."""
+    file: opt.File
+    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """Write the arrays 'rewards' and 'trajectory' (the number of each row's trajectory) to this npz."""
+    data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
+    seed: int = 0
+    """Of the offsets of --subsample; give the seed of the fit to select the same rows."""
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> None:
+        """Score the rows and sum them up for each trajectory."""
+        from rexd.reward.files import load_reward
+
+        model = load_reward(self.reward)
+        demos = opt.select(opt.load(self.file, self.data), self.data, self.seed)
+        for text in demos.notes:
+            note(text)
+        rewards, rows = model.predict_demonstrations(demos), demos.transitions()
+        held_out = demos.sha256 == model.demonstrations_sha256_
+        if held_out:
+            rewards = model.reward_of_novelty(model.held_out_novelty_)
+            note("the reward was fitted to these rows; each is scored by the model that never saw it")
+        if model.config.inputs == "state-next-state" and not rows.next_known.all():
+            missing = int((~rows.next_known).sum())
+            warn(f"{missing} rows have no recorded next observation; their rewards mean nothing")
+        parts = [rewards[rows.trajectory == number] for number in range(len(demos))]
+        if self.output is not None:
+            with atomic_path(self.output) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, rewards=rewards, trajectory=rows.trajectory)
+        if self.json:
+            print_json(
+                {
+                    "reward": str(self.reward),
+                    "file": self.file,
+                    "held_out": held_out,
+                    "mean": float(rewards.mean(dtype=float)),
+                    "trajectories": [
+                        {
+                            "length": len(part),
+                            "mean": float(part.mean(dtype=float)),
+                            "min": float(part.min()),
+                            "max": float(part.max()),
+                            "return": float(part.sum(dtype=float)),
+                        }
+                        for part in parts
+                    ],
+                    "output": None if self.output is None else str(self.output),
+                }
+            )
+            return
+        table = [(f"trajectory {n}", len(p), *_numbers(p)) for n, p in enumerate(parts)]
+        print_table(
+            ["reward a step", "steps", "mean", "min", "max"], [*table, ("all", len(rewards), *_numbers(rewards))]
+        )
+        if self.output is not None:
+            note(f"wrote {self.output}")
+
+
+def _numbers(rewards: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple[str, str, str]:
+    return f"{rewards.mean(dtype=float):.3f}", f"{rewards.min():.3f}", f"{rewards.max():.3f}"

@@ -1,0 +1,201 @@
+"""``rexd train``: demonstrations into a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from rexd.cli import Interrupted
+from rexd.cli import options as opt
+from rexd.cli.show.output import RETURN_HEADINGS, print_facts, print_json, print_table, return_row
+from rexd.cli.show.progress import Progress
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RexdError, import_extra
+from rexd.reward.red.config import REDConfig
+from rexd.rl.config import RewardSource, TrainConfig
+
+if TYPE_CHECKING:
+    from rexd.reward.base import RewardModel
+    from rexd.rl.training.run_folder import Run
+
+SOURCES: tuple[RewardSource, ...] = ("env", "constant", "adversarial")
+
+
+@dataclass(frozen=True)
+class RewardSettings(REDConfig):
+    """Settings of the reward model, where it is fitted and not loaded."""
+
+    type: Annotated[Literal["red"], tyro.conf.Suppress] = "red"
+    seed: Annotated[int, tyro.conf.Suppress] = 0  # training gives its own
+
+
+@dataclass(frozen=True)
+class Settings(TrainConfig):
+    """Settings of the training."""
+
+    reward_source: Annotated[RewardSource, tyro.conf.Suppress] = "learned"  # told by --reward
+    reward: RewardSettings = field(default_factory=RewardSettings)
+
+
+@dataclass(frozen=True)
+class Command:
+    """Fit a reward to demonstrations and train a policy on it; the environment's own reward is never learnt from.
+
+    The run folder holds the reward, the policy that the learned return selected, metrics, a checkpoint and the final
+    evaluation. After Ctrl-C or a crash the same command with --resume goes on.
+    Of a file larger than memory 50,000 transitions are used, drawn uniformly from those that --trajectories and
+    --subsample select.
+
+    Examples:
+        rexd train bundled --env HalfCheetah-v5 --subsample 20 --steps 20000
+        rexd train Hopper-v2.pkl --env Hopper-v5 --trajectories 4 --subsample 20 --steps 100000 --out runs/hopper
+        rexd train Ant-v2.pkl --columns 0:27 --env Ant-v5 --env-kwargs include_cfrc_ext_in_observation=false
+        rexd train demos.npz --reward reward.safetensors --seed 1
+        rexd train --reward env --env Hopper-v5 --steps 1000000 --entropy-coefficient 1 --backup-entropy
+    """
+
+    file: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE")] = None
+    """A file, a folder, the id of a local Minari dataset, or 'bundled'. May be left out with --reward env."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Folder of the run. None: runs/<env>-seed<seed>."""
+    resume: bool = False
+    """Go on with the run in the folder, or start it if there is none."""
+    reward: Annotated[str | None, tyro.conf.arg(metavar="FILE|env|constant|adversarial")] = None
+    """A reward that rexd fit saved; None fits one. env: the environment's own, for experts and ceilings. constant: 1
+    for demonstrations and 0 for the policy, the control. adversarial: a discriminator's, learnt against the policy."""
+    data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
+    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    json: bool = False
+    """Print one JSON document and nothing else."""
+
+    def run(self) -> None:
+        """Load, train, and print what came of it."""
+        config = self._config()
+        if self.file is None and config.reward_source != "env":
+            raise RexdError("no demonstration file is given; only --reward env trains without one")
+        whole = None if self.file is None else opt.load(self.file, self.data)
+        env = opt.chosen_environment(self.data.env, whole)
+        out = self.out or Path("runs") / f"{file_name(env)}-seed{config.seed}"
+        run = train_watched(
+            None if whole is None else opt.select(whole, self.data, config.seed),
+            env=env,
+            env_kwargs=opt.environment_arguments(self.data.env_kwargs),
+            out=out,
+            config=config,
+            reward=self._reward_model(config),
+            resume=self.resume,
+        )
+        # the return of a subsampled trajectory is the sum of what was kept; the user means the whole
+        report(run, None if whole is None else _used(whole, self.data).returns, as_json=self.json)
+
+    def _config(self) -> TrainConfig:
+        source = next((name for name in SOURCES if name == self.reward), "learned")
+        return TrainConfig.from_dict({**asdict(self.settings), "reward_source": source})
+
+    def _reward_model(self, config: TrainConfig) -> RewardModel | None:
+        if self.reward is None or config.reward_source != "learned":
+            return None
+        from rexd.reward.files import load_reward
+
+        return load_reward(self.reward)
+
+
+def _used(whole: Demonstrations, options: opt.SelectionOptions) -> Demonstrations:
+    return whole if options.trajectories is None else whole.first(options.trajectories)
+
+
+def file_name(env: str) -> str:
+    """An environment's id as the name of a folder."""
+    return env.rpartition(":")[2].replace("/", "-")
+
+
+def train_watched(
+    demos: Demonstrations | None,
+    *,
+    env: str,
+    env_kwargs: Mapping[str, Any],
+    out: Path,
+    config: TrainConfig,
+    reward: RewardModel | None = None,
+    resume: bool = False,
+    resume_command: list[str] | None = None,
+) -> Run:
+    """Train with a bar; Ctrl-C says how to go on once there is something to go on with."""
+    import_extra("gymnasium", "train")
+    from rexd.rl.training.run_folder import CONFIG_FILE
+    from rexd.rl.training.train import train
+
+    try:
+        with Progress(learned=config.reward_source != "env") as progress:
+            return train(
+                demos,
+                env=env,
+                out=out,
+                env_kwargs=env_kwargs,
+                config=config,
+                reward=reward,
+                resume=resume,
+                observer=progress,
+            )
+    except KeyboardInterrupt:
+        if not (out / CONFIG_FILE).is_file():
+            raise
+        raise Interrupted(out, resume_command) from None
+
+
+def report(
+    run: Run,
+    demonstrated: tuple[float, ...] | None,
+    *,
+    as_json: bool,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """The final table of a run.
+
+    Args:
+        run: The finished run.
+        demonstrated: Returns of the demonstrations, where they are known.
+        as_json: One JSON document instead.
+        others: Summaries of other policies' true returns, by name.
+    """
+    from rexd.evaluation.statistics import summarise
+
+    found = run.evaluation or {}
+    expert = asdict(summarise(demonstrated)) if demonstrated else None
+    if as_json:
+        print_json(
+            {
+                "run": str(run.path),
+                "env": run.env,
+                "env_kwargs": run.env_kwargs,
+                "demonstrations": expert,
+                "evaluation": found or None,
+                **({"others": {name: dict(summary) for name, summary in others.items()}} if others else {}),
+            }
+        )
+        return
+    rows = [] if expert is None else [return_row("demonstrations", expert)]
+    rows += [return_row(name, summary) for name, summary in (others or {}).items()]
+    if found.get("true"):
+        rows.append(return_row("learned policy", found["true"]))
+    if found.get("learned"):
+        rows.append(return_row("  its learned return", found["learned"]))
+    print_table(RETURN_HEADINGS, rows)
+    steps, chosen = f"{found.get('steps', run.config.steps):,}", found.get("selected_at")
+    if chosen is not None:
+        steps += (
+            f", the policy is that of step {chosen:,}" if chosen else ", the policy is the clone of the demonstrations"
+        )
+    print_facts(
+        {
+            "environment": run.env,
+            "steps": steps,
+            "seconds": None if "seconds" not in found else f"{found['seconds']:,.0f}",
+            "files": run.path,
+            "play it": f"rexd evaluate {run.path} --episodes 20",
+        }
+    )

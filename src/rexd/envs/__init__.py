@@ -1,0 +1,1 @@
+"""What any part of rexd needs of Gymnasium: making environments, their spaces, and what they hide."""

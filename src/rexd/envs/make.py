@@ -1,0 +1,99 @@
+"""Making an environment from what a user names, or saying why it cannot be made."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import gymnasium
+from gymnasium import error
+
+from rexd.envs.mujoco_warnings import without_known_warnings
+from rexd.envs.spaces import check_spaces
+from rexd.errors import MissingExtraError, TaskError
+
+Env: TypeAlias = gymnasium.Env[Any, Any]
+EnvSource: TypeAlias = str | Callable[..., Env]
+"""A Gymnasium id, ``module:Id`` for an id that importing ``module`` registers, or a callable that makes one."""
+
+
+def make_environment(
+    env: EnvSource, env_kwargs: Mapping[str, Any] | None = None, *, render_mode: str | None = None
+) -> Env:
+    """Make one environment and check that its spaces are supported.
+
+    Args:
+        env: A Gymnasium id, ``module:Id``, or a callable that returns an environment.
+        env_kwargs: Keyword arguments for the environment (or for the callable).
+        render_mode: Passed on where it is given.
+
+    Raises:
+        TaskError: The id is not known, or the environment refuses an argument.
+        SpaceMismatchError: Its spaces are not supported.
+        MissingExtraError: It needs a package that is not installed.
+    """
+    kwargs = dict(env_kwargs or {})
+    if render_mode is not None:
+        kwargs["render_mode"] = render_mode
+    name = environment_name(env)
+    try:
+        made = _make_registered(env, kwargs) if isinstance(env, str) else env(**kwargs)
+    except (TypeError, ValueError, AssertionError, OSError) as problem:
+        if not kwargs:  # then it is the environment's own fault, and its traceback says more than a message
+            raise
+        raise TaskError(
+            f"{name} cannot be made with the arguments {kwargs}: {_plain(problem)}. "
+            "Correct env_kwargs or leave the argument out"
+        ) from problem
+    if not isinstance(made, gymnasium.Env):
+        raise TaskError(f"{name} returned {type(made).__name__}; expected a gymnasium.Env")
+    try:
+        check_spaces(made.observation_space, made.action_space, name)
+    except Exception:
+        made.close()
+        raise
+    return made
+
+
+def environment_name(env: EnvSource | Env) -> str:
+    """A name for messages and reports: the id without its module, or the name of the callable or class."""
+    if isinstance(env, str):
+        return env.rpartition(":")[2]
+    if isinstance(env, gymnasium.Env):
+        return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+    function = getattr(env, "func", env)  # functools.partial
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _make_registered(env_id: str, kwargs: dict[str, Any]) -> Env:
+    if env_id.count(":") > 1:
+        raise TaskError(f"{env_id!r} has {env_id.count(':')} colons; expected an id, or module:Id")
+    try:
+        with warnings.catch_warnings(), without_known_warnings(env_id):
+            # Demonstrations belong to the version that they were recorded in, so that an older one is no mistake.
+            warnings.filterwarnings("ignore", r".*The environment .* is out of date", DeprecationWarning)
+            return gymnasium.make(env_id, **kwargs)
+    except error.DependencyNotInstalled as problem:
+        remedy = (
+            ". It comes with the extra 'train': pip install 'rexd[train]'" if "mujoco" in str(problem).lower() else ""
+        )
+        raise MissingExtraError(
+            f"{env_id} needs a package that is not installed: {_plain(problem)}{remedy}"
+        ) from problem
+    except (error.Error, ImportError) as problem:
+        raise TaskError(f"{env_id} cannot be made: {_plain(problem)}.{_advice(env_id)}") from problem
+
+
+def _advice(env_id: str) -> str:
+    known = [str(key) for key in gymnasium.registry]
+    # Case is the commonest slip, and difflib counts every wrong capital as a wrong letter.
+    folded = {key.lower(): key for key in known}
+    close = difflib.get_close_matches(environment_name(env_id).lower(), folded, n=3, cutoff=0.6)
+    near = f" Close to it: {', '.join(folded[key] for key in close)}." if close else ""
+    return f"{near} If a package registers it, name the module too: 'module:{environment_name(env_id)}'"
+
+
+def _plain(problem: BaseException) -> str:
+    return str(problem).strip().rstrip(".") or type(problem).__name__

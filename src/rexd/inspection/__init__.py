@@ -1,0 +1,1 @@
+"""What is wrong with demonstrations, seen in the data and by a simulator, and the mends."""

@@ -1,0 +1,132 @@
+"""Observation columns that say nothing, say it twice, or say what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array, Trajectory
+from rexd.inspection.data.finding import Finding
+from rexd.inspection.data.look import Look, Looking
+
+CONSTANT = 1e-6  # the same share of a column's size as where the reward's standardiser drops a column
+_MIN_STEPS = 5
+# Of the spread. A clock is the same in all trajectories to the last digits of float32; of 14 recordings, the columns
+# that are no clock differ by 0.1 and more.
+_SAME_TIME = 1e-4
+
+
+@Look
+def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
+    """Columns that never vary."""
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+    found = np.flatnonzero(~extremes.varying())
+    if not len(found):
+        return []
+    message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}"
+    if len(found) == demos.obs_dim:
+        return [Finding("error", "constant-columns", f"{message}; nothing can be learnt from them", "record it again")]
+    mend = f"nothing for rexd, whose reward drops them; for other tools, rexd convert --drop-columns {ranges(found)}"
+    return [Finding("info", "constant-columns", message, mend)]
+
+
+@Look
+def duplicate_columns(demos: Demonstrations) -> Looking[list[Finding]]:
+    """Columns that equal an earlier one in every row."""
+    alike, extremes = [list(range(demos.obs_dim))], _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+        alike = [same for group in alike for same in _alike(t, group)]
+    varying = extremes.varying()
+    groups = [group for group in alike if varying[group[0]]]
+    pairs = sorted((column, group[0]) for group in groups for column in group[1:])
+    if not pairs:
+        return []
+    copies = [copy for copy, _ in pairs]
+    message = (
+        f"{len(pairs)} observation columns are copies of others ({', '.join(f'{a} of {b}' for a, b in pairs[:5])}"
+        f"{', ...' if len(pairs) > 5 else ''}): what they show counts twice"
+    )
+    return [Finding("info", "duplicate-columns", message, f"rexd convert --drop-columns {ranges(copies)}")]
+
+
+@Look
+def time_columns(demos: Demonstrations) -> Looking[list[Finding]]:
+    """Columns that only count the steps, up or down."""
+    found = yield from _time_columns(demos)
+    if not found or demos.offsets:
+        return []
+    message = (
+        f"observation column {ranges(found)} is a clock: it moves evenly with the step, and alike in all trajectories. "
+        "A reward and a policy that see it learn when, not what"
+    )
+    return [Finding("warning", "time-column", message, f"rexd convert --drop-columns {ranges(found)}")]
+
+
+def find_time_columns(demos: Demonstrations) -> list[int]:
+    """Those columns, ascending."""
+    return Look(_time_columns)(demos)
+
+
+def _time_columns(demos: Demonstrations) -> Looking[list[int]]:
+    longest = demos.trajectories[int(demos.lengths.argmax())].observations.astype(np.float64)
+    margin = _SAME_TIME * np.ptp(longest, axis=0)
+    evenly = np.abs(longest - np.linspace(longest[0], longest[-1], len(longest))).max(axis=0) <= margin
+    found = np.flatnonzero((margin > 0) & evenly) if len(longest) >= _MIN_STEPS else np.zeros(0, np.intp)
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+        apart = np.abs(t.observations[:, found] - longest[: len(t), found]).max(axis=0)
+        found = found[apart <= margin[found]]
+    varying = extremes.varying()
+    return [int(column) for column in found if varying[column]]
+
+
+def _alike(t: Trajectory, group: Sequence[int]) -> list[list[int]]:
+    """Those of a group of columns that have equal values in a trajectory too; columns without an equal are left out."""
+    found: dict[bytes, list[int]] = {}
+    for column in group:
+        found.setdefault(t.observations[:, column].tobytes(), []).append(column)
+    return [same for same in found.values() if len(same) > 1]
+
+
+def ranges(columns: Iterable[int]) -> str:
+    """``3,27:111`` for 3 and 27 to 110, as ``--columns`` takes it."""
+    parts: list[list[int]] = []
+    for column in columns:
+        if parts and parts[-1][1] == column:
+            parts[-1][1] = int(column) + 1
+        else:
+            parts.append([int(column), int(column) + 1])
+    return ",".join(f"{a}" if b == a + 1 else f"{a}:{b}" for a, b in parts)
+
+
+@Look
+def varying_columns(demos: Demonstrations) -> Looking[NDArray[np.bool_]]:
+    """(D,) whether each column takes more than one value."""
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+    return extremes.varying()
+
+
+class _Extremes:
+    """The lowest and the highest value of each column."""
+
+    def __init__(self) -> None:
+        self.low: Array = np.zeros(0)
+        self.high: Array = np.zeros(0)
+
+    def see(self, t: Trajectory) -> None:
+        low, high = t.observations.min(axis=0), t.observations.max(axis=0)
+        self.low = np.minimum(self.low, low) if self.low.size else low
+        self.high = np.maximum(self.high, high) if self.high.size else high
+
+    def varying(self) -> NDArray[np.bool_]:
+        low, high = self.low.astype(np.float64), self.high.astype(np.float64)
+        return np.asarray(high - low > CONSTANT * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0))

@@ -1,0 +1,58 @@
+"""Trajectories that are much shorter than the others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.inspection.data.finding import Finding
+from rexd.inspection.data.leaving_out import leave_out
+from rexd.inspection.data.look import Look, Looking
+
+# Of the median length. A recording that was cut in the middle of an episode has 0.22 (LunarLander, 45 of 203 steps),
+# good episodes of CartPole 0.2 and more.
+_SHORT = 0.1
+_MIN_STEPS = 2
+_WHOLE = 0.6  # of the trajectories last as long as the longest: then the others failed
+_FAILED = 0.5  # of that length
+
+
+def short_trajectories(demos: Demonstrations) -> list[Finding]:
+    """Trajectories of hardly any steps, or of far fewer than the others."""
+    lengths = demos.lengths
+    limit = max(_SHORT * float(np.median(lengths)), _MIN_STEPS)
+    short = np.flatnonzero(lengths < limit)
+    if not len(short) or len(short) > 0.5 * len(lengths):  # where most are, ``inverted-ends`` says so
+        return _different(lengths)
+    message = (
+        f"{len(short)} of {len(lengths)} trajectories have no more than {lengths[short].max()} steps, half of them "
+        f"more than {np.median(lengths):.0f} (the first is trajectory {short[0]}): an end that is marked wrongly, or a "
+        "recording that was cut"
+    )
+    return [Finding("warning", "short-trajectories", message, leave_out(len(demos), short.tolist()))]
+
+
+def _different(lengths: NDArray[np.int64]) -> list[Finding]:
+    if lengths.max() <= lengths.min() / _SHORT:
+        return []
+    message = f"trajectories have from {lengths.min():,} to {lengths.max():,} steps: long ones count for more"
+    return [Finding("info", "different-lengths", message)]
+
+
+@Look
+def early_failures(demos: Demonstrations) -> Looking[list[Finding]]:
+    """The few that ended early where most last until the time limit."""
+    ended = []
+    while (t := (yield)) is not None:
+        ended.append(bool(t.terminated[-1]))
+    lengths, terminated = demos.lengths, np.array(ended)
+    whole = lengths == lengths.max()
+    failed = np.flatnonzero(terminated & (lengths < _FAILED * lengths.max()))
+    if not len(failed) or whole.mean() < _WHOLE or terminated[whole].any():
+        return []
+    message = (
+        f"{len(failed)} of {len(lengths)} trajectories terminated after no more than {lengths[failed].max():,} steps, "
+        f"where most last {lengths.max():,} (the first is trajectory {failed[0]}): the expert failed in them"
+    )
+    return [Finding("warning", "early-failure", message, leave_out(len(demos), failed.tolist()))]

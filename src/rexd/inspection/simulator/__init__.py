@@ -1,0 +1,1 @@
+"""Single demonstrated steps, replayed in a simulator, and what their errors show."""

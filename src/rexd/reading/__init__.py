@@ -1,0 +1,1 @@
+"""From a file, a folder, a dataset id or memory to ``Demonstrations``."""

@@ -1,0 +1,1 @@
+"""Bytes into arrays without trust: npz, HDF5, Arrow, Parquet, text and pickles."""

@@ -1,0 +1,190 @@
+"""Arrow and Parquet files, read without trusting what they claim.
+
+Both are of the extra ``arrow``. Only the columns that are asked for are turned into arrays, and only lists and
+structs of numbers and truth values: other kinds (null, run-end encoded) stand for any number of rows in a few bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError, import_extra
+from rexd.reading.containers.guards import check_file, naming_damage
+from rexd.reading.containers.npz import memory_limit
+from rexd.reading.containers.parquet import claimed_bytes
+
+_FILE_MAGIC = b"ARROW1\x00\x00"
+_EXPANSION = 16
+_HEADER, _COMPRESSION = 2, 3  # fields of the Message and RecordBatch tables (format/Message.fbs)
+
+
+def read_ipc(path: Path) -> Any:
+    """The ``pyarrow.Table`` of an Arrow IPC file or stream.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DemonstrationError: It is damaged, or compressed, so that its size cannot be told.
+    """
+    pa = import_extra("pyarrow", "arrow")
+    ipc = import_extra("pyarrow.ipc", "arrow")
+    check_file(path)
+    with naming_damage(path, "Arrow"):
+        content = pa.py_buffer(path.read_bytes())
+        # A file is a stream between a magic number and a table of contents, which is not needed.
+        stream = content.slice(len(_FILE_MAGIC)) if bytes(content[: len(_FILE_MAGIC)]) == _FILE_MAGIC else content
+        for message in _messages(ipc, stream):
+            if message.type == "dictionary" or _is_compressed(message):
+                raise DemonstrationError(
+                    f"{path}: is compressed or dictionary-encoded, so that its size is not known beforehand; expected "
+                    "plain Arrow. Write it again without compression, or as Parquet"
+                )
+        return ipc.open_stream(stream).read_all()
+
+
+def read_parquet(path: Path, columns: Iterable[str]) -> Any:
+    """The ``pyarrow.Table`` of those columns of a Parquet file that it has.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DemonstrationError: It is damaged, or claims more than it can hold.
+    """
+    pa = import_extra("pyarrow", "arrow")
+    parquet = import_extra("pyarrow.parquet", "arrow")
+    limit, wanted = memory_limit(check_file(path), _EXPANSION), set(columns)
+    with naming_damage(path, "Parquet"):
+        content = path.read_bytes()
+        if (claimed := claimed_bytes(content, wanted)) > limit:
+            raise DemonstrationError(
+                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file"
+            )
+        file = parquet.ParquetFile(pa.BufferReader(content))
+        names = [name for name in file.schema_arrow.names if name in wanted]
+        return file.read(columns=names, use_threads=False)
+
+
+def columns_of(path: Path, table: Any, wanted: Iterable[str]) -> dict[str, Any]:
+    """Those columns that a table has, by name; a name that stands twice is left out.
+
+    Raises:
+        DemonstrationError: The table's offsets and lengths would lead out of what the file holds.
+    """
+    with naming_damage(path, "Arrow"):
+        names = table.column_names
+        found = {name: table.column(name) for name in wanted if names.count(name) == 1}
+        for column in found.values():
+            column.validate(full=True)
+    return found
+
+
+def as_numbers(source: str, name: str, column: Any) -> Array:
+    """A column as one array, with an axis for each level of lists in it.
+
+    Args:
+        source: The file's name, for messages.
+        name: The column's name, for messages.
+        column: A ``pyarrow.Array`` or ``ChunkedArray`` of ``columns_of``.
+
+    Raises:
+        DemonstrationError: It has missing values, lists of different lengths, or something else than numbers.
+    """
+    with naming_damage(source, "Arrow"):
+        parts = [_values(source, name, chunk) for chunk in _chunks(column) if len(chunk)]
+    if len({part.shape[1:] for part in parts}) > 1:
+        raise DemonstrationError(f"{source}: {name!r} has lists of different lengths; expected the same in every row")
+    if not parts:
+        raise DemonstrationError(f"{source}: {name!r} has no rows; expected at least one. Record it again")
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def as_lists(source: str, name: str, column: Any) -> list[Array]:
+    """A column of lists as one array for each row; those may differ in their length.
+
+    Raises:
+        DemonstrationError: A row has missing values, lists of different lengths, or something else than numbers.
+    """
+    found: list[Array] = []
+    with naming_damage(source, "Arrow"):
+        for chunk in _chunks(column):
+            if not _is_list(chunk.type) or chunk.null_count:
+                raise DemonstrationError(f"{source}: {name!r} is of type {chunk.type}; expected a list for each row")
+            for number in range(len(chunk)):
+                row = chunk.slice(number, 1).flatten()
+                found.append(_values(source, name, row) if len(row) else np.empty(0))
+    return found
+
+
+def _chunks(column: Any) -> Iterator[Any]:
+    yield from column.chunks if hasattr(column, "chunks") else [column]
+
+
+def _values(source: str, name: str, array: Any) -> Array:
+    if array.null_count:
+        raise DemonstrationError(
+            f"{source}: {name!r} has {array.null_count} missing values; expected a number for each"
+        )
+    if hasattr(array.type, "storage_type"):
+        return _values(source, name, array.storage)
+    if _is_list(array.type):
+        width = _width(source, name, array)
+        inner = _values(source, name, array.flatten())
+        return inner.reshape(len(array), width, *inner.shape[1:])
+    types = import_extra("pyarrow.types", "arrow")
+    kind = array.type
+    if not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):
+        raise DemonstrationError(f"{source}: {name!r} is of type {str(kind)[:80]}; expected numbers")
+    return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
+def _width(source: str, name: str, array: Any) -> int:
+    if hasattr(array.type, "list_size"):
+        lengths = np.array([array.type.list_size])
+    else:
+        lengths = array.value_lengths().to_numpy(zero_copy_only=False)
+    if len(lengths) and (lengths != lengths[0]).any():
+        raise DemonstrationError(
+            f"{source}: {name!r} has lists of different lengths; expected the same number of columns in every row"
+        )
+    if not len(lengths) or lengths[0] < 1:  # such lists may stand for any number of rows
+        raise DemonstrationError(f"{source}: {name!r} has lists without numbers; expected at least one in each")
+    return int(lengths[0])
+
+
+def _is_list(kind: Any) -> bool:
+    types = import_extra("pyarrow.types", "arrow")
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _messages(ipc: Any, stream: Any) -> Iterator[Any]:
+    reader = ipc.MessageReader.open_stream(stream)
+    while True:
+        try:
+            yield reader.read_next_message()
+        except StopIteration:
+            return
+
+
+def _is_compressed(message: Any) -> bool:
+    """Whether a record batch has compressed buffers; pyarrow reads the sizes that they claim, but does not tell."""
+    if message.type != "record batch":
+        return False
+    raw = bytes(message.metadata)
+    header = _field(raw, struct.unpack_from("<I", raw)[0], _HEADER)
+    if header is None:
+        raise ValueError("a message without content")
+    return _field(raw, header + struct.unpack_from("<I", raw, header)[0], _COMPRESSION) is not None
+
+
+def _field(raw: bytes, table: int, number: int) -> int | None:
+    """Where a field of a flatbuffer table lies, None where it is not set."""
+    vtable = table - struct.unpack_from("<i", raw, table)[0]
+    place = 4 + 2 * number
+    if place + 2 > struct.unpack_from("<H", raw, vtable)[0]:
+        return None
+    offset = struct.unpack_from("<H", raw, vtable + place)[0]
+    return table + offset if offset else None

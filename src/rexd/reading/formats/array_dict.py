@@ -1,0 +1,133 @@
+"""One dict of arrays, under the names that tools use, in a pickle, a torch file or an npy.
+
+Rows end to end beside recorded ends or next observations; (B, T, D) with one trajectory in each row of B, padded where
+``lengths`` says so, as https://github.com/ikostrikov/pytorch-a2c-ppo-acktr-gail keeps them in ``.pt`` files; or a list
+with one array for each trajectory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import DemonstrationError
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.from_episodes import from_episodes
+from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import dimensions, find_keys, has_needed, is_rows
+from rexd.reading.rows.normalise import as_flags
+from rexd.reading.rows.stacking import as_array, names
+
+_LENGTHS = ("lengths", "length", "lens", "traj_lengths", "episode_lengths")
+_STARTS = ("episode_starts", "starts")
+_BOUNDARIES = ("next_observations", "terminated", "truncated", "dones")
+
+
+def sniff(source: Source) -> bool:
+    """Whether the file holds a dict of observations and actions, and more than the RED authors' files have."""
+    content = source.content
+    if not isinstance(content, dict) or not has_needed(content):
+        return False
+    keys = find_keys(content)
+    observations, actions = content[keys["observations"]], content[keys["actions"]]
+    if not is_rows(observations) or not is_rows(actions):
+        return False
+    if (keys["observations"], keys["actions"]) != ("observations", "actions"):
+        return True
+    if any(is_rows(content.get(key)) for key in (*_LENGTHS, *_STARTS, *(keys.get(role) for role in _BOUNDARIES))):
+        return True
+    lists = isinstance(observations, list | tuple) and isinstance(actions, list | tuple)
+    return lists or _is_apart(observations) or _is_batch(observations, actions)
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read the arrays, and cut them into trajectories.
+
+    Raises:
+        DemonstrationError: The arrays do not fit each other, or the boundaries are not clear.
+    """
+    return read_arrays(source.name, source.content, hints)
+
+
+FORMAT = Format("dict of arrays", sniff, load)
+
+
+def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> Demonstrations:
+    """Read arrays by the names that tools use (``rexd.reading.rows.key_names``), whatever file they come from.
+
+    Raises:
+        DemonstrationError: The arrays do not fit each other, or the boundaries are not clear.
+    """
+    keys = find_keys(content)
+    columns = {role: content[key] for role, key in keys.items() if is_rows(content[key])}
+    length_key = next((key for key in _LENGTHS if is_rows(content.get(key))), None)
+    start_key = next((key for key in _STARTS if is_rows(content.get(key))), None)
+    used = {*(keys[role] for role in columns), length_key, start_key}
+    ignored = [key for key in content if key not in used]
+    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+    observations, actions = columns["observations"], columns["actions"]
+    if _is_apart(observations) or _is_batch(observations, actions):
+        lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
+        episodes = _split(source_name, columns, lengths)
+        return from_episodes(source_name, episodes, hints=hints, notes=notes)
+    starts = None
+    if start_key is not None:
+        starts = as_array(source_name, "starts of trajectories", content[start_key])
+        if len(starts) == len(observations):
+            starts = as_flags(source_name, start_key, starts, len(starts))
+    elif length_key is not None:
+        starts = np.cumsum([0, *_lengths(source_name, content[length_key], None)[:-1]])
+    return from_steps(source_name, **columns, starts=starts, hints=hints, notes=notes)
+
+
+def _is_apart(rows: Any) -> bool:
+    """Whether this is a list, or an array of objects, of the rows of each trajectory."""
+    is_list = isinstance(rows, list | tuple) or (isinstance(rows, np.ndarray) and rows.dtype.hasobject)
+    return is_list and dimensions(rows) == 3
+
+
+def _is_batch(observations: Any, actions: Any) -> bool:
+    """Whether these are (B, T, D) and (B, T, A) or (B, T) of more than one step, a final observation allowed."""
+    if not isinstance(observations, np.ndarray) or not isinstance(actions, np.ndarray):
+        return False
+    if observations.ndim != 3 or actions.ndim not in (2, 3) or len(observations) != len(actions):
+        return False
+    steps = int(actions.shape[1])
+    return bool(steps) and observations.shape[1] in ((steps, steps + 1) if steps > 1 else (2,))
+
+
+def _lengths(source: str, value: Any, count: int | None) -> list[int]:
+    found = as_array(source, "lengths of trajectories", value).reshape(-1)
+    whole = found.dtype.kind in "iuf" and np.isfinite(found).all() and (found == np.floor(found)).all()
+    if not whole or (found < 0).any() or (count is not None and len(found) != count):
+        raise DemonstrationError(
+            f"{source}: the lengths of trajectories are {found[:5]}; expected {count or 'some'} whole numbers"
+        )
+    return [int(n) for n in found]
+
+
+def _split(source: str, columns: Mapping[str, Any], lengths: list[int] | None) -> list[dict[str, Any]]:
+    """One dict for each trajectory, without padding."""
+    count = len(columns["actions"])
+    for role, rows in columns.items():
+        if len(rows) != count:
+            raise DemonstrationError(
+                f"{source}: has {role.replace('_', ' ')} of {len(rows)} trajectories and actions of {count}; expected "
+                "the same number"
+            )
+    episodes = [{role: rows[number] for role, rows in columns.items()} for number in range(count)]
+    for number, length in enumerate(lengths or ()):
+        steps = len(episodes[number]["actions"])
+        if length > steps:
+            raise DemonstrationError(
+                f"{source}: trajectory {number} has {steps} steps; expected {length} as its length"
+            )
+        for role, rows in episodes[number].items():
+            if is_rows(rows):
+                episodes[number][role] = rows[: length + len(rows) - steps]
+    return episodes

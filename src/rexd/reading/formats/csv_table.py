@@ -1,0 +1,144 @@
+"""One text file with named columns: ``obs_0, obs_1, ..., action_0, ..., reward, done, episode``, in any order.
+
+The spellings are those that people use: ``obs0``, ``state_0``, ``observation[0]``; a word in place of the number
+(``obs_angle``); or names of the environment's own (``angle, velocity, action``), where the actions are named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError
+from rexd.reading.containers.csv import Table
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import NAMES
+from rexd.reading.rows.stacking import names
+
+_EPISODE = ("episode", "episodes", "ep", "trajectory", "traj", "rollout", "demo")
+_STEP = ("step", "timestep", "time_step", "t", "frame")
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    **NAMES,
+    "observations": (*NAMES["observations"], "s", "o"),
+    "actions": (*NAMES["actions"], "a"),
+    "rewards": (*NAMES["rewards"], "r"),
+    "dones": (*NAMES["dones"], "d"),
+    "next_observations": (*NAMES["next_observations"], "next_s", "s_next", "next_o"),
+    "episode": (*_EPISODE, *(f"{name}_{end}" for name in _EPISODE for end in ("id", "index", "number", "num", "idx"))),
+    "step": (*_STEP, *(f"{name}_{end}" for name in _STEP for end in ("id", "index", "number", "num", "idx"))),
+}
+_ROLES = {spelling: role for role, spellings in _SPELLINGS.items() for spelling in spellings}
+_SINGLE = ("rewards", "terminated", "truncated", "dones", "episode", "step")
+_VECTORS = ("observations", "actions", "next_observations")
+_PARTS = re.compile(rf"({'|'.join(sorted(_ROLES, key=len, reverse=True))})(?:_?(\d+)|_(\w+))?")
+
+
+def sniff(source: Source) -> bool:
+    """Whether the file is a table whose header names actions, and observations or columns that may be those."""
+    if source.table is None or source.table.names is None:
+        return False
+    columns, _ = _assign(source.table)
+    return "actions" in columns and "observations" in columns
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read the columns, and cut the rows where episodes change, steps begin again, or ends are marked.
+
+    Raises:
+        DemonstrationError: A column holds no numbers, some are missing, or the boundaries are not clear.
+    """
+    if source.table is None:
+        raise DemonstrationError(f"{source.name}: has no rows of numbers; expected a header and rows. Write it again")
+    columns, notes = _assign(source.table)
+    for role, numbers in columns.items():
+        _check_complete(source.table, role, numbers)
+    place = {number: at for at, number in enumerate(number for numbers in columns.values() for number in numbers)}
+    rows = source.table.rows(list(place))
+    found: dict[str, Array] = {role: rows[:, [place[n] for n in numbers]] for role, numbers in columns.items()}
+    if len(columns["actions"]) == 1 and source.table.kinds[columns["actions"][0]] == "integer":
+        found["actions"] = whole(found["actions"])
+    found = {role: rows[:, 0] if role in _SINGLE else rows for role, rows in found.items()}
+    starts = _starts(found, notes)
+    arguments: Mapping[str, Any] = {role: rows for role, rows in found.items() if role not in ("episode", "step")}
+    return from_steps(source.name, **arguments, starts=starts, hints=hints, notes=notes)
+
+
+FORMAT = Format("text table with named columns (CSV)", sniff, load)
+
+
+def whole(actions: Array) -> Array:
+    """Discrete actions as integers; what is negative or no whole number stays as it is."""
+    valid = np.isfinite(actions).all() and (actions >= 0).all() and (actions < 2**31).all()
+    return actions.astype(np.int64) if valid and (actions == np.round(actions)).all() else actions
+
+
+def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
+    """The numbers of the columns of each role, in order, and what to tell the user."""
+    counted: dict[str, list[tuple[int, int]]] = {}
+    worded: dict[str, list[int]] = {}
+    others: list[int] = []
+    header = table.names or ()
+    for number, name in enumerate(header[: table.width]):
+        match = _PARTS.fullmatch(re.sub(r"[^a-z0-9]+", "_", name).strip("_"))
+        role = None if match is None else _ROLES[match[1]]
+        if match is None or role is None or (role in _SINGLE and (match[2] or match[3])):
+            others.append(number)
+        elif match[3] is None:
+            counted.setdefault(role, []).append((int(match[2] or -1), number))
+        elif len(match[1]) > 1:
+            worded.setdefault(role, []).append(number)
+        else:
+            others.append(number)
+    columns = {role: [number for _, number in sorted(found)] for role, found in counted.items()}
+    for role, numbers in worded.items():
+        if role in columns:
+            others.extend(numbers)
+        else:
+            columns[role] = numbers
+    columns = {role: numbers if role in _VECTORS else numbers[:1] for role, numbers in columns.items()}
+    notes: list[str] = []
+    free = sorted(number for number in others if table.kinds[number] in ("integer", "number") and header[number])
+    if "observations" not in columns and "actions" in columns and free and free == list(range(free[0], free[-1] + 1)):
+        columns["observations"], others = free, [number for number in others if number not in free]
+        notes.append(f"took the columns {names(header[n] for n in free)} as the observation")
+    if ignored := sorted(number for number in others if header[number]):
+        notes.append(f"ignored the columns {names(header[n] for n in ignored)}")
+    return columns, notes
+
+
+def _check_complete(table: Table, role: str, numbers: list[int]) -> None:
+    labels = [(table.names or ())[number] for number in numbers]
+    counts = [int(found[1]) for label in labels if (found := re.search(r"(\d+)\W*$", label))]
+    if len(counts) == len(labels) and counts != list(range(counts[0], counts[0] + len(counts))):
+        raise DemonstrationError(
+            f"{table.path}: has the {role.replace('_', ' ')} {names(labels)}; expected one column for each number from "
+            f"{counts[0]} to {counts[-1]}. Write it again"
+        )
+
+
+def _starts(found: dict[str, Array], notes: list[str]) -> Array | None:
+    """The rows that begin an episode, as columns of episodes and steps tell; rows that are mixed are put in order."""
+    if "episode" in found:
+        if len(np.flatnonzero(np.diff(found["episode"]))) >= len(np.unique(found["episode"])):
+            order = np.argsort(found["episode"], kind="stable")
+            for role, rows in found.items():
+                found[role] = rows[order]
+            notes.append("rows of several episodes were mixed: put in the order of the episodes")
+        changes = np.flatnonzero(np.diff(found["episode"])) + 1
+        if len(changes) or "step" not in found:
+            return np.concatenate([[0], changes])
+    if "step" not in found:
+        return None
+    changes = np.flatnonzero(np.diff(found["step"]) <= 0) + 1
+    if len(changes) > len(found["step"]) // 2:
+        notes.append("ignored the column of steps, which does not count any")
+        return None
+    return np.concatenate([[0], changes])

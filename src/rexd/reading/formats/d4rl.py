@@ -1,0 +1,163 @@
+"""D4RL's HDF5 files: rows end to end, terminal states and time limits kept apart.
+
+https://github.com/Farama-Foundation/D4RL. ``terminals`` are states from which nothing follows; ``timeouts`` are where
+an episode was cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexd.demos import streamed
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Trajectory
+from rexd.errors import DemonstrationError, RexdError, import_extra
+from rexd.files import atomic_path
+from rexd.reading.containers.hdf5 import is_numbers, numbers
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.from_blocks import Rows, from_blocks
+from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.stacking import names
+
+_NEEDED = {"observations", "actions"}
+_ENDS = {"terminals", "timeouts"}
+_ROLES = {
+    "observations": "observations",
+    "actions": "actions",
+    "next_observations": "next_observations",
+    "rewards": "rewards",
+    "terminals": "terminated",
+    "timeouts": "truncated",
+}
+
+
+def sniff(source: Source) -> bool:
+    """Whether an HDF5 file has observations, actions and one of D4RL's two kinds of ends."""
+    keys = set(source.hdf5_keys)
+    return keys >= _NEEDED and bool(keys & _ENDS)
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read the arrays, and cut them into trajectories.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        UnsafeFileError: The file refers to other files.
+        DemonstrationError: It is damaged, or its arrays do not fit each other.
+    """
+    with source.open_hdf5() as file:
+        needed = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
+        ignored = [key for key in file if key not in needed]
+        notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+        if all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
+            return _streamed(source, {role: key for key, role in needed.items()}, hints, notes)
+        columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
+    return from_steps(source.name, **columns, hints=hints, notes=notes)
+
+
+def _streamed(source: Source, keys: Mapping[str, str], hints: Hints, notes: list[str]) -> Demonstrations:
+    @contextmanager
+    def opened() -> Iterator[Rows]:
+        with source.open_hdf5() as file:
+            yield lambda role, start, stop: numbers(source.name, file, keys[role], slice(start, stop))
+
+    with source.open_hdf5() as file:
+        lengths = {key: len(file[key]) for key in keys.values()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{key} {rows}" for key, rows in lengths.items())
+        raise DemonstrationError(f"{source.name}: has rows of {found}; expected the same number. Write the file again")
+    return from_blocks(source.name, lengths["observations"], keys.keys(), opened, hints=hints, notes=notes)
+
+
+def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:
+    """Write demonstrations as D4RL keeps them; ``load_demonstrations`` gives back the same arrays and dtypes.
+
+    Args:
+        demos: What to write. Next observations are left out where the last of each trajectory is not known.
+        path: The file, replaced in one step if it exists.
+
+    Returns:
+        The path written.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        DemonstrationError: The layout cannot hold them: some rows are left out, or their dtypes differ.
+    """
+    h5py = import_extra("h5py", "minari")
+    target = Path(path)
+    if len(demos.unused):
+        raise _lost(demos, "rows that a selection left out")
+    with atomic_path(target) as temporary:
+        with h5py.File(temporary, "w") as file:
+            _write(demos, file)
+        _check_reads_back(demos, temporary)
+    return target
+
+
+FORMAT = Format("D4RL HDF5", sniff, load, save=save_d4rl, streams=True)
+
+
+def _write(demos: Demonstrations, file: Any) -> None:
+    """The rows of all trajectories end to end, such that reading them finds the same trajectories."""
+    unknown = unpaid = False
+    for t in demos:
+        unknown = unknown or not t.next_known.all()
+        unpaid = unpaid or t.rewards is None
+    left_out = {role for role, absent in (("next_observations", unknown), ("rewards", unpaid)) if absent}
+    start = 0
+    for t in demos:
+        stop = start + len(t)
+        for key, role in _ROLES.items():
+            if role in left_out:
+                continue
+            values = getattr(t, role)
+            if role == "truncated" and not t.terminated[-1]:
+                values = values.copy()
+                values[-1] = True
+            if not start:
+                file.create_dataset(key, (demos.n_transitions, *values.shape[1:]), values.dtype)
+            if values.dtype != file[key].dtype:
+                dtypes = ", ".join(sorted({str(values.dtype), str(file[key].dtype)}))
+                raise DemonstrationError(
+                    f"{demos.source}: {role.replace('_', ' ')} have the dtypes {dtypes}; expected one for all "
+                    "trajectories, which D4RL's layout asks for. Save it as npz or as a Minari dataset"
+                )
+            file[key][start:stop] = values
+        start = stop
+
+
+def _check_reads_back(demos: Demonstrations, written: Path) -> None:
+    """Refuse what this layout would lose: parts without names for them."""
+    try:
+        read = load(Source(written), Hints())
+    except RexdError as error:
+        raise _lost(demos, "ends of its trajectories") from error
+    if len(read) != len(demos) or not all(map(_equal, read, demos)):
+        raise _lost(demos, "ends or next observations of its trajectories")
+
+
+def _lost(demos: Demonstrations, lost: str) -> DemonstrationError:
+    return DemonstrationError(
+        f"{demos.source}: D4RL's layout cannot hold the {lost}; expected whole trajectories, step after step. Save "
+        "it as npz (save_demonstrations)"
+    )
+
+
+def _equal(read: Trajectory, made: Trajectory) -> bool:
+    if len(read) != len(made) or not np.array_equal(read.terminated, made.terminated):
+        return False
+    if not np.array_equal(read.truncated[:-1], made.truncated[:-1]):
+        return False
+    following, given = read.next_observations, made.next_observations
+    return (
+        following.dtype == given.dtype
+        and np.array_equal(following, given)
+        and np.array_equal(read.next_known, made.next_known)
+    )

@@ -1,0 +1,214 @@
+"""A local Minari dataset, by its id or its folder. Nothing is downloaded, and no environment is made.
+
+https://minari.farama.org. Minari keeps ``data/metadata.json`` beside the data of all episodes, which are read here
+as they lie (``rexd.reading.minari``): Minari itself is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexd.demos import streamed
+from rexd.demos.demonstrations import Demonstrations, check_alike
+from rexd.demos.spaces import box_columns, discrete_count
+from rexd.demos.streamed import Numbers, Streamed
+from rexd.demos.trajectory import Array, Trajectory
+from rexd.errors import DemonstrationError, UnsafeFileError
+from rexd.reading.containers.folders import read_json
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.format import Format
+from rexd.reading.minari.spaces import ObservationColumns, parse_space
+from rexd.reading.minari.storage import Episode, Storage, open_storage
+from rexd.reading.minari.writing import FINAL_KNOWN, REWARDS_KNOWN, save_minari
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.side_by_side import columns_note
+from rexd.reading.rows.stacking import names
+
+_ID = re.compile(r"([\w-]+/)*[\w-]+-v\d+")
+
+
+def is_dataset_id(text: str) -> bool:
+    """Whether a text has the form of a Minari id, such as ``mujoco/hopper/expert-v0``."""
+    return _ID.fullmatch(text) is not None
+
+
+def dataset_folder(dataset_id: str) -> Path:
+    """Where Minari keeps a dataset of this id on this machine, there or not."""
+    root = os.environ.get("MINARI_DATASETS_PATH")
+    return (Path(root) if root is not None else Path.home() / ".minari" / "datasets") / dataset_id
+
+
+def sniff(source: Source) -> bool:
+    """Whether this is a dataset's folder, its ``data`` folder, the data file in it, or else an id."""
+    if not source.exists:
+        return _id(source) is not None
+    folder = _data_folder(source.path)
+    if folder is None:
+        return False
+    try:
+        return "minari_version" in _metadata(folder)
+    except UnsafeFileError:
+        raise
+    except DemonstrationError:
+        return False
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read a dataset by its folder or its id.
+
+    Observations of several parts are put side by side, as ``gymnasium.spaces.flatten`` does.
+
+    Raises:
+        MissingExtraError: h5py, or for the arrow and parquet storages pyarrow, is not installed.
+        UnsafeFileError: A file refers to other files.
+        SpaceMismatchError: Its observations are images or text, or its actions neither a flat box nor discrete.
+        DemonstrationError: It is not on this machine, incomplete or damaged, or holds no episodes.
+    """
+    dataset_id = None if source.exists else _id(source)
+    if dataset_id is None:
+        return _load_folder(source.path)
+    path = dataset_folder(dataset_id)
+    if not path.is_dir():
+        raise DemonstrationError(
+            f"{dataset_id}: is neither a file nor a Minari dataset on this machine (looked in {path}); check the "
+            f"path, or fetch it with: minari download {dataset_id}"
+        )
+    return _load_folder(path)
+
+
+FORMAT = Format("Minari dataset", sniff, load, save=save_minari, records_boundaries=True, streams=True)
+
+
+def _id(source: Source) -> str | None:
+    return source.text_id if source.text_id is not None and is_dataset_id(source.text_id) else None
+
+
+def _load_folder(path: Path) -> Demonstrations:
+    folder = _data_folder(path)
+    if folder is None:
+        raise DemonstrationError(f"{path}: is no Minari dataset; expected a folder with data/metadata.json")
+    metadata = _metadata(folder)
+    source = str(metadata.get("dataset_id") or path)
+    spaces = {}
+    for what in ("observation", "action"):
+        text = metadata.get(f"{what}_space")
+        if not isinstance(text, str):
+            # Minari would make the environment that the file names instead, which imports what the file says.
+            raise DemonstrationError(
+                f"{path}: the metadata has no '{what}_space'; expected a dataset that records its spaces. Write it "
+                "again with a current Minari"
+            )
+        spaces[what] = parse_space(source, what, text)
+    columns = ObservationColumns(source, spaces["observation"])
+    count = discrete_count(spaces["action"], source)
+    if count is None:
+        box_columns(spaces["action"], "action", source)
+    storage = open_storage(folder, str(metadata.get("data_format", "hdf5")))
+    total = metadata.get("total_episodes")
+    if isinstance(total, int) and len(storage.numbers) < total:
+        raise DemonstrationError(
+            f"{path}: has {len(storage.numbers)} episodes; expected {total} as its metadata says. Download it again"
+        )
+
+    def read(numbers: Iterable[int]) -> Iterator[Trajectory]:
+        return (_trajectory(source, columns, episode) for episode in storage.episodes(numbers))
+
+    held = None if storage.size > streamed.STREAM_BYTES else _held(read(storage.numbers))
+    trajectories = _streamed(source, count, storage, read) if held is None else held
+    notes = () if columns.is_plain else _notes(columns)
+    return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata), notes=notes)
+
+
+def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
+    """All of them, or None if they take more than is held in memory: a small file may be compressed."""
+    found, size = list[Trajectory](), 0
+    for t in trajectories:
+        found.append(t)
+        size += t.observations.nbytes + t.actions.nbytes  # next observations are a view of the same memory
+        if size > streamed.STREAM_BYTES:
+            return None
+    return tuple(found)
+
+
+def _streamed(
+    source: str, count: int | None, storage: Storage, read: Callable[[Iterable[int]], Iterator[Trajectory]]
+) -> Streamed:
+    """Read when they are asked for; what ``Demonstrations`` checks is checked then."""
+    ids = np.array(storage.numbers)
+    lengths = np.array([len(episode.read(("rewards",))) for episode in storage.episodes(storage.numbers)], np.int64)
+    first = next(read(storage.numbers[:1]))
+
+    def checked(numbers: Numbers) -> Generator[Trajectory, None, None]:
+        for number, t in zip(ids[numbers], read(ids[numbers].tolist()), strict=True):
+            if count is not None and (t.actions.ndim > 1 or t.actions.min() < 0 or t.actions.max() >= count):
+                raise DemonstrationError(
+                    f"{source}: trajectory {number} has other actions than the {count} of its space; download the "
+                    "dataset again"
+                )
+            yield check_alike(source, int(number), t, first)
+
+    return Streamed(lengths, checked)
+
+
+def _notes(columns: ObservationColumns) -> tuple[str, ...]:
+    left_out = f"left out {names(columns.left_out)} of the observations: images, text and what else is no numbers"
+    return (columns_note(columns.widths), *([left_out] if columns.left_out else []))
+
+
+def _data_folder(path: Path) -> Path | None:
+    candidates = (path.parent,) if path.name.startswith("main_data.") else (path / "data", path)
+    return next((folder for folder in candidates if (folder / "metadata.json").is_file()), None)
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    return read_json(folder, folder / "metadata.json", "Minari's metadata")
+
+
+def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> Trajectory:
+    label = f"{source}: trajectory {episode.number}"
+    observations = columns.read(episode.number, episode.read)
+    rewards, actions = episode.read(("rewards",)), episode.read(("actions",))
+    steps = len(rewards)
+    if len(observations) != steps + 1:
+        raise DemonstrationError(
+            f"{label} has {len(observations)} observations; expected {steps + 1} for {steps} steps and the end"
+        )
+    terminated, truncated = (_flags(label, episode, name) for name in ("terminations", "truncations"))
+    if steps and not terminated[-1:].any():
+        truncated[-1:] = True  # whatever ended the recording, it was not the task
+    known = np.ones(steps, bool)
+    known[-1:] = episode.marks.get(FINAL_KNOWN, True)
+    try:
+        return Trajectory(
+            observations=observations[:-1],
+            actions=actions,
+            next_observations=observations[1:],
+            terminated=terminated,
+            truncated=truncated,
+            next_known=known,
+            rewards=rewards if episode.marks.get(REWARDS_KNOWN, True) else None,
+        )
+    except DemonstrationError as error:
+        raise DemonstrationError(f"{label}: {error}") from error
+
+
+def _flags(label: str, episode: Episode, name: str) -> Array:
+    found = episode.read((name,))
+    if found.ndim != 1:
+        raise DemonstrationError(f"{label}: {name} have shape {found.shape}; expected one for each step")
+    return found.astype(np.bool_)
+
+
+def _env_id(metadata: dict[str, Any]) -> str | None:
+    try:
+        found = json.loads(metadata["env_spec"])["id"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None

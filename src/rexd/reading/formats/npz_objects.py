@@ -1,0 +1,45 @@
+"""An npz of objects: one dict of arrays for each trajectory, or whatever else a pickle could hold.
+
+``numpy.savez(file, *trajectories)`` makes an array of no dimensions of each dict. The objects come through the
+allow-list unpickler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.contents import Held, content_format, read_content
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import has_needed
+from rexd.reading.rows.stacking import names
+
+
+def sniff(source: Source) -> bool:
+    """Whether the arrays of an npz are objects of a layout that is known."""
+    return not has_needed(source.npz) and content_format(_objects(source)[0]) is not None
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read the objects as a pickle of them would be.
+
+    Raises:
+        DemonstrationError: They do not fit each other, or the boundaries are not clear.
+    """
+    held, ignored = _objects(source)
+    demos = read_content(held, hints)
+    return replace(demos, notes=(*demos.notes, f"ignored {names(ignored)} of the file")) if ignored else demos
+
+
+FORMAT = Format("npz of objects, such as one dict for each trajectory", sniff, load, takes_columns=True)
+
+
+def _objects(source: Source) -> tuple[Held, list[str]]:
+    """What the arrays of objects hold, a list if there are several, and the names of the other arrays."""
+    found = {name: array for name, array in source.npz.items() if array.dtype.hasobject}
+    values: list[Any] = [array if array.ndim else array.item() for array in found.values()]
+    content = values[0] if len(values) == 1 else values
+    return Held(source.name, content), [name for name in source.npz if name not in found]

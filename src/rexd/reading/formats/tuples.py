@@ -1,0 +1,119 @@
+"""Tuples of state, action and what else was recorded: (s, a), (s, a, r), (s, a, r, s'), (s, a, r, s', done) and others.
+
+Replay buffers are dumped like this: a list or deque of one tuple for each transition, or of a list of them for each
+trajectory; an array of objects of shape (N, 5); one tuple of arrays for each trajectory, or for all of them together.
+Sources: https://github.com/medipixel/rl_algorithms (deques), and countless scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError
+from rexd.reading.containers.source import Source
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import dimensions, items
+from rexd.reading.rows.stacking import as_array, flatten, join, stack
+from rexd.reading.rows.tuple_order import LENGTHS, tell_order
+
+
+def sniff(source: Source) -> bool:
+    """Whether the file holds tuples of steps or of trajectories, or is one such tuple itself."""
+    rows = items(source.content)
+    return bool(rows) and (_is_of_arrays(rows) or _is_step(rows[0]) or _is_nested(rows[0]) or _is_of_arrays(rows[0]))
+
+
+def load(source: Source, hints: Hints) -> Demonstrations:
+    """Read the tuples, tell the order of their places, and cut them into trajectories.
+
+    Raises:
+        DemonstrationError: The tuples differ, or their order cannot be told.
+    """
+    rows = items(source.content)
+    starts: Array | None = None
+    notes: list[str] = []
+    following: dict[str, Array] = {}
+    if _is_of_arrays(rows) and len(rows[0]) == len(rows[1]):
+        places = [as_array(source.name, "arrays", place) for place in rows]
+    elif _is_of_arrays(rows) or _is_of_arrays(rows[0]):
+        places, starts, following = _trajectories(source.name, [rows] if _is_of_arrays(rows) else rows)
+    else:
+        if not _is_step(rows[0]):
+            rows, starts = flatten(source.name, rows)
+        places = _steps(source.name, rows, notes)
+    columns = tell_order(source.name, places) | following
+    return from_steps(source.name, **columns, starts=starts, hints=hints, notes=notes)
+
+
+FORMAT = Format("tuples of (state, action, ...), for each step or each trajectory", sniff, load)
+
+
+def _is_step(row: Any) -> bool:
+    """Whether this is a tuple that begins with the state of one step: (D,), or (1, D) with an axis too many."""
+    parts = items(row)  # infos may come last
+    infos = len(parts) > 2 and isinstance(parts[-1], dict)
+    if len(parts) - infos not in LENGTHS:
+        return False
+    axes = dimensions(parts[0])
+    return axes == 1 or (axes == 2 and isinstance(parts[0], np.ndarray) and len(parts[0]) == 1)
+
+
+def _is_nested(rows: Any) -> bool:
+    return _is_step(next(iter(items(rows)), None))
+
+
+def _is_of_arrays(row: Any) -> bool:
+    """Whether this is a tuple of arrays with one row for each step, of more than one kind."""
+    parts = items(row)
+    if len(parts) not in LENGTHS or not all(isinstance(part, np.ndarray) and part.ndim for part in parts):
+        return False
+    if parts[0].ndim != 2 or len(parts[0]) < 2 or any(part.dtype.hasobject for part in parts):
+        return False
+    # the final observation may be there too
+    return {len(part) for part in parts[1:]} in ({len(parts[0])}, {len(parts[0]) - 1}) and len(
+        {part.shape[1:] for part in parts}
+    ) > 1
+
+
+def _steps(source: str, rows: Sequence[Any], notes: list[str]) -> list[Array]:
+    if not set(map(type, rows)) <= {list, tuple}:
+        rows = [items(row) for row in rows]
+    counts = set(map(len, rows))
+    if len(counts) > 1:
+        number, row = next((number, row) for number, row in enumerate(rows) if len(row) != len(rows[0]))
+        raise DemonstrationError(
+            f"{source}: row {number} has {len(row)} places and row 0 has {len(rows[0])}; expected the same in every row"
+        )
+    places = []
+    for place in range(len(rows[0])):
+        values = [row[place] for row in rows]
+        if isinstance(values[0], dict) and place > 1:
+            notes.append(f"ignored the dicts in place {place} of each tuple")
+            continue
+        places.append(stack(source, f"values in place {place} of the tuples", values))
+    return places
+
+
+def _trajectories(source: str, rows: Sequence[Any]) -> tuple[list[Array], Array, dict[str, Array]]:
+    """The places of all trajectories end to end, where these start, and next observations if final ones are there."""
+    parts = [items(row) for row in rows]
+    for number, part in enumerate(parts):
+        if len(part) != len(parts[0]) or not _is_of_arrays(part):
+            raise DemonstrationError(
+                f"{source}: trajectory {number} is not a tuple of {len(parts[0])} arrays of equal length; expected "
+                "that of each. Drop that trajectory"
+            )
+    lengths = [len(part[1]) for part in parts]
+    following = {}
+    if all(len(part[0]) == n + 1 for part, n in zip(parts, lengths, strict=True)):
+        following["next_observations"] = join(source, "next observations", [part[0][1:] for part in parts])
+        parts = [[part[0][:-1], *part[1:]] for part in parts]
+    places = [join(source, f"arrays in place {k}", [part[k] for part in parts]) for k in range(len(parts[0]))]
+    return places, np.cumsum([0, *lengths[:-1]]), following

@@ -1,0 +1,91 @@
+"""The replay buffer of Stable-Baselines3, told by its attributes: the library itself is not needed.
+
+Source: https://github.com/DLR-RM/stable-baselines3, ``common.buffers.ReplayBuffer``. Arrays are (size, environments,
+...), written round and round. Off-policy algorithms store actions scaled to [-1, 1], whatever the environment's bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array
+from rexd.errors import DemonstrationError
+from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.hints import Hints
+
+_NEEDED = ("observations", "actions", "rewards", "dones", "pos", "full")
+
+
+def is_replay_buffer(data: Any) -> bool:
+    """Whether this has what a replay buffer of Stable-Baselines3 has."""
+    return all(hasattr(data, name) for name in _NEEDED)
+
+
+def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstrations:
+    """The transitions in the order in which each environment made them, the oldest first.
+
+    Args:
+        source_name: For messages.
+        buffer: The replay buffer; it is not changed.
+        hints: What the user and the environment know.
+
+    Raises:
+        DemonstrationError: It is empty, or its observations are dicts or images.
+    """
+    observations = buffer.observations
+    if not isinstance(observations, np.ndarray) or observations.ndim < 3:
+        found = f"a {type(observations).__name__}"
+        if isinstance(observations, np.ndarray):
+            found = f"of shape {observations.shape}"
+        raise DemonstrationError(
+            f"{source_name}: the replay buffer's observations are {found}; expected one array of (size, environments, "
+            "columns). Train with gymnasium.wrappers.FlattenObservation"
+        )
+    size, environments = observations.shape[:2]
+    # such a buffer keeps the latest next observation in the place of the oldest observation
+    shares = getattr(buffer, "next_observations", None) is None or bool(getattr(buffer, "optimize_memory_usage", False))
+    first = int(buffer.pos) + shares if buffer.full else 0
+    count = size - shares if buffer.full else int(buffer.pos)
+    if count < 1:
+        raise DemonstrationError(f"{source_name}: the replay buffer is empty; expected transitions, fill it first")
+    rows = (first + np.arange(count)) % size
+
+    def column(values: Any) -> Array:  # (size, environments, ...) -> (environments * rows, ...)
+        chosen: Array = np.asarray(values)[rows].swapaxes(0, 1)
+        return chosen.reshape(environments * count, *chosen.shape[2:])
+
+    notes: list[str] = []
+    if buffer.full:
+        notes.append("the replay buffer is full: its oldest trajectories may lack their beginnings")
+    return from_steps(
+        source_name,
+        column(observations),
+        _unscaled(column(buffer.actions), getattr(buffer, "action_space", None), notes),
+        next_observations=None if shares else column(buffer.next_observations),
+        dones=column(buffer.dones),
+        truncated=None if getattr(buffer, "timeouts", None) is None else column(buffer.timeouts),
+        starts=np.arange(environments) * count,
+        rewards=column(buffer.rewards),
+        hints=hints,
+        notes=notes,
+    )
+
+
+def _unscaled(actions: Array, space: Any, notes: list[str]) -> Array:
+    """Actions in the environment's units: off-policy algorithms store them between -1 and 1."""
+    if actions.dtype.kind != "f" or not (hasattr(space, "low") and hasattr(space, "high")):
+        return actions
+    low, high = np.asarray(space.low).reshape(-1), np.asarray(space.high).reshape(-1)
+    if low.shape != actions.shape[1:] or not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return actions
+    if (np.abs(actions) > 1.0 + 1e-6).any() or ((low == -1).all() and (high == 1).all()):
+        return actions
+    notes.append(
+        f"actions scaled from [-1, 1], in which Stable-Baselines3 stores them, to the action space [{low.min():.4g}, "
+        f"{high.max():.4g}]"
+    )
+    units: Array = low + (actions.astype(np.float64) + 1.0) * (high - low) / 2.0
+    return units.astype(actions.dtype)

@@ -1,0 +1,1 @@
+"""Rows and columns, named as each tool names them, into trajectories."""

@@ -1,0 +1,117 @@
+"""Rows that are stored end to end in a file larger than memory, cut into trajectories as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations, check_alike
+from rexd.demos.streamed import BLOCK_ROWS, Numbers, Streamed
+from rexd.demos.trajectory import Array, BoolArray, Trajectory
+from rexd.reading.rows.episode_ends import Ends, equal_rows, find_ends, gaps_of
+from rexd.reading.rows.from_steps import check_episode_length, cut, next_rows
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.normalise import as_actions, as_flags, as_observations, as_rewards
+
+Rows = Callable[[str, int, int], Array]
+"""``rows(role, start, stop)``: some rows of one column of an open file."""
+
+
+def from_blocks(
+    source_name: str,
+    rows: int,
+    present: Collection[str],
+    opened: Callable[[], AbstractContextManager[Rows]],
+    *,
+    hints: Hints,
+    notes: Sequence[str] = (),
+) -> Demonstrations:
+    """The same as ``from_steps``, but nothing is kept of the rows except for where trajectories end.
+
+    Where the file does not say that, it is not inferred either.
+
+    Args:
+        source_name: The file's name, for messages.
+        rows: In each column.
+        present: The roles that the file has, by the names of ``from_steps``; observations and actions at least.
+        opened: Opens the file for the duration of a ``with`` block, and gives what reads its rows.
+        hints: What the user and the environment know.
+        notes: What the format did to the data before, for the user.
+
+    Raises:
+        DemonstrationError: The flags are none, or nothing says where trajectories begin. What is wrong with the rows
+            is found when they are read.
+    """
+    flags: dict[str, BoolArray | None] = dict.fromkeys(("terminated", "truncated", "dones"))
+    with opened() as read:
+        for name in flags.keys() & set(present):
+            flags[name] = as_flags(source_name, name, read(name, 0, rows), rows)
+        same = _follows(source_name, rows, read) if "next_observations" in present else None
+    ends = find_ends(source_name, None, gaps_of(same), rows=rows, starts=None, hints=hints, **flags)
+    stops = np.flatnonzero(ends.terminated | ends.truncated) + 1
+    lengths = np.diff(stops, prepend=0)
+
+    def pieces(numbers: Numbers) -> Generator[Trajectory, None, None]:
+        with opened() as read:
+            for some in _blocks(numbers, lengths):
+                start, stop = int(stops[some[0]] - lengths[some[0]]), int(stops[some[-1]])
+                yield from _block(source_name, read, present, ends, slice(start, stop), int(some[0]), hints)
+
+    first = next(pieces(np.zeros(1, np.intp)))
+
+    def alike(numbers: Numbers) -> Generator[Trajectory, None, None]:
+        found = zip(numbers, pieces(numbers), strict=True)
+        return (check_alike(source_name, int(number), t, first) for number, t in found)
+
+    demos = Demonstrations(Streamed(lengths, alike), source=source_name, notes=(*ends.notes, *notes))
+    if ends.recorded:
+        check_episode_length(demos, hints.episode_length)
+    return demos
+
+
+def _follows(source: str, rows: int, read: Rows) -> BoolArray:
+    """Whether each next observation is the row that follows; (N - 1,)."""
+    same = np.ones(max(rows - 1, 0), np.bool_)
+    for start in range(0, rows - 1, BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, rows - 1)
+        obs = as_observations(source, read("observations", start + 1, stop + 1))
+        same[start:stop] = equal_rows(obs, next_rows(source, read("next_observations", start, stop), obs))
+    return same
+
+
+def _blocks(numbers: Numbers, lengths: NDArray[np.int64]) -> Iterator[Numbers]:
+    """Trajectories that lie side by side, as many at once as a block holds, and one at least."""
+    begin = 0
+    while begin < len(numbers):
+        end, rows = begin + 1, int(lengths[numbers[begin]])
+        while end < len(numbers) and numbers[end] == numbers[end - 1] + 1 and rows < BLOCK_ROWS:
+            rows += int(lengths[numbers[end]])
+            end += 1
+        yield numbers[begin:end]
+        begin = end
+
+
+def _block(
+    source: str, read: Rows, present: Collection[str], ends: Ends, rows: slice, number: int, hints: Hints
+) -> tuple[Trajectory, ...]:
+    found = {
+        role: read(role, rows.start, rows.stop)
+        for role in ("observations", "actions", "next_observations", "rewards")
+        if role in present
+    }
+    count = rows.stop - rows.start
+    obs = as_observations(source, found["observations"])
+    following, rewards = found.get("next_observations"), found.get("rewards")
+    return cut(
+        source,
+        Ends(ends.terminated[rows], ends.truncated[rows], ends.recorded, ()),
+        obs,
+        as_actions(source, found["actions"], count, hints),
+        None if following is None else next_rows(source, following, obs),
+        None,
+        None if rewards is None else as_rewards(source, rewards, count),
+        first=number,
+    )

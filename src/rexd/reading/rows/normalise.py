@@ -1,0 +1,97 @@
+"""What tools record, as a trajectory keeps it: shapes and dtypes of observations, actions, flags and rewards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.trajectory import Array, BoolArray
+from rexd.errors import DemonstrationError
+from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.stacking import as_array
+
+
+def as_observations(source: str, value: Any, name: str = "observations") -> Array:
+    """Observations as (N, D) floating point, from (N, D) or (N, 1, D); small integers are converted.
+
+    Raises:
+        DemonstrationError: They are images, of no columns, or of a dtype that does not measure anything.
+    """
+    array = as_array(source, name, value)
+    if array.ndim == 3 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim > 2:
+        raise DemonstrationError(
+            f"{source}: {name} have shape {array.shape}, as images do; expected (steps, columns). Images are "
+            "not supported yet: use the state-based variant of the environment"
+        )
+    if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.itemsize <= 2):
+        array = array.astype(np.float32)  # holds each of them exactly
+    if array.ndim < 2 or array.dtype.kind != "f" or not array.size:
+        raise DemonstrationError(
+            f"{source}: {name} have shape {array.shape} and dtype {array.dtype}; expected floating point of "
+            "shape (steps, columns)"
+        )
+    return array
+
+
+def as_actions(source: str, value: Any, rows: int, hints: Hints) -> Array:
+    """Actions as (N, A) floating point, or as (N,) integers where they are discrete.
+
+    Integers and truth values are discrete unless the environment's actions are continuous; floating point is
+    continuous unless the environment's actions are discrete and all are whole numbers.
+
+    Raises:
+        DemonstrationError: There is not one action for each of the ``rows``.
+    """
+    array = as_array(source, "actions", value)
+    if array.ndim == 0 or len(array) != rows:
+        raise DemonstrationError(
+            f"{source}: actions have shape {array.shape}, observations {rows} rows; expected one action for each"
+        )
+    if array.ndim == 3 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind == "b":
+        array = array.astype(np.int64)
+    if array.dtype.kind in "iu" and hints.act_dim is not None:
+        array = array.astype(np.float64)
+    if array.dtype.kind == "f" and hints.n_actions is not None and array.size == rows and _whole(array):
+        array = array.astype(np.int64)
+    if array.dtype.kind in "iu":
+        return array.reshape(rows) if array.size == rows else array  # a wrong shape is named by Trajectory
+    return array.reshape(rows, 1) if array.ndim == 1 else array
+
+
+def as_flags(source: str, name: str, value: Any, rows: int) -> BoolArray:
+    """Ends of episodes as (N,) truth values, from any numbers of which there is one for each row.
+
+    Raises:
+        DemonstrationError: There is not one for each of the ``rows``, or some are neither 0 nor 1.
+    """
+    array = _one_for_each(source, name, value, rows)
+    if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
+        raise DemonstrationError(
+            f"{source}: {name} hold numbers other than 0 and 1; expected whether the episode ended, for each row"
+        )
+    return array.astype(np.bool_)
+
+
+def as_rewards(source: str, value: Any, rows: int) -> Array:
+    """Rewards as (N,) numbers.
+
+    Raises:
+        DemonstrationError: There is not one for each of the ``rows``.
+    """
+    return _one_for_each(source, "rewards", value, rows)
+
+
+def _one_for_each(source: str, name: str, value: Any, rows: int) -> Array:
+    array = as_array(source, name, value)
+    if array.size != rows:
+        raise DemonstrationError(f"{source}: {name} have shape {array.shape}; expected ({rows},)")
+    return array.reshape(rows)
+
+
+def _whole(array: Array) -> bool:
+    return bool(((np.abs(array) < 2**31) & (array == np.round(array))).all())

@@ -1,0 +1,62 @@
+"""Observations that a file keeps as several named arrays, put side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.trajectory import Array, BoolArray
+from rexd.errors import DemonstrationError
+from rexd.reading.rows.normalise import as_flags
+
+
+def side_by_side(source: str, parts: Mapping[str, Array]) -> Array:
+    """Parts as the columns of one array, in the order in which they are given.
+
+    Args:
+        source: The file's name and what of it, for messages.
+        parts: (N,) or (N, d) numbers by name; integers and truth values become float32 where it holds them exactly,
+            float64 otherwise.
+
+    Returns:
+        (N, D) floating point.
+
+    Raises:
+        DemonstrationError: The parts differ in their number of rows.
+    """
+    rows = {name: len(part) for name, part in parts.items()}
+    if len(set(rows.values())) > 1:
+        found = ", ".join(f"{name} {count}" for name, count in rows.items())
+        raise DemonstrationError(f"{source} has rows of {found[:300]}; expected the same number. Write the file again")
+    return np.concatenate([_columns(part) for part in parts.values()], axis=1)
+
+
+def columns_note(widths: Mapping[str, int]) -> str:
+    """Which columns each part of the observations takes, for the user."""
+    ends = np.cumsum(list(widths.values())).tolist()
+    spans = [f"{name!r} {end - width}:{end}" for (name, width), end in zip(widths.items(), ends, strict=True)]
+    return f"observation columns are {', '.join(spans)}"
+
+
+def last_done(source: str, value: Any) -> tuple[BoolArray, int]:
+    """Whether a trajectory that is kept apart ended in its last step, and how many steps before say so too.
+
+    Returns:
+        (T,) true at most in the last row, and the number of rows before it that are marked.
+
+    Raises:
+        DemonstrationError: They are not truth values.
+    """
+    flags = as_flags(source, "dones", value, len(value))
+    kept = np.zeros(len(flags), np.bool_)
+    kept[-1:] = flags[-1:]
+    return kept, int(flags[:-1].sum())
+
+
+def _columns(part: Array) -> Array:
+    if part.dtype.kind != "f":
+        part = part.astype(np.float32 if part.dtype.kind == "b" or part.itemsize <= 2 else np.float64)
+    return part.reshape(len(part), math.prod(part.shape[1:]))

@@ -1,0 +1,1 @@
+"""Random Expert Distillation: the estimator, the fitted reward and their parts."""

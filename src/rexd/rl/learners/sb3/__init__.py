@@ -1,0 +1,1 @@
+"""The learners on Stable-Baselines3 (PyTorch): SAC with demonstrations, and PPO."""

@@ -1,0 +1,357 @@
+"""The Stable-Baselines3 (torch) learners: SAC with demonstrations, and PPO."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+
+from rexd.errors import RunError
+from rexd.files import atomic_path
+from rexd.rl.config import TrainConfig
+from rexd.rl.learners.protocol import State, sac_settings, take
+from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
+from rexd.rl.policies.policy import Policy, PolicySpec
+from rexd.rl.replay.batches import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.wrappers.scaling import ObservationScale
+
+HIDDEN = (256, 256)
+INITIAL_STD = (
+    0.37  # of half the action range; with PPO's own 1, noise is most of what HalfCheetah does (docs/methods.md)
+)
+CLONED_STD = 0.2  # after a warm start: noise that does not undo what was cloned
+PPO_ROLLOUT = 2048  # most steps between two updates of PPO, the default of Stable-Baselines3
+
+
+class Sb3Learner:
+    """What the two learners share. Both run on the CPU: their networks are too small to gain from more."""
+
+    model: BaseAlgorithm
+
+    def __init__(self, config: TrainConfig, model: BaseAlgorithm, scale: ObservationScale) -> None:
+        """Take a model whose observations are standardised by ``scale``."""
+        self.config, self.model, self.scale = config, model, scale
+        # Otherwise every call of learn leaves an empty folder in the system's temporary one.
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
+
+    @property
+    def steps(self) -> int:
+        """Environment steps taken so far."""
+        return int(self.model.num_timesteps)
+
+    def state(self) -> State:
+        """Networks and optimisers."""
+        return {
+            **{name: _array(tensor) for name, tensor in self._tensors().items()},
+            "steps": np.array(self.model.num_timesteps),
+            "updates": np.array(self.model._n_updates),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Fill the networks and optimisers that the constructor built."""
+        parameters: dict[str, Any] = {}
+        for name, content in self.model.get_parameters().items():
+            if name == "policy":
+                parameters[name] = {key: _take(state, f"{name}.{key}", tensor) for key, tensor in content.items()}
+            else:
+                parameters[name] = {**content, "state": self._optimizer_state(state, name)}
+        steps, updates = (int(_take(state, name, torch.tensor(0))) for name in ("steps", "updates"))
+        self.model.set_parameters(parameters, exact_match=True)
+        self.model.num_timesteps, self.model._n_updates = steps, updates
+        # a resumed run need not repeat the noise of the run that was killed
+        torch.manual_seed(int(np.random.SeedSequence([self.config.seed, steps]).generate_state(1)[0]))
+
+    def save_zip(self, path: Path) -> None:
+        """Write a zip for the library's own ``load``, its first layers folded to take raw observations."""
+        kept = deepcopy(self.model.policy.state_dict())
+        columns = len(self.scale.mean)
+        try:
+            with torch.no_grad():
+                self._put_what_plays()
+                for layer in self._first_layers():
+                    weight, bias = self.scale.fold(layer.weight[:, :columns], layer.bias)
+                    layer.weight[:, :columns] = weight
+                    layer.bias.copy_(bias)
+            with atomic_path(path) as temporary:
+                self.model.save(temporary)
+        finally:
+            self.model.policy.load_state_dict(kept)
+
+    def _put_what_plays(self) -> None:
+        """Before a zip is written: put the weights that ``policy`` gives out where the library looks for them."""
+
+    def _first_layers(self) -> list[nn.Linear]:
+        """The layers that observations enter, in actor and critics."""
+        raise NotImplementedError
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        for name, content in self.model.get_parameters().items():
+            if name == "policy":
+                tensors |= {f"{name}.{key}": tensor for key, tensor in content.items()}
+            else:
+                for number, entry in content["state"].items():
+                    tensors |= {f"{name}.{number}.{key}": value for key, value in entry.items()}
+        return tensors
+
+    def _optimizer_state(self, state: State, name: str) -> dict[int, dict[str, Tensor]]:
+        """Adam's state of each parameter; empty as long as there was no update."""
+        if not any(key.startswith(f"{name}.") for key in state):
+            return {}
+        optimizer: Any = self.model
+        for attribute in name.split("."):
+            optimizer = getattr(optimizer, attribute)
+        return {
+            number: {
+                "step": _take(state, f"{name}.{number}.step", torch.tensor(0.0)),
+                "exp_avg": _take(state, f"{name}.{number}.exp_avg", parameter),
+                "exp_avg_sq": _take(state, f"{name}.{number}.exp_avg_sq", parameter),
+            }
+            for number, parameter in enumerate(optimizer.param_groups[0]["params"])
+        }
+
+
+class Sb3SacLearner(Sb3Learner):
+    """``Learner`` on ``DemonstrationSAC`` of ``sac_torch``."""
+
+    model: DemonstrationSAC
+
+    def __init__(
+        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
+    ) -> None:
+        """Build the networks.
+
+        Args:
+            config: Settings.
+            env: Gives standardised observations and the learned reward.
+            scale: How it standardises them.
+            replay: Standardised demonstrations, or None to learn without.
+        """
+        assert isinstance(env.action_space, Box)
+        model = DemonstrationSAC(
+            LayerNormPolicy,
+            env,
+            policy_kwargs={"net_arch": list(HIDDEN)},
+            device="cpu",
+            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
+        )
+        model.backup_entropy = config.backup_entropy
+        model.n_step = config.n_step
+        if replay is not None:
+            model.learn_from(
+                replay,
+                share=config.demonstration_share,
+                cloning_weight=config.cloning_weight,
+                best_episodes=config.best_episodes,
+                mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
+            )
+        super().__init__(config, model, scale)
+
+    def learn(self, steps: int, callback: Any) -> None:
+        """Take this many more environment steps, rounded up to whole blocks of ``updates_every``."""
+        self.model.learn(steps, callback=callback, reset_num_timesteps=False, log_interval=None)  # type: ignore[arg-type]
+
+    def losses(self) -> dict[str, float]:
+        """The latest losses and statistics."""
+        latest = self.model.losses
+        return {} if latest is None else {name: float(value) for name, value in latest._asdict().items()}
+
+    def policy(self) -> Policy:
+        """The averaged actor, for raw observations."""
+        space, actor = self.model.action_space, self.model.average_actor
+        assert isinstance(space, Box)
+        layers = [_copy(layer) for layer in _mean_layers(actor.latent_pi, actor.mu)]
+        layers[0] = self.scale.fold(*layers[0])
+        spec = PolicySpec("squashed-gaussian", "relu", _bounds(space.low), _bounds(space.high))
+        assert isinstance(actor.log_std, nn.Linear)
+        return Policy(spec, layers, _copy(actor.log_std))
+
+    def warm_start(self, policy: Policy) -> None:
+        """Copy the weights of hidden layers and means; σ keeps its initial weights."""
+        actor = self.model.actor
+        _warm_start(_mean_layers(actor.latent_pi, actor.mu), policy, self.scale, "squashed-gaussian")
+        self.model.average_actor.load_state_dict(actor.state_dict())
+
+    def state(self) -> State:
+        """Networks, the averaged actor, optimisers, the entropy coefficient and the replay buffer."""
+        assert self.model.log_ent_coef is not None
+        assert self.model.replay_buffer is not None
+        return {
+            **super().state(),
+            **save_buffer(self.model.replay_buffer),
+            **{f"average.{name}": _array(t) for name, t in self.model.average_actor.state_dict().items()},
+            "log_ent_coef": _array(self.model.log_ent_coef),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Fill what the constructor built."""
+        log_ent_coef = self.model.log_ent_coef
+        assert log_ent_coef is not None
+        assert self.model.replay_buffer is not None
+        found = _take(state, "log_ent_coef", log_ent_coef)
+        average = self.model.average_actor.state_dict()
+        average = {name: _take(state, f"average.{name}", tensor) for name, tensor in average.items()}
+        super().load_state(state)
+        load_buffer(self.model.replay_buffer, state)
+        self.model.average_actor.load_state_dict(average)
+        with torch.no_grad():
+            log_ent_coef.copy_(found)
+        self.model.batch_rng = np.random.default_rng([self.config.seed, self.steps])
+
+    def _put_what_plays(self) -> None:
+        self.model.actor.load_state_dict(self.model.average_actor.state_dict())
+
+    def _first_layers(self) -> list[nn.Linear]:
+        critics = [*self.model.critic.q_networks, *self.model.critic_target.q_networks]
+        return [_linear(network)[0] for network in (self.model.actor.latent_pi, *critics)]
+
+
+class Sb3PpoLearner(Sb3Learner):
+    """``Learner`` on PPO, for continuous and discrete actions.
+
+    PPO learns from its own steps alone: of the demonstrations it sees the reward and, with ``warm_start``, a policy
+    to begin with. Settings for off-policy learning have no effect, nor has ``entropy_coefficient``, which means
+    another thing here (a bonus, left at 0).
+    """
+
+    model: PPO
+
+    def __init__(
+        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None = None
+    ) -> None:
+        """Build the networks.
+
+        Args:
+            config: Settings.
+            env: Gives standardised observations and the learned reward.
+            scale: How it standardises them.
+            replay: Ignored; there is nothing to replay on-policy.
+        """
+        model = PPO(
+            "MlpPolicy",
+            env,
+            seed=config.seed,
+            learning_rate=config.learning_rate,
+            gamma=config.discount,
+            n_steps=config.batch_size,  # until learn sets it
+            batch_size=config.batch_size,
+            policy_kwargs={"net_arch": list(HIDDEN), "activation_fn": nn.ReLU},
+            device="cpu",
+        )
+        super().__init__(config, model, scale)
+        self._spread(INITIAL_STD)
+
+    def learn(self, steps: int, callback: Any) -> None:
+        """Take this many more environment steps, in rollouts of equal length and of at most ``PPO_ROLLOUT``.
+
+        Where ``steps`` does not divide evenly among rollouts and environments, the overshoot is less than one step of
+        each environment in each rollout; ``steps`` of the learner counts it.
+        """
+        envs = self.model.n_envs
+        rollouts = -(-steps // max(PPO_ROLLOUT, envs))
+        length = -(-steps // (rollouts * envs))
+        # Whole rollouts are all that PPO can take. Its buffer allocates anew at the start of each one.
+        self.model.n_steps = self.model.rollout_buffer.buffer_size = length
+        self.model.learn(steps, callback=callback, reset_num_timesteps=False, log_interval=None)  # type: ignore[arg-type]
+
+    def losses(self) -> dict[str, float]:
+        """The latest losses and statistics."""
+        logged = self.model.logger.name_to_value
+        return {name.removeprefix("train/"): float(v) for name, v in logged.items() if name.startswith("train/")}
+
+    def policy(self) -> Policy:
+        """The present policy, for raw observations."""
+        layers = [_copy(layer) for layer in self._layers()]
+        layers[0] = self.scale.fold(*layers[0])
+        space = self.model.action_space
+        if not isinstance(space, Box):
+            return Policy(PolicySpec("categorical", "relu"), layers, None)
+        log_std = self._policy.log_std.detach().clone()
+        spec = PolicySpec("gaussian", "relu", _bounds(space.low), _bounds(space.high))
+        return Policy(spec, layers, (torch.zeros(len(log_std), 0), log_std))
+
+    def warm_start(self, policy: Policy) -> None:
+        """Copy the weights of hidden layers and means (or logits); σ becomes ``CLONED_STD`` of the half range.
+
+        Raises:
+            RunError: The policy squashes its actions, which PPO does not (``clone(..., squashed=False)``), or has
+                layers of other sizes.
+        """
+        space = self.model.action_space
+        if not isinstance(space, Box):
+            _warm_start(self._layers(), policy, self.scale, "categorical")
+            return
+        _warm_start(self._layers(), policy, self.scale, "gaussian")
+        self._spread(CLONED_STD)
+
+    def _spread(self, share: float) -> None:
+        """Set σ to a share of half the action range; discrete actions have none."""
+        space = self.model.action_space
+        if isinstance(space, Box):
+            with torch.no_grad():
+                self._policy.log_std.copy_(torch.from_numpy(np.log(share * (space.high - space.low) / 2.0)))
+
+    @property
+    def _policy(self) -> ActorCriticPolicy:
+        assert isinstance(self.model.policy, ActorCriticPolicy)
+        return self.model.policy
+
+    def _layers(self) -> list[nn.Linear]:
+        return _mean_layers(self._policy.mlp_extractor.policy_net, self._policy.action_net)
+
+    def _first_layers(self) -> list[nn.Linear]:
+        extractor = self._policy.mlp_extractor
+        return [_linear(network)[0] for network in (extractor.policy_net, extractor.value_net)]
+
+
+def _linear(network: nn.Module) -> list[nn.Linear]:
+    return [module for module in network.modules() if isinstance(module, nn.Linear)]
+
+
+def _mean_layers(hidden: nn.Module, head: nn.Module) -> list[nn.Linear]:
+    return [*_linear(hidden), *_linear(head)]
+
+
+def _copy(layer: nn.Linear) -> tuple[Tensor, Tensor]:
+    return layer.weight.detach().clone(), layer.bias.detach().clone()
+
+
+def _warm_start(into: list[nn.Linear], policy: Policy, scale: ObservationScale, distribution: str) -> None:
+    """Copy a policy for raw observations into layers for standardised ones."""
+    found = [tuple(weight.shape) for weight, _ in policy.layers]
+    expected = [tuple(layer.weight.shape) for layer in into]
+    spec = policy.spec
+    if spec.distribution != distribution or spec.activation != "relu" or found != expected:
+        raise RunError(
+            f"cannot start from a {spec.distribution} policy with {spec.activation} and layers of {found}; expected "
+            f"{distribution} with relu and layers of {expected}"
+        )
+    layers = list(policy.layers)
+    layers[0] = scale.unfold(*layers[0])
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(into, layers, strict=True):
+            layer.weight.copy_(weight)
+            layer.bias.copy_(bias)
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    return np.array(tensor.detach().numpy(), order="C")  # a copy: learning goes on in the tensor's memory
+
+
+def _take(state: State, name: str, like: Tensor) -> Tensor:
+    return torch.from_numpy(np.array(take(state, name, tuple(like.shape))))
+
+
+def _bounds(values: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)

@@ -1,0 +1,1 @@
+"""The learners on sbx (JAX): SAC with demonstrations, and a discriminator beside it."""

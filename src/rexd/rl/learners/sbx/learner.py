@@ -1,0 +1,206 @@
+"""The sbx (JAX) learner: SAC with LayerNorm critics and demonstrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from flax.core import unfreeze
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
+from stable_baselines3.common.vec_env import VecEnv
+
+from rexd.files import atomic_path
+from rexd.rl.config import TrainConfig
+from rexd.rl.learners.protocol import State, sac_settings, take
+from rexd.rl.learners.sbx.dac import AdversarialSAC
+from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
+from rexd.rl.policies.policy import Policy, PolicySpec
+from rexd.rl.replay.batches import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.wrappers.scaling import ObservationScale
+
+EXPLORATION = 0.7  # σ after a warm start, of the standard deviation of the demonstrations' actions
+SPREADS = (0.05, 1.0)  # least and most that counts as such; half the action range is 1
+
+
+class SbxLearner:
+    """``Learner`` on ``DemonstrationSAC``, or on ``AdversarialSAC`` where the reward is learnt against the agent."""
+
+    def __init__(
+        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
+    ) -> None:
+        """Build the networks.
+
+        Args:
+            config: Settings.
+            env: Gives standardised observations and the learned reward.
+            scale: How it standardises them.
+            replay: Standardised demonstrations, or None to learn without.
+        """
+        assert isinstance(env.action_space, Box)
+        self.config, self.scale, self.space = config, scale, env.action_space
+        algorithm = AdversarialSAC if config.reward_source == "adversarial" else DemonstrationSAC
+        self.model = algorithm(
+            "MlpPolicy",
+            env,
+            policy_kwargs={"layer_norm": True},
+            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
+        )
+        self.model.backup_entropy = config.backup_entropy
+        # a discriminator's rewards are not known before it judges a batch, which holds no steps in a row
+        self.model.n_step = 1 if config.reward_source == "adversarial" else config.n_step
+        # otherwise every call of learn leaves an empty folder in the system's temporary one
+        self.model.set_logger(Logger(folder=None, output_formats=[]))
+        if replay is not None:
+            self.model.learn_from(
+                replay,
+                share=config.demonstration_share,
+                cloning_weight=config.cloning_weight,
+                best_episodes=config.best_episodes,
+                mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
+                # an actor without anything to clone has nothing to do until its critics are ready
+                schedule=Schedule(config.actor_starts, config.actor_ramp) if config.cloning_weight else AT_ONCE,
+            )
+
+    @property
+    def steps(self) -> int:
+        """Environment steps taken so far."""
+        return int(self.model.num_timesteps)
+
+    def learn(self, steps: int, callback: Any) -> None:
+        """Take exactly this many more environment steps, the last block of updates cut short where they ask for it."""
+        rest = steps % self.config.updates_every
+        for part, block in ((steps - rest, self.config.updates_every), (rest, rest)):
+            if part:
+                self.model.train_freq = TrainFreq(block, TrainFrequencyUnit.STEP)
+                self.model.gradient_steps = block
+                self.model.learn(part, callback=callback, reset_num_timesteps=False, log_interval=None)
+
+    def losses(self) -> dict[str, float]:
+        """The latest losses and statistics."""
+        latest = self.model.losses
+        return {} if latest is None else {name: float(value) for name, value in latest._asdict().items()}
+
+    def policy(self) -> Policy:
+        """The averaged actor, for raw observations."""
+        hidden, mean, log_std = self._actor_layers()
+        layers = [_to_torch(layer) for layer in [*hidden, mean]]
+        layers[0] = self.scale.fold(*layers[0])
+        spec = PolicySpec("squashed-gaussian", "relu", _bounds(self.space.low), _bounds(self.space.high))
+        return Policy(spec, layers, _to_torch(log_std))
+
+    def warm_start(self, policy: Policy) -> None:
+        """Copy the weights of hidden layers and means; σ is a part of the spread of each demonstrated action.
+
+        Noise of one size for all would hide a policy of small actions (Ant's, on average a quarter of the range), or
+        leave one of large actions (Hopper's) with too little to learn from.
+        """
+        assert self.model.demonstrations is not None
+        spread = EXPLORATION * self.model.demonstrations.act.std(axis=0).clip(*SPREADS)
+        layers = list(policy.layers)
+        layers[0] = self.scale.unfold(*layers[0])
+        params = unfreeze(self.model.policy.actor_state.params)
+        dense = params["params"]
+        for number, (weight, bias) in enumerate(layers):
+            dense[f"Dense_{number}"] = {"kernel": jnp.array(weight.T), "bias": jnp.array(bias)}
+        log_std = dense[f"Dense_{len(layers)}"]
+        log_std["kernel"], log_std["bias"] = jnp.zeros_like(log_std["kernel"]), jnp.log(jnp.asarray(spread))
+        self.model.policy.actor_state = self.model.policy.actor_state.replace(params=params)
+        self.model.average_actor = jax.tree.map(jnp.array, params)
+
+    def state(self) -> State:
+        """Networks, optimisers, random keys and the replay buffer."""
+        # no copies: JAX never writes into an array that NumPy looks at, even if an update is given it to reuse
+        leaves = {f"jax{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in self._leaves()}
+        return {
+            **leaves,
+            **save_buffer(self.model.replay_buffer),
+            "steps": np.array(self.model.num_timesteps),
+            "updates": np.array(self.model._n_updates),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Fill the skeleton that the constructor built."""
+        leaves = [
+            jnp.asarray(take(state, f"jax{jax.tree_util.keystr(path)}", np.shape(leaf)))
+            for path, leaf in self._leaves()
+        ]
+        steps, updates = (int(take(state, name, ())) for name in ("steps", "updates"))
+        load_buffer(self.model.replay_buffer, state)
+        tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
+        policy = self.model.policy
+        policy.actor_state, policy.qf_state, self.model.ent_coef_state, *rest = tree
+        self.model.average_actor, self.model.key, self.model.discriminator = rest
+        self.model.num_timesteps, self.model._n_updates = steps, updates
+        # the batches of a resumed run need not repeat those of the run that was killed
+        self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
+
+    def save_zip(self, path: Path) -> None:
+        """Write a zip for ``sbx.SAC.load``, its first layers folded to take raw observations."""
+        policy = self.model.policy
+        actor, critic = policy.actor_state, policy.qf_state
+        try:
+            policy.actor_state = actor.replace(params=self._folded(self.model.average_actor))
+            policy.qf_state = critic.replace(
+                params=self._folded(critic.params), target_params=self._folded(critic.target_params)
+            )
+            with atomic_path(path) as temporary:
+                self.model.save(temporary)
+        finally:
+            policy.actor_state, policy.qf_state = actor, critic
+
+    def _tree(self) -> tuple[Any, ...]:
+        return (
+            self.model.policy.actor_state,
+            self.model.policy.qf_state,
+            self.model.ent_coef_state,
+            self.model.average_actor,
+            self.model.key,
+            self.model.discriminator,
+        )
+
+    def _leaves(self) -> list[tuple[Any, Any]]:
+        return list(jax.tree_util.tree_flatten_with_path(self._tree())[0])
+
+    def _actor_layers(self) -> tuple[list[Any], Any, Any]:
+        layers = self.model.average_actor["params"]
+        ordered = [layers[f"Dense_{number}"] for number in range(len(layers))]
+        return ordered[:-2], ordered[-2], ordered[-1]
+
+    def _folded(self, params: Any) -> Any:
+        """The same networks for raw observations: the first layer's rows for observations absorb the scale."""
+        std, mean = jnp.asarray(self.scale.std)[:, None], jnp.asarray(self.scale.mean)
+        columns = len(self.scale.mean)
+
+        def fold(path: Any, leaf: Any) -> Any:
+            names = [entry.key for entry in path]
+            if names[-2] != "Dense_0":
+                return leaf
+            kernel = _at(params, names[:-1])["kernel"]
+            scaled = kernel[..., :columns, :] / std
+            if names[-1] == "kernel":
+                return leaf.at[..., :columns, :].set(scaled)
+            return leaf - jnp.einsum("d,...dh->...h", mean, scaled)
+
+        return jax.tree_util.tree_map_with_path(fold, params)
+
+
+def _at(tree: Any, names: list[str]) -> Any:
+    for name in names:
+        tree = tree[name]
+    return tree
+
+
+def _to_torch(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    kernel, bias = np.array(layer["kernel"]), np.array(layer["bias"])
+    return torch.from_numpy(np.ascontiguousarray(kernel.T)), torch.from_numpy(bias)
+
+
+def _bounds(values: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)

@@ -1,0 +1,1 @@
+"""Policies as plain weights, and behavioural cloning, which fits one to demonstrations."""

@@ -1,0 +1,1 @@
+"""What an off-policy learner draws its batches from, and how their rewards are shaped."""

@@ -1,0 +1,64 @@
+"""Fitting a reward with its environment at hand: more can be checked before a policy is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.envs.velocity_columns import velocity_columns
+from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
+from rexd.evaluation.rollouts import PolicyLike, rollout
+from rexd.reward.checks import RANDOM_POLICY, ZERO_ACTIONS, Check
+from rexd.reward.red.config import REDConfig
+from rexd.reward.red.fitting import Progress
+from rexd.reward.red.red import RED
+
+EPISODES = 3
+
+
+def fit_in_environment(
+    config: REDConfig,
+    demonstrations: Demonstrations,
+    make_env: Callable[[], gymnasium.Env[Any, Any]],
+    progress: Progress | None = None,
+    velocities: Sequence[int] | None = None,
+) -> RED:
+    """Fit RED, search the worst standstill, and score policies that know nothing.
+
+    Args:
+        config: Settings of the reward.
+        demonstrations: They fit the environment's spaces.
+        make_env: Makes the environment; its own reward is not looked at.
+        progress: Called with the updates done and in all.
+        velocities: Observation columns that are velocities; None asks the simulator.
+    """
+    if velocities is None:
+        env = make_env()
+        try:
+            velocities = velocity_columns(env)
+        finally:
+            env.close()
+    model = RED(config).fit(demonstrations, progress, velocity_columns=velocities)
+    model.checks_ += environment_checks(model, make_env, config.seed)
+    return model
+
+
+def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> tuple[Check, ...]:
+    """Score a few episodes of random actions, and of none at all; they do not count as the learner's steps."""
+    env = make_env()
+    space = env.action_space
+    env.close()
+    policies: dict[str, PolicyLike] = {RANDOM_POLICY: RandomPolicy(space, seed)}
+    if isinstance(space, Box):
+        policies[ZERO_ACTIONS] = ZeroPolicy(space)
+    checks = []
+    for name, policy in policies.items():
+        episodes = rollout(make_env, policy, EPISODES, seed=seed)
+        scores = [model.novelty(e.observations, e.actions, e.next_observations, e.steps) for e in episodes]
+        checks.append(Check.of(name, np.concatenate(scores), model))
+    return tuple(checks)

@@ -1,0 +1,93 @@
+"""A learnt reward for Stable-Baselines3's vectorised environments."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+
+from rexd.envs.spaces import check_spaces, clip_actions
+from rexd.reward.base import RewardModel, predict_at
+
+Array = NDArray[Any]
+
+
+class Step(NamedTuple):
+    """A step of n environments, as a reward model is asked about it: arrays of n rows."""
+
+    obs: Array
+    act: Array
+    next_obs: Array
+    step: Array
+
+
+class RewardVecEnv(VecEnvWrapper):
+    """Replace the rewards of a ``VecEnv`` by those of a reward model, with one ``predict`` a step.
+
+    Put it right around the environments, inside ``VecNormalize``: the model scores raw observations. A ``VecEnv``
+    returns the first observation of the next episode where one ended; the model sees the last one of the episode,
+    ``info["terminal_observation"]``. The environments' own rewards are in ``info["original_reward"]``, for
+    evaluation and never for learning. Where an episode ended, ``info["learned_episode"]["r"]`` is its learned return;
+    a ``Monitor`` inside reports the environment's own.
+
+    ``DummyVecEnv`` hands on the last observation without a copy: an environment which returns the same array again
+    and again (few do) overwrites it when it resets.
+    """
+
+    def __init__(self, venv: VecEnv, reward_model: RewardModel) -> None:
+        """Wrap ``venv`` with a fitted reward model.
+
+        Raises:
+            SpaceMismatchError: The spaces of one environment are not supported.
+        """
+        super().__init__(venv)
+        check_spaces(venv.observation_space, venv.action_space)
+        self.reward_model = reward_model
+        self._before: Array | None = None  # (n, D)
+        self._taken: Array | None = None  # (n, A)
+        self._steps = np.zeros(venv.num_envs, np.int64)  # of the episodes that run
+        self._returns = np.zeros(venv.num_envs)  # learned, likewise
+
+    def reset(self) -> Any:
+        """Reset all environments; returns their observations (n, D)."""
+        observations = self.venv.reset()
+        self._before = np.array(observations)
+        self._steps[:] = 0
+        self._returns[:] = 0.0
+        return observations
+
+    def step_async(self, actions: Array) -> None:
+        """Send the actions, and keep them as they will be carried out."""
+        self._taken = clip_actions(self.action_space, actions)
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> tuple[Any, Array, Array, list[dict[str, Any]]]:
+        """Wait for the step and score its transitions."""
+        observations, original, dones, infos = self.venv.step_wait()
+        before, taken = self._before, self._taken
+        if before is None or taken is None:
+            raise gymnasium.error.ResetNeeded("step was called before reset; call reset first")
+        self._before = np.array(observations)
+        after = self._before.copy()
+        for k in np.flatnonzero(dones):
+            after[k] = infos[k]["terminal_observation"]
+        infos = [{**info, "original_reward": float(r)} for info, r in zip(infos, original, strict=True)]
+        rewards = self._pay(Step(before, taken, after, self._steps), dones, infos)
+        self._steps = np.where(dones, 0, self._steps + 1)
+        return observations, rewards, dones, infos
+
+    def _pay(self, step: Step, dones: Array, infos: list[dict[str, Any]]) -> Array:
+        """The rewards (n,) that the step returns."""
+        rewards = predict_at(self.reward_model, *step)
+        self._sum(rewards, dones, infos)
+        return rewards
+
+    def _sum(self, rewards: Array, dones: Array, infos: list[dict[str, Any]]) -> None:
+        """Add a step's rewards to the returns, and report those of the episodes that ended."""
+        self._returns += rewards
+        for k in np.flatnonzero(dones):
+            infos[k]["learned_episode"] = {"r": float(self._returns[k])}
+            self._returns[k] = 0.0

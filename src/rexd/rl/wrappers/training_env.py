@@ -1,0 +1,79 @@
+"""The environment as the learner sees it: true reward hidden, learned reward in its place, observations scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
+
+from rexd.envs.hidden_reward import HiddenReward, RecordedReturn
+from rexd.envs.make import EnvSource, make_environment
+from rexd.reward.base import RewardModel
+from rexd.rl.wrappers.absorbing import AbsorbingStates
+from rexd.rl.wrappers.block_rewards import BlockRewardVecEnv
+from rexd.rl.wrappers.reward_vec_env import RewardVecEnv
+from rexd.rl.wrappers.scaling import ObservationScale
+
+Env = gymnasium.Env[Any, Any]
+
+
+class StandardisedVecEnv(VecEnvWrapper):
+    """Observations, terminal ones included, on the scale of the demonstrations."""
+
+    def __init__(self, venv: VecEnv, scale: ObservationScale) -> None:
+        """Wrap ``venv``."""
+        shape = venv.observation_space.shape
+        super().__init__(venv, observation_space=Box(-np.inf, np.inf, shape, np.float32))
+        self.scale = scale
+
+    def reset(self) -> Any:
+        """Reset all environments."""
+        return self.scale.apply(np.asarray(self.venv.reset()))
+
+    def step_wait(self) -> tuple[Any, NDArray[Any], NDArray[Any], list[dict[str, Any]]]:
+        """Wait for the step."""
+        observations, rewards, dones, infos = self.venv.step_wait()
+        for k in np.flatnonzero(dones):
+            infos[k]["terminal_observation"] = self.scale.apply(infos[k]["terminal_observation"])
+        return self.scale.apply(np.asarray(observations)), rewards, dones, infos
+
+
+def environment_factory(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callable[[], Env]:
+    """What makes one environment as it is, for evaluation."""
+    return lambda: make_environment(env, env_kwargs)
+
+
+def training_environment(
+    make_env: Callable[[], Env],
+    reward: RewardModel | None,
+    scale: ObservationScale,
+    *,
+    absorbing: bool,
+    in_blocks: bool = False,
+    copies: int = 1,
+) -> VecEnv:
+    """Wrap an environment for a learner.
+
+    Args:
+        make_env: Makes the environment.
+        reward: Replaces the environment's reward, which then ends in ``HiddenReward``. None lets it through
+            (``reward_source="env"``).
+        scale: Of the observations.
+        absorbing: Whether to continue after terminal states.
+        in_blocks: Whether the learner is a ``BlockRewardLearner``, which asks for rewards when it needs them.
+        copies: How many are stepped together.
+    """
+
+    def make() -> Env:
+        made: Env = RecordedReturn(make_env()) if reward is None else HiddenReward(make_env())
+        return AbsorbingStates(made) if absorbing else made
+
+    venv: VecEnv = DummyVecEnv([make] * copies)
+    if reward is not None:
+        venv = (BlockRewardVecEnv if in_blocks else RewardVecEnv)(venv, reward)
+    return StandardisedVecEnv(venv, scale)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from oscillators import changed, oscillators
+
+from rexd.inspection.data.columns import constant_columns, duplicate_columns, ranges, time_columns
+
+
+def with_column(make):
+    """``make(step, observations)`` of the rows, with the final one."""
+
+    def add(number, t):
+        rows = np.concatenate([t.observations, t.next_observations[-1:]])
+        column = np.asarray(make(np.arange(len(rows)), rows), np.float32)
+        rows = np.column_stack([rows, column])
+        return {"observations": rows[:-1], "next_observations": rows[1:]}
+
+    return changed(oscillators(), add)
+
+
+def test_good_columns():
+    for look in (constant_columns, duplicate_columns, time_columns):
+        assert look(oscillators()) == []
+
+
+def test_a_constant_column():
+    demos = with_column(lambda step, rows: np.full(len(step), 7.0))
+    (found,) = constant_columns(demos)
+    assert (found.severity, found.code) == ("info", "constant-columns")
+    assert "1 of 5" in found.message
+    assert "--drop-columns 4" in found.mend
+    assert duplicate_columns(demos) == time_columns(demos) == []
+
+
+def test_nothing_but_constant_columns():
+    (found,) = constant_columns(changed(oscillators(), lambda number, t: {"observations": 0 * t.observations}))
+    assert found.severity == "error"
+
+
+def test_a_copied_column():
+    (found,) = duplicate_columns(with_column(lambda step, rows: rows[:, 1]))
+    assert (found.severity, found.code) == ("info", "duplicate-columns")
+    assert "4 of 1" in found.message
+    assert found.mend.endswith("--drop-columns 4")
+
+
+@pytest.mark.parametrize("clock", [lambda s: s, lambda s: 1 - s / 1000, lambda s: 1e4 + 0.05 * s])
+def test_a_clock(clock):
+    (found,) = time_columns(with_column(lambda step, rows: clock(step)))
+    assert (found.severity, found.code) == ("warning", "time-column")
+    assert found.mend.endswith("--drop-columns 4")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda s, rows: s + 40 * rows[0, 0],  # a position that grows from its own start
+        lambda s, rows: s**1.1,  # one that is no clock
+        lambda s, rows: np.minimum(s, 30),  # and one that stops
+    ],
+)
+def test_what_grows_is_not_always_a_clock(column):
+    assert time_columns(with_column(column)) == []
+
+
+def test_a_clock_is_not_looked_for_after_subsampling():
+    assert time_columns(with_column(lambda step, rows: step).subsample(5, offset=0)) == []
+
+
+def test_ranges_are_what_options_take():
+    assert ranges([3, 27, 28, 29, 31]) == "3,27:30,31"

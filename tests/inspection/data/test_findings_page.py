@@ -1,0 +1,44 @@
+"""Every finding is explained in docs/inspect.md."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def codes():
+    """The codes that the source gives findings, with the severities that are written beside them."""
+    found: dict[str, set[str]] = {}
+    files = [*(ROOT / "src/rexd/inspection").rglob("*.py"), ROOT / "src/rexd/cli/inspection.py"]
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Finding":
+                severity, code = node.args[:2]
+                assert isinstance(code, ast.Constant), ast.unparse(node)
+                named = {n.value for n in ast.walk(severity) if isinstance(n, ast.Constant)} & set(SEVERITIES)
+                found.setdefault(str(code.value), set()).update(map(str, named))
+    return found
+
+
+SEVERITIES = ("error", "warning", "info")
+
+
+def rows():
+    table: dict[str, str] = {}
+    for line in (ROOT / "docs/inspect.md").read_text().splitlines():
+        if match := re.match(r"\| `([a-z-]+)` \| ([^|]*) \|", line):
+            table[match[1]] = table.get(match[1], "") + match[2]
+    return table
+
+
+def test_every_code_has_its_row():
+    assert set(codes()) == set(rows())
+
+
+def test_every_severity_is_told():
+    table = rows()
+    for code, severities in codes().items():
+        assert severities, code
+        for severity in severities:
+            assert severity in table[code], (code, severity)

@@ -1,0 +1,43 @@
+import gymnasium
+import pytest
+
+from rexd.rl.learners.sbx.sac import DemonstrationSAC, _updates
+
+
+def learner(seed=0, net_arch=(8, 8), learning_rate=3e-4, layer_norm=True):
+    return DemonstrationSAC(
+        "MlpPolicy",
+        gymnasium.make("Pendulum-v1"),
+        policy_kwargs={"net_arch": list(net_arch), "layer_norm": layer_norm},
+        learning_rate=learning_rate,
+        learning_starts=8,
+        train_freq=4,
+        gradient_steps=4,
+        batch_size=8,
+        seed=seed,
+    )
+
+
+def test_a_second_learner_of_one_kind_compiles_nothing():
+    learner().learn(16)
+    compiled = _updates._cache_size()
+    learner(seed=1).learn(16)
+    assert _updates._cache_size() == compiled
+
+
+def test_it_still_has_parameters_of_its_own():
+    first, second = learner(), learner(seed=1)
+    second.learn(16)
+    before = first.policy.actor_state.params["params"]["Dense_0"]["kernel"]
+    assert (before == learner().policy.actor_state.params["params"]["Dense_0"]["kernel"]).all()
+    assert (before != second.policy.actor_state.params["params"]["Dense_0"]["kernel"]).any()
+
+
+@pytest.mark.parametrize("change", [{"net_arch": (8, 4)}, {"layer_norm": False}, {"learning_rate": 1e-2}])
+def test_learners_of_another_kind_keep_their_own_functions(change):
+    one, other = learner(), learner(**change)
+    assert one.policy.qf_state.apply_fn is learner().policy.qf_state.apply_fn
+    if "learning_rate" in change:
+        assert one.ent_coef_state.tx is not other.ent_coef_state.tx
+    else:
+        assert one.policy.qf_state.apply_fn is not other.policy.qf_state.apply_fn
