@@ -6,6 +6,7 @@ PYTEST_ARGS ?=
 
 PY := .venv/bin/python
 NUMPY1 := 1.26.4
+CORE_TESTS := tests/demos tests/reading tests/inspection/data tests/inspection/mends tests/reward tests/ding
 
 # One thread in each test process: the workers share the cores, and thread counts change the last bits of sums.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
@@ -17,7 +18,7 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup lint types pytest test-numpy1 test check demo bench clean
+.PHONY: help setup lint types pytest slow test-numpy1 test test-slow check demo bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,15 +40,19 @@ setup: .venv/.installed ## create .venv and install everything, at exact version
 	@$(PIP) check
 	@touch $@
 
-lint: setup ## ruff: rules and format
+lint: setup ## ruff (rules and format), and import-linter (which room may import which)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports --no-logo
 
 types: setup ## mypy --strict
 	$(PY) -m mypy
 
 pytest: setup
-	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) -m 'not slow' $(PYTEST_ARGS)
+
+slow: setup
+	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) -m slow $(PYTEST_ARGS)
 
 # The core promises numpy 1.26 too. It lies in a folder of its own, ahead of numpy 2 on the path; tests/test_import.py
 # asserts that it is the one in use. There are no wheels of it for Python 3.13 and newer.
@@ -61,12 +66,14 @@ test-numpy1: setup ## the core's tests against numpy 1.26
 	    $(PIP) install --target .venv/numpy1 --no-deps --only-binary :all: numpy==$(NUMPY1); \
 	    touch .venv/numpy1/.installed-$(NUMPY1); }; \
 	  $(ONE_THREAD) PYTHONPATH="$(CURDIR)/scripts/numpy1:$(CURDIR)/.venv/numpy1" \
-	    REXD_TEST_NUMPY=$(NUMPY1) $(PY) -m pytest -n $(WORKERS) tests/test_import.py $(wildcard tests/demos tests/reward tests/ding); \
+	    REXD_TEST_NUMPY=$(NUMPY1) $(PY) -m pytest -n $(WORKERS) tests/test_import.py $(CORE_TESTS); \
 	fi
 
-test: lint types pytest test-numpy1 ## everything that must pass: lint, types, tests, tests on numpy 1.26
+test: lint types pytest ## what must pass before a commit: lint, types and all tests but the slow ones
 
-check: test ## the one gate: the same as test
+test-slow: slow test-numpy1 ## what takes minutes each: the tests marked slow, and the core's tests on numpy 1.26
+
+check: test test-slow ## the one gate, as CI runs it
 
 demo: setup ## bundled demonstrations into a reward and a policy
 	.venv/bin/rexd demo
@@ -77,5 +84,5 @@ bench: setup ## what produces the README's numbers (hours): make bench DATA=fold
 	.venv/bin/rexd benchmark red --report --write
 
 clean: ## remove .venv, builds and caches; never runs/
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(wildcard src tests benchmarks scripts) -name __pycache__ -type d -prune -exec rm -rf {} +

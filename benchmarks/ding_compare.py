@@ -23,8 +23,9 @@ from torch import Tensor
 
 import rexd
 from rexd.ding import RedRewardModel, create_reward_model
-from rexd.reward.red.config import REDConfig
-from rexd.reward.red.encoder import Encoder, raw_rows
+from rexd.reward.columns import InputColumns
+from rexd.reward.encoder import Encoder
+from rexd.reward.rows import Rows
 from rexd.reward.standstill import standstill_novelty
 
 VELOCITIES = range(5, 11)  # of Hopper's 11 observation columns, as the simulator says (rexd.envs.velocity_columns)
@@ -35,7 +36,7 @@ COLUMNS = {
     "`type: rexd`": {"type": "rexd"},
 }
 
-Rows = dict[str, NDArray[np.float32]]
+Arrays = dict[str, NDArray[np.float32]]
 
 
 @dataclass
@@ -43,12 +44,11 @@ class Documented:
     """The documented model as the search for the best standstill wants it: errors of standardised inputs."""
 
     model: RedRewardModel
-    encoder_: Encoder
-    config: REDConfig
+    encoder: Encoder
 
     def novelty_of_inputs(self, x: Tensor) -> Tensor:
         """(batch, C) -> (batch,), differentiable."""
-        raw = x * self.encoder_.std + self.encoder_.mean
+        raw = x * self.encoder.std + self.encoder.mean
         online, target = self.model.online_net, self.model.target_net
         assert online is not None
         assert target is not None
@@ -72,7 +72,7 @@ def main() -> None:
         print(f"| {kind} | {' | '.join(cells)} |")
 
 
-def rows_of(held_out: rexd.Demonstrations) -> dict[str, Rows]:
+def rows_of(held_out: rexd.Demonstrations) -> dict[str, Arrays]:
     """Rows of each kind; the same for all models."""
     expert, rng = held_out.transitions(), np.random.default_rng(0)
     uniform = rng.uniform(-1.0, 1.0, expert.act.shape).astype(np.float32)
@@ -85,7 +85,7 @@ def rows_of(held_out: rexd.Demonstrations) -> dict[str, Rows]:
     return kinds
 
 
-def random_policy() -> Rows | None:
+def random_policy() -> Arrays | None:
     """Transitions of uniformly random actions in Hopper-v5."""
     try:
         import gymnasium
@@ -107,7 +107,9 @@ def random_policy() -> Rows | None:
     return {"obs": np.array(seen, np.float32), "action": np.array(acted, np.float32)}
 
 
-def scores(config: dict[str, Any], learnt: rexd.Demonstrations, kinds: dict[str, Rows], seed: int) -> dict[str, float]:
+def scores(
+    config: dict[str, Any], learnt: rexd.Demonstrations, kinds: dict[str, Arrays], seed: int
+) -> dict[str, float]:
     """The mean reward of each kind of rows, and of the best standstills found."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "expert_data.pkl"
@@ -131,14 +133,12 @@ def transitions(demos: rexd.Demonstrations) -> list[dict[str, Any]]:
 def standstill(model: RedRewardModel, learnt: rexd.Demonstrations) -> float:
     """Mean reward of the best tenth of the standstills that a search finds (rexd.reward.standstill)."""
     if model.calibrated is not None:
-        worst = standstill_novelty(model.calibrated, learnt, VELOCITIES)
+        worst = standstill_novelty(model.calibrated.fitted_, learnt, VELOCITIES, model.seed)
         return float(model.calibrated.reward_of_novelty(worst).mean())
-    rows = learnt.transitions()
-    raw = raw_rows("state-action", rows.obs, rows.act, None, learnt.act_dim)
-    encoder = Encoder.fit("state-action", raw, learnt.obs_dim, learnt.act_dim, discrete=False)
-    # the same search, in the same standardised space, by the other model's error
-    search: Any = Documented(model, encoder, REDConfig(seed=model.seed))
-    worst = standstill_novelty(search, learnt, VELOCITIES)
+    columns = InputColumns.of(learnt, "state-action", clock=False)
+    encoder = Encoder.fit(columns, columns.concatenate(Rows.of_transitions(learnt.transitions())))
+    # The same search, in the same standardised space, by the error of the other model.
+    worst = standstill_novelty(Documented(model, encoder), learnt, VELOCITIES, model.seed)
     return float(np.exp(-float(model.cfg.sigma) * worst).mean())
 
 

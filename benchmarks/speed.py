@@ -23,6 +23,7 @@ from rexd.files import write_json
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.networks import EnsembleMLP, squared_error
 from rexd.reward.red.red import RED
+from rexd.reward.rows import Rows
 
 from measuring import in_turns, seconds
 from speed_ding import ding_batch, ding_list, ding_train
@@ -84,11 +85,11 @@ def score() -> dict[str, Any]:
     n = 1_000_000
     obs = rng.normal(size=(n, 11)).astype(np.float32)
     act = rng.uniform(-1, 1, size=(n, 3)).astype(np.float32)
-    prepared = model.encoder_.standardise(model.encoder_.raw(obs, act, None))
+    prepared = model.encoder_.standardise(model.encoder_.raw(Rows(obs, act)))
 
     def networks(block: int) -> float:
         with torch.no_grad():
-            return seconds(lambda: [model.novelty_of_inputs(part) for part in prepared.split(block)])
+            return seconds(lambda: [model.fitted_.novelty_of_inputs(part) for part in prepared.split(block)])
 
     best = min((256, 512, 1024, 2048, 4096, 16384), key=networks)
     ours, bare = in_turns(lambda: seconds(lambda: model.predict(obs, act)), lambda: networks(best))

@@ -17,6 +17,7 @@ import rexd
 from rexd.benchmark.worker import one_thread
 from rexd.reward.base import predict_at
 from rexd.reward.red.red import RED
+from rexd.reward.rows import Rows
 from rexd.rl.training.threads import one_torch_thread
 
 from measuring import in_turns, processor_seconds, seconds
@@ -100,7 +101,7 @@ def _learner() -> Any:
     from rexd.envs.make import make_environment
     from rexd.rl.config import TrainConfig
     from rexd.rl.learners.sbx.learner import SbxLearner
-    from rexd.rl.replay.batches import DemonstrationReplay
+    from rexd.rl.replay.demonstrations import DemonstrationReplay
     from rexd.rl.wrappers.scaling import ObservationScale
     from rexd.rl.wrappers.training_env import training_environment
 
@@ -141,8 +142,7 @@ def _parts(learner: Any, block: int) -> dict[str, float]:
     model, reward = learner.model, learner.model.env.venv.reward_model
     env = learner.model.env.venv.venv.envs[0]
     env.reset(seed=0)
-    rows = rexd.bundled_demonstrations().transitions()
-    columns = (rows.obs, rows.act, rows.next_obs, rows.step)
+    rows = Rows.of_transitions(rexd.bundled_demonstrations().transitions())
     action, observation = env.action_space.sample(), learner.scale.apply(rows.obs[:1])
 
     def finish() -> None:
@@ -152,8 +152,8 @@ def _parts(learner: Any, block: int) -> dict[str, float]:
     works = {
         "step": (lambda: learner.learn(block, None), block),
         "environment": (lambda: env.step(action), 1),
-        "reward": (lambda: predict_at(reward, *(column[:1] for column in columns)), 1),
-        "reward in blocks": (lambda: predict_at(reward, *(column[:block] for column in columns)), block),
+        "reward": (lambda: predict_at(reward, rows[:1]), 1),
+        "reward in blocks": (lambda: predict_at(reward, rows[:block]), block),
         "action": (lambda: model.predict(observation, deterministic=False), 1),
         "batch": (lambda: model._batches(block, model.batch_size), block),
         "update": (lambda: model.train(block, model.batch_size), block),

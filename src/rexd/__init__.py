@@ -1,12 +1,13 @@
 """Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.
 
-The names below are loaded when they are first used, so that ``import rexd`` is quick and asks for no extra.
+The names below are loaded when they are first used, so that ``import rexd`` is quick and needs no extra.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rexd.lazy import lazy_names
 
 if TYPE_CHECKING:
     from rexd.demos import Demonstrations, Trajectory, Transitions
@@ -44,7 +45,7 @@ __all__ = [
     "train",
 ]
 
-# Where each name lives; the same list as the imports above, which only type checkers read.
+# The module of each name. It repeats the imports above, which only type checkers read.
 _HOME = {
     "RED": "rexd.reward.red.red",
     "Demonstrations": "rexd.demos",
@@ -63,16 +64,4 @@ _HOME = {
     "train": "rexd.rl.training.train",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first asked for (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'rexd' has no attribute '{name}'")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names too before they are loaded."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

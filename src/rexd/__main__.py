@@ -1,4 +1,4 @@
-"""``python -m rexd``: the same as the command ``rexd``."""
+"""The entry point of ``python -m rexd``, which is the same as the command ``rexd``."""
 
 from rexd.cli import main
 

@@ -1,4 +1,4 @@
-"""What settings share, whichever part of the work they belong to."""
+"""The base class of the settings of a reward and of a training."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from rexd.errors import RexdError
 
 
 @dataclass(frozen=True)
-class Config:
-    """Plain data that goes to JSON and back; what it configures is another class."""
+class Settings:
+    """Plain data that can be written as JSON and read back; the class that is configured by it is another one."""
 
-    what: ClassVar[str]
-    """Whose settings these are, as errors name them."""
-    parts: ClassVar[Mapping[str, type[Config]]] = {}
-    """Fields that are settings of their own."""
+    label: ClassVar[str]
+    """The word by which errors name these settings, such as ``reward``."""
+    nested: ClassVar[Mapping[str, type[Settings]]] = {}
+    """The fields whose values are settings too, and the class of each."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return the settings as plain JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of ``to_dict``; what is left out has its default.
+        """Build the settings from what ``to_dict`` returned; a field that is missing gets its default.
 
         Raises:
             RexdError: A name is unknown, or a value is out of range.
         """
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
-            raise RexdError(f"unknown {cls.what} settings: {', '.join(sorted(unknown))}")
-        parts = {name: part.from_dict(values.get(name, {})) for name, part in cls.parts.items()}
-        return cls(**{**values, **parts})
+            raise RexdError(f"unknown {cls.label} settings: {', '.join(sorted(unknown))}")
+        nested = {name: kind.from_dict(values.get(name, {})) for name, kind in cls.nested.items()}
+        return cls(**{**values, **nested})

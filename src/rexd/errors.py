@@ -1,25 +1,30 @@
-"""The errors that a user can cause, each naming what was found, what was expected and how to mend it."""
+"""The errors that a user can cause, and helpers for their messages.
+
+Every message names what was found, what was expected and how to mend it.
+"""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
 
 class RexdError(Exception):
-    """Base of every error that bad input or a wrong call can cause; catch this one."""
+    """The base class of every error that bad input or a wrong call can cause."""
 
 
 class DemonstrationError(RexdError):
-    """A demonstration file or array that cannot be used as it is."""
+    """A demonstration file or an array of demonstrations cannot be used as it is."""
 
 
 class UnsafeFileError(DemonstrationError):
-    """A file that would execute code if it were read; it was not read."""
+    """A file would execute code if it were read, and was not read."""
 
 
 class SpaceMismatchError(RexdError):
-    """Demonstrations, reward or policy do not fit the environment's spaces."""
+    """Demonstrations, a reward or a policy do not fit the spaces of the environment."""
 
 
 class NotFittedError(RexdError):
@@ -27,15 +32,15 @@ class NotFittedError(RexdError):
 
 
 class RewardFileError(RexdError):
-    """A reward file that is cut short, damaged or of another kind."""
+    """A reward file is cut short, damaged or of another kind."""
 
 
 class RunError(RexdError):
-    """A run folder that exists, is incomplete, or belongs to another configuration."""
+    """A run folder exists already, is incomplete, or belongs to another configuration."""
 
 
 class TaskError(RexdError):
-    """An environment that cannot be made, or whose spaces are not supported."""
+    """An environment cannot be made, or its spaces are not supported."""
 
 
 class MissingExtraError(RexdError):
@@ -43,11 +48,11 @@ class MissingExtraError(RexdError):
 
 
 def import_extra(module: str, extra: str) -> ModuleType:
-    """Import an optional dependency, or say which install line brings it.
+    """Import an optional dependency, or name the command that installs it.
 
     Args:
         module: Dotted name of the module to import.
-        extra: Name of the rexd extra that installs it.
+        extra: Name of the extra of rexd that installs it.
 
     Raises:
         MissingExtraError: The module is not installed.
@@ -60,3 +65,9 @@ def import_extra(module: str, extra: str) -> ModuleType:
         raise MissingExtraError(
             f"{module.split('.')[0]} is not installed; it comes with the extra '{extra}': pip install 'rexd[{extra}]'"
         ) from error
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` if a known name is close to ``name``, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writing of files, so that a reader never sees a part of one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the same folder, renamed to ``path`` when the block ends without an error."""
+    """Yield a temporary path in the same folder, which is renamed to ``path`` if the block ends without an error."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
@@ -29,7 +29,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise now, before minutes of work, the ``OSError`` with which writing ``path`` would end."""
+    """Check that a file can be written, before the work that produces it.
+
+    Raises:
+        OSError: The path is a folder, or its folder cannot be created or written to.
+    """
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(target))
@@ -38,6 +42,6 @@ def check_writable(path: str | Path) -> None:
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON atomically, indented, with a final newline."""
+    """Write a document as JSON, atomically, indented and with a final newline."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")

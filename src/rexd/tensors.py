@@ -1,4 +1,4 @@
-"""Tensors and a JSON description in one safetensors file; reading one executes nothing."""
+"""Files of tensors with a JSON description, in the safetensors format; reading one executes no code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from rexd.files import atomic_path
 
 
 def write_tensors(path: str | Path, what: str, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
-    """Write atomically; ``what``, such as ``reward``, marks whose file it is."""
+    """Write tensors and their description to one file, atomically.
+
+    Args:
+        path: The file.
+        what: The kind of the content, such as ``reward``, which is written as a mark.
+        content: The description, plain JSON types.
+        tensors: The tensors by name.
+    """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     kind = f"rexd-{what}"
     with atomic_path(path) as temporary:
@@ -27,13 +34,13 @@ def write_tensors(path: str | Path, what: str, content: Mapping[str, Any], tenso
 def read_tensors(
     path: Path, what: str, error: type[RexdError], remedy: str
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read what ``write_tensors`` wrote: the description and the tensors.
+    """Read the description and the tensors that ``write_tensors`` wrote.
 
     Args:
         path: An existing file.
-        what: The mark that it must carry.
-        error: Raised, with ``remedy``, for a file that is cut short, damaged or of another kind.
-        remedy: What the user can do.
+        what: The kind that the file must be marked with.
+        error: The class of the error for a file that is cut short, damaged or of another kind.
+        remedy: The last sentence of that error's message: what the user can do.
     """
     kind = f"rexd-{what}"
     try:

@@ -15,7 +15,6 @@ def test_a_suite():
     assert found.regimes[1].subsample == 1
     assert found.methods[1].settings == {"reward_source": "env"}
     assert found.seeds == (0, 1)
-    assert found.needs_data
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -25,7 +24,6 @@ def test_shipped_suites_are_understood(name):
     assert found.methods[0].name == "rexd"
     assert not found.methods[0].settings.get("reward_source")
     if name == "quick":
-        assert not found.needs_data
         assert {task.env.lower() for task in found.tasks} <= set(bundled_tasks())
 
 

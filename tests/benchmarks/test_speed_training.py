@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gymnasium.spaces import Box
 
 from rexd.rl.learners.sbx import sac as sac_jax
-from rexd.rl.learners.sbx.sac import DemonstrationSAC, Learner
+from rexd.rl.learners.sbx.sac import DemonstrationSAC, LearnerState
 from rexd.rl.replay.batches import Batch
 
 from speed_training import _layers, product_seconds, update_products
@@ -36,7 +36,7 @@ def test_products_of_an_update_are_those_that_xla_counts():
         "MlpPolicy", Nothing(), buffer_size=1, policy_kwargs={"layer_norm": True, "net_arch": [WIDTH] * 2}
     )
     policy = model.policy
-    learner = Learner(
+    learner = LearnerState(
         policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key, jnp.int32(0)
     )
     shapes = [(N, OBS), (N, ACT), (N, OBS), (N,), (N,), (N,), (N // 2, OBS), (N // 2, ACT)]

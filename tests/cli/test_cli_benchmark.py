@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rexd.benchmark.pace import Pace, speed
 from rexd.benchmark.runs import Folders, expand
-from rexd.benchmark.schedule import Phase, Progress, run_all
+from rexd.benchmark.schedule import Phase, RunProgress, run_all
 from rexd.benchmark.suite import load_suite
 from rexd.cli.show.benchmark import Lines, LiveTable, duration, summary
 
@@ -163,7 +163,7 @@ def test_quick_at_a_tiny_budget(rexd, places, tmp_path):
     assert [run["state"] for run in rexd(*words, "--dry-run", "--json").json["runs"]] == ["done", "done"]
 
 
-ITEM = Progress(expand(load_suite("red"))[0])
+ITEM = RunProgress(expand(load_suite("red"))[0])
 METRICS = [
     {"steps": 2000 * k, "seconds": 50.0 + 20 * k, "learned_return": 10.0 * k, "true_return": 0.0} for k in range(1, 4)
 ]
@@ -193,7 +193,7 @@ def test_what_is_known_of_the_same_task_and_method_counts_most():
 
 def test_the_table_shows_what_matters():
     runs = expand(load_suite("red"))
-    items = [Progress(run) for run in runs[:30]]
+    items = [RunProgress(run) for run in runs[:30]]
     for item in items[:20]:
         item.phase, item.result = Phase.DONE, {"steps": 9, "return_mean": 4103.0, "return_std": 5.0, "seconds": 61.0}
     items[20].phase, items[20].error = Phase.CRASHED, "ValueError: no"

@@ -77,7 +77,7 @@ def test_trajectories_and_first_rows_are_left_out(rexd, tmp_path, demos_file):
         (("--leave-out", "4"), "trajectories .* cannot be left out of 4"),
         (("--leave-out", "0:4"), "all 4 trajectories would be left out"),
         (("--drop-first-rows", 40), "cannot leave the first 40 rows of trajectory 0, which has 40"),
-        (("--drop-first-rows", 0), "expected one at least"),
+        (("--drop-first-rows", 0), "expected at least one"),
     ):
         result = rexd("convert", demos_file, tmp_path / "other.npz", *wrong)
         assert result.status != 0
@@ -210,10 +210,10 @@ def test_a_file_mended_in_place(rexd, tmp_path, demos_file, name):
 def test_folders_of_something_else_are_never_replaced(fails, tmp_path, demos_file):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.tex").write_text("years")
-    assert "is no Minari dataset" in fails("convert", demos_file, tmp_path / "work", "--overwrite")
+    assert "is not a Minari dataset" in fails("convert", demos_file, tmp_path / "work", "--overwrite")
     words = ("convert", demos_file, tmp_path / "work", "--to", "npz", "--overwrite")
     assert "is a folder, and rexd npz is one file" in fails(*words)
-    assert "is no Minari dataset" in fails("convert", demos_file, demos_file, "--to", "minari", "--overwrite")
+    assert "is not a Minari dataset" in fails("convert", demos_file, demos_file, "--to", "minari", "--overwrite")
     assert (tmp_path / "work" / "thesis.tex").read_text() == "years"
 
 

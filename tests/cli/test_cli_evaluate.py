@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import sys
@@ -55,6 +56,23 @@ def test_zip_needs_trust(rexd, fails, tmp_path):
     assert "does not take observations of 5" in fails(
         "evaluate", file, "--env", ENV, "--env-kwargs", "columns=5", "--trust"
     )
+
+
+def test_a_zip_names_a_policy_that_lay_elsewhere_when_it_was_written(rexd, tmp_path):
+    stable_baselines3 = pytest.importorskip("stable_baselines3")
+    from rexd.rl.learners.sb3.sac import LayerNormPolicy
+
+    file = tmp_path / "policy.zip"
+    stable_baselines3.SAC(LayerNormPolicy, ENV, policy_kwargs={"net_arch": [4]}, buffer_size=10, seed=0).save(file)
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    data = json.loads(parts["data"])
+    moved = base64.b64encode(b"crexd.rl.sac_torch\nLayerNormPolicy\n.").decode()
+    data["policy_class"] = {":type:": "<class 'abc.ABCMeta'>", ":serialized:": moved, "__module__": "rexd.rl.sac_torch"}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in {**parts, "data": json.dumps(data).encode()}.items():
+            archive.writestr(name, content)
+    assert rexd("evaluate", file, "--env", ENV, "--trust", "--episodes", 2, "--json").json["true"]["n"] == 2
 
 
 def test_a_zip_trained_with_absorbing_states(fails, tmp_path):

@@ -3,7 +3,7 @@ import re
 
 from rich.console import Console
 
-from rexd.cli.show.progress import Progress
+from rexd.cli.show.progress import ProgressBar
 
 
 def shown_on_a_terminal(monkeypatch, watch):
@@ -11,7 +11,7 @@ def shown_on_a_terminal(monkeypatch, watch):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=140, highlight=False)
     monkeypatch.setattr("rexd.cli.show.progress.stderr", lambda: console)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         watch(progress)
         progress._bar.refresh()
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()).splitlines()
@@ -46,7 +46,7 @@ def test_episodes_are_counted_in_whatever_order_they_end(monkeypatch):
 
 
 def test_no_bar_where_stderr_is_a_file(capfd):
-    with Progress(learned=False) as progress:
+    with ProgressBar(learned=False) as progress:
         progress.step(500, 2000, 3.0)
         progress.evaluated({"steps": 500, "seconds": 2.0, "learned_return": None, "true_return": 3.0, "length": 9.0})
     out, err = capfd.readouterr()

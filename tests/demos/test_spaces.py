@@ -58,8 +58,11 @@ def test_observation_columns(found: int, expected: int, message: str) -> None:
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (SimpleNamespace(spaces={"goal": 1, "state": 2}, shape=None), r"made of several \(goal, state\).*Flatten"),
-        (SimpleNamespace(spaces=(1, 2), shape=None), r"made of several \(2 parts\)"),
+        (
+            SimpleNamespace(spaces={"goal": 1, "state": 2}, shape=None),
+            r"made of several spaces \(goal, state\).*Flatten",
+        ),
+        (SimpleNamespace(spaces=(1, 2), shape=None), r"made of several spaces \(2 parts\)"),
         (box(64, 64, 3), r"shape \(64, 64, 3\); expected one dimension. Images are not supported"),
         (box(), "single number"),
         (discrete(16), "expected a flat Box"),

@@ -127,7 +127,7 @@ def test_discrete_actions(tmp_path, config):
     rows = discrete()
     model = build(tmp_path, rows, **TINY, **config)
     model.train()
-    assert model.calibrated.encoder_.discrete
+    assert model.calibrated.encoder_.columns.discrete
     wrong = [{**row, "action": (row["action"] + 1) % 3} for row in rows]
     assert rewards(model, rows).mean() > rewards(model, wrong).mean()
 

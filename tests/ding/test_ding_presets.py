@@ -132,7 +132,7 @@ def test_calibrated_settings_reach_the_model():
         ({"seed": -1}, "seed is -1; expected an integer of 0 or more"),
         ({"seed": "x"}, "seed is 'x'"),
         ({"expert_filter": 3}, "expert_filter is 3; expected a function"),
-        ({"sigma": "auto", "normalize": False}, "normalize=False does not go with sigma='auto'"),
+        ({"sigma": "auto", "normalize": False}, "normalize=False cannot be combined with sigma='auto'"),
         ({"type": "rexd", "sigma": "auto", "n_targets": 1}, "n_targets of the calibrated model is 1; .* 2 or more"),
         ({"output_dims": 0}, "output_dims of the calibrated model is 0"),
         ({"shape": "square"}, "shape is 'square'; expected one of"),

@@ -1,7 +1,7 @@
-"""What the test module of each format gives to the tests of them all.
+"""The golden files of each format, which the tests of all formats read.
 
-``tests/demos/formats/test_<module>.py`` defines ``golden(folder)``, which writes small files in the format's layout,
-one for each way in which it is found, and says how many trajectories each holds. It may skip where a library that
+``tests/reading/formats/test_<module>.py`` defines ``golden(folder)``, which writes small files in the format's layout,
+one for each variant of the layout, and says how many trajectories each holds. It may skip the test if a library that
 writes the format is not installed.
 """
 
@@ -28,11 +28,11 @@ class Golden:
 
 
 def golden_of(item: Format) -> Callable[[Path], list[Golden]]:
-    """The maker of a format's golden files."""
+    """Return the function that writes a format's golden files."""
     module = item.load.__module__.rpartition(".")[2]
     try:
         return import_module(f"test_{module}").golden  # type: ignore[no-any-return]
     except (ModuleNotFoundError, AttributeError):
         pytest.fail(
-            f"the format {item.name!r} has no golden files: tests/demos/formats/test_{module}.py defines golden"
+            f"the format {item.name!r} has no golden files: tests/reading/formats/test_{module}.py must define golden"
         )

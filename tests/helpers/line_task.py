@@ -1,4 +1,4 @@
-"""A task that is small enough to play in a test, and demonstrations and a policy for it."""
+"""A task that is small enough to be played in a test, with demonstrations and a policy for it."""
 
 import gymnasium
 import numpy as np
@@ -13,7 +13,7 @@ STEPS = 12
 
 
 class Line(gymnasium.Env):
-    """A point on a line that is pushed; pays the first action. Renders grey frames, if asked."""
+    """A point on a line, pushed by the actions. The reward is the first action; rendered frames are grey."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 60}  # noqa: RUF012
 
@@ -54,7 +54,7 @@ def make_demonstrations(count=4, steps=40, columns=3, scale=1.0, rewards=True) -
 
 
 def make_policy(columns=3) -> Policy:
-    """tanh of the first two columns."""
+    """A policy whose actions are tanh of the first two columns."""
     weight = torch.zeros(2, columns)
     weight[0, 0] = weight[1, 1] = 1.0
     log_std = (torch.zeros(2, 0), torch.full((2,), -1.0))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rexd.rl.replay.batches import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 
 SHOWN = 1000.0
 

@@ -1,4 +1,4 @@
-"""Three small trajectories as arrays, to be written in the layouts of other tools."""
+"""Three small trajectories as arrays, which tests write in the layouts of other tools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS, ACTIONS = 3, 2
 
 
 def trajectories() -> list[dict[str, NDArray[Any]]]:
-    """One dict of arrays for each; the first and the last reach a terminal state."""
+    """Return one dict of arrays for each trajectory; the first and the last reach a terminal state."""
     rng = np.random.default_rng(0)
     made = []
     for number, steps in enumerate(LENGTHS):
@@ -35,13 +35,13 @@ def trajectories() -> list[dict[str, NDArray[Any]]]:
 
 
 def flat() -> dict[str, NDArray[Any]]:
-    """The same rows end to end."""
+    """Return the rows of all trajectories end to end."""
     made = trajectories()
     return {name: np.concatenate([t[name] for t in made]) for name in made[0]}
 
 
 def assert_read(demos: Demonstrations, *, ends: bool = True, following: bool = True, rewards: bool = True) -> None:
-    """The trajectories are those above, as far as the layout holds them."""
+    """Assert that the trajectories above were read, as far as the layout holds them."""
     assert [len(t) for t in demos] == list(LENGTHS)
     for number, (t, made) in enumerate(zip(demos, trajectories(), strict=True)):
         np.testing.assert_array_equal(t.observations, made["observations"])

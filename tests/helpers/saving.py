@@ -1,4 +1,4 @@
-"""One object in every file that can hold it."""
+"""Functions that write one object to each kind of file that can hold it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 
 def write_hdf5(file: Path, content: dict[str, Any]) -> Path:
-    """Arrays by name, compressed as recorders do; skips where h5py is missing."""
+    """Write arrays by name, compressed as recorders do; the test is skipped if h5py is missing."""
     h5py = pytest.importorskip("h5py")
     with h5py.File(file, "w") as opened:
         for key, value in content.items():

@@ -1,4 +1,4 @@
-"""A small suite, results of it, and processes that stand for training."""
+"""A small suite, results of it, and processes that take the place of training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TASK = {
 
 
 def content(**changes: Any) -> dict[str, Any]:
-    """What a TOML file would hold."""
+    """The content of a suite's TOML file."""
     return {
         "about": "for tests",
         "seeds": [0, 1],
@@ -46,7 +46,7 @@ def suite(**changes: Any) -> Suite:
 
 
 def result(run: RunSpec, value: float, **changes: Any) -> dict[str, Any]:
-    """A result as ``execute`` writes it, as far as anything reads it."""
+    """A result with the keys of ``execute`` that are read anywhere."""
     curve = [
         {"steps": steps, "seconds": steps / 10, "true_return": value * share, "learned_return": share}
         for steps, share in ((run.steps // 2, 0.5), (run.steps, 1.0))
@@ -96,6 +96,6 @@ def finish(value, **more):
 
 
 def fake(body: str) -> Any:
-    """A command whose process runs ``body``, which has the names above."""
+    """A command whose process runs ``body``, which may use the names that ``_FAKE`` defines."""
     code = _FAKE + textwrap.dedent(body)
     return lambda job: [sys.executable, "-c", code, str(job)]

@@ -1,4 +1,4 @@
-"""Expert transitions as DI-engine's collectors write them, and reward models of them."""
+"""Expert transitions as DI-engine's collectors write them, and reward models that learn from them."""
 
 import pickle
 
@@ -17,11 +17,11 @@ TINY = {
     "target_layers": (16, 16),
     "predictor_layers": (16,),
 }
-"""The calibrated model, small; its rewards mean little."""
+"""The config of a calibrated model that is too small for meaningful rewards."""
 
 
 def transitions(n=120, seed=0, obs=(OBS,), episode=30):
-    """A list of ``n`` dicts of tensors; the action follows from the observation, an episode lasts 30 steps."""
+    """A list of ``n`` dicts of tensors, whose actions are a function of the observations."""
     generator = torch.Generator().manual_seed(seed)
     mix = torch.randn(int(np.prod(obs)), ACT, generator=torch.Generator().manual_seed(99))
     rows = []
@@ -40,7 +40,7 @@ def transitions(n=120, seed=0, obs=(OBS,), episode=30):
 
 
 def discrete(n=120, seed=0, actions=3, shape=()):
-    """The same with integer actions of ``shape`` () or (1,)."""
+    """Transitions with integer actions of ``shape`` () or (1,)."""
     rows = transitions(n, seed)
     for row in rows:
         row["action"] = (row["obs"][:actions].argmax()).reshape(shape)
@@ -54,19 +54,19 @@ def write(folder, rows, name="expert_data.pkl"):
 
 
 def build(folder, rows=None, device="cpu", tb_logger=None, **config):
-    """A reward model of rows, the documented one unless ``type`` says otherwise. Arrays are quicker to read."""
+    """A reward model, of type ``red`` by default, with ``rows`` as expert data; arrays are quicker to read."""
     rows = transitions() if rows is None else rows
     path = write(folder, [{key: np.asarray(value) for key, value in row.items()} for row in rows])
     return create_reward_model({"type": "red", "expert_data_path": path, **config}, device, tb_logger)
 
 
 def rewards(model, rows):
-    """(batch,) of copies of the rows."""
+    """The (batch,) rewards of copies of the rows."""
     return torch.stack([row["reward"] for row in model.estimate(rows, inplace=False)])
 
 
 def oracle(model, rows, sigma=5.0):
-    """The documented formula, row by row."""
+    """The rewards by the documented formula, row by row."""
     found = []
     for row in rows:
         x = torch.cat([row["obs"].reshape(-1).float(), row["action"].reshape(-1).float()])
@@ -76,5 +76,5 @@ def oracle(model, rows, sigma=5.0):
 
 
 def arrays(rows):
-    """The same rows as one dict of stacked arrays."""
+    """The rows as one dict of stacked arrays."""
     return {name: np.stack([row[name].numpy() for row in rows]) for name in ("obs", "action")}

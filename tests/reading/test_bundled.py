@@ -5,7 +5,8 @@ from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations, bundled_t
 
 
 def test_unknown_task_lists_what_is_shipped():
-    with pytest.raises(DemonstrationError, match=f"there are {', '.join(bundled_tasks()) or 'none'}"):
+    known = ", ".join(bundled_tasks()) or "no task"
+    with pytest.raises(DemonstrationError, match=f"there are demonstrations of {known}"):
         bundled_demonstrations("NoSuchTask-v0")
 
 

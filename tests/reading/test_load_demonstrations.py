@@ -14,7 +14,7 @@ import pytest
 from rexd.demos import Demonstrations, Trajectory
 from rexd.errors import DemonstrationError, SpaceMismatchError, TaskError
 from rexd.reading.formats.rexd_npz import save_demonstrations
-from rexd.reading.load import load_demonstrations, load_unfitted
+from rexd.reading.load import load_demonstrations
 
 
 def environment(columns: int, limit: int | None = None) -> SimpleNamespace:
@@ -40,12 +40,6 @@ def test_environment_object_gives_spaces_and_time_limit(file: Path) -> None:
         "clipped 2 of 6 action entries (33.3%) to the action space",
     )
     assert np.abs(demos.trajectories[0].actions).max() == 1.0
-
-
-def test_unfitted_rows_are_read_with_what_the_environment_knows(file: Path) -> None:
-    demos = load_unfitted(file, env=environment(9, limit=6), columns=[0])
-    assert (len(demos), demos.obs_dim, demos.action_bounds) == (1, 1, None)
-    assert np.abs(demos.trajectories[0].actions).max() == 3.0
 
 
 def test_columns_are_selected_before_the_environment_is_compared(file: Path) -> None:
@@ -102,7 +96,7 @@ def test_real_files_with_gymnasium(shared_data: Path) -> None:
 
 def test_unknown_environment_is_a_task_error(file: Path) -> None:
     pytest.importorskip("gymnasium")
-    with pytest.raises(TaskError, match="NoSuchTask-v0: cannot be made"):
+    with pytest.raises(TaskError, match="NoSuchTask-v0 cannot be made"):
         load_demonstrations(file, env="NoSuchTask-v0")
 
 

@@ -46,6 +46,8 @@ class Expected:
 _RED = "pickled dict of 'observations' and 'actions'"
 _TUPLES = "tuples of (state, action, ...), for each step or each trajectory"
 _IMITATION = "imitation npz"
+_REXD = "rexd npz"
+_PATHS = "list of one dict for each trajectory (CS285)"
 _EXPERT = "Stable-Baselines 2 ExpertDataset npz"
 _SIDE = "pair of text tables, observations and actions (CSV)"
 _RESET = ("the last next observation of 4 of 4 trajectories is the first observation of the next one",)
@@ -77,6 +79,25 @@ FILES = {
     ),
     "imitation/pendulum_0_final.npz": Expected(
         _IMITATION, 56, 200, 11200, 3, 1, 56, 0, True, (_LIMIT.format(200), "ignored 'infos' of the file")
+    ),
+    "experts/BipedalWalker-v3-ppo.npz": Expected(_REXD, 4, (733, 765), 2971, 24, 4, 4, 0),
+    "experts/CartPole-v1-ppo.npz": Expected(_REXD, 4, 500, 2000, 4, -2, 0, 0),
+    "experts/HalfCheetah-v5-sac.npz": Expected(_REXD, 4, 1000, 4000, 17, 6, 0, 0),
+    "experts/InvertedDoublePendulum-v5-sac.npz": Expected(
+        _REXD, 4, 1000, 4000, 9, 1, 0, 0, True, ("recorded by rexd collect in InvertedDoublePendulum-v5",)
+    ),
+    "experts/LunarLander-v3-ppo.npz": Expected(_REXD, 4, (370, 413), 1566, 8, -4, 4, 0),
+    "experts/MountainCar-v0-ppo.npz": Expected(_REXD, 4, (84, 114), 396, 2, -3, 4, 0),
+    "experts/MountainCarContinuous-v0-sac.npz": Expected(_REXD, 4, (77, 150), 420, 2, 1, 4, 0),
+    "experts/Walker2d-v5-sac.npz": Expected(_REXD, 4, 1000, 4000, 17, 6, 0, 0),
+    "experts/door-v0_demos.pickle": Expected(
+        _PATHS, 25, (223, 300), 6729, 39, 28, 0, 25, True, ("ignored 'init_state_dict' of each trajectory",)
+    ),
+    "experts/expert_data_no_img_Humanoid_scores_6000_episodes_1.npz": Expected(
+        _EXPERT, 1, 1000, 1000, 377, 17, 0, 0, True
+    ),
+    "experts/expert_data_no_img_InvertedDoublePendulum_scores_9100_episodes_4.npz": Expected(
+        _EXPERT, 4, 1000, 4000, 11, 1, 0, 4, True, _RESET
     ),
     "gail_ppo_tf/observations.csv": _GAIL,
     "gail_ppo_tf/actions.csv": _GAIL,
@@ -112,7 +133,8 @@ def inspect(capsys: pytest.CaptureFixture[str]) -> Inspect:
 
 def test_no_file_is_left_out(shared_data: Path) -> None:
     found = {str(path.relative_to(shared_data)) for path in shared_data.rglob("*") if path.is_file()}
-    assert {name for name in found if not name.endswith(("LICENSE", "README.md"))} == set(FILES) - {"gail_ppo_tf"}
+    data = {name for name in found if not Path(name).name.startswith(("LICENSE", "README.md"))}
+    assert data == set(FILES) - {"gail_ppo_tf"}
 
 
 @pytest.mark.parametrize("name", FILES)

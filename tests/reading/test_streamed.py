@@ -230,7 +230,7 @@ def test_other_formats_are_refused_beyond_their_limit(tmp_path: Path, monkeypatc
     assert len(load_demonstrations(path)) == len(LENGTHS)
     with h5py.File(tmp_path / "dones.hdf5", "w") as file:
         file["obs"], file["action"], file["done"] = np.ones((99, 3)), np.ones((99, 1)), np.arange(99) == 98
-    with pytest.raises(DemonstrationError, match=r"has \d+ bytes; expected at most 2000, store fewer trajectories, or"):
+    with pytest.raises(DemonstrationError, match=r"has \d+ bytes; expected at most 2000. Store fewer trajectories, or"):
         load_demonstrations(tmp_path / "dones.hdf5")
 
 

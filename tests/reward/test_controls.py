@@ -7,27 +7,27 @@ from rexd.errors import RexdError
 
 pytest.importorskip("gymnasium")
 
+from rexd.reward.base import RewardModel
 from rexd.reward.controls import AbsorbingReward, ConstantReward
 from rexd.rl.wrappers.absorbing import add_absorbing
 
 
-class Position:
+class Position(RewardModel):
     """A reward model: half of the first column, at most 1; the rows that it was asked about."""
 
     def __init__(self):
         self.asked = []
 
-    def novelty(self, obs, act=None, next_obs=None):
-        self.asked.append((obs, act, next_obs))
-        return (10.0 * obs[:, 0]).astype(np.float32)
+    def fit(self, demonstrations):
+        return self
 
-    def predict(self, obs, act=None, next_obs=None):
-        self.asked.append((obs, act, next_obs))
-        return np.clip(obs[:, 0] / 2.0, 0.0, 1.0).astype(np.float32)
+    def novelty_of(self, rows):
+        self.asked.append(rows)
+        return (10.0 * rows.obs[:, 0]).astype(np.float32)
 
-    def predict_demonstrations(self, demonstrations):
-        rows = demonstrations.transitions()
-        return self.predict(rows.obs, rows.act, rows.next_obs)
+    def reward_of(self, rows):
+        self.asked.append(rows)
+        return np.clip(rows.obs[:, 0] / 2.0, 0.0, 1.0).astype(np.float32)
 
     def save(self, path):
         path.write_text("saved")
@@ -39,15 +39,11 @@ class Timed(Position):
 
     clock = True
 
-    def novelty(self, obs, act=None, next_obs=None, step=None):
-        return step.astype(np.float32)
+    def novelty_of(self, rows):
+        return rows.step.astype(np.float32)
 
-    def predict(self, obs, act=None, next_obs=None, step=None):
-        return np.float32(step / 100.0)
-
-    def predict_demonstrations(self, demonstrations):
-        rows = demonstrations.transitions()
-        return self.predict(rows.obs, rows.act, rows.next_obs, rows.step)
+    def reward_of(self, rows):
+        return np.float32(rows.step / 100.0)
 
 
 def demos(terminated=(True, False)):
@@ -97,9 +93,9 @@ class TestAbsorbing:
         obs, following = np.float32([[0.1, 1.0, 0.0]]), np.float32([[0.2, 1.0, 1.0]])
         for method in (model.predict, model.novelty):
             method(obs, np.zeros((1, 1)), following)
-            seen_obs, _, seen_next = inner.asked[-1]
-            assert seen_obs.tolist() == obs[:, :2].tolist()
-            assert seen_next.tolist() == following[:, :2].tolist()
+            seen = inner.asked[-1]
+            assert seen.obs.tolist() == obs[:, :2].tolist()
+            assert seen.next_obs.tolist() == following[:, :2].tolist()
         assert model.novelty(obs)[0] == pytest.approx(1.0)
 
     def test_a_model_with_a_clock_is_told_the_time(self):

@@ -89,7 +89,7 @@ def test_other_inputs(inputs, tmp_path):
 def test_discrete_actions(tmp_path):
     model = RED(**TINY).fit(choosing())
     loaded = load_reward(model.save(tmp_path / "r.safetensors"))
-    assert loaded.encoder_.discrete
+    assert loaded.encoder_.columns.discrete
     assert loaded.predict(*rows(choosing())).tobytes() == model.predict(*rows(choosing())).tobytes()
 
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rexd.reward.shapes import SHAPES, reward_of, sigma_at_median
+from rexd.reward.choices import SHAPES
+from rexd.reward.shapes import reward_of, sigma_at_median
 
 ERRORS = np.float32([0.0, 1e-6, 0.003, 0.02, 0.7, 11.0, 250.0])
 SIGMA, ANCHOR = 3.7, 42.0

@@ -1,7 +1,7 @@
-"""Many training runs, and what they show together: ``rexd benchmark``.
+"""Many training runs and the comparison of their results: ``rexd benchmark``.
 
-A suite (``suite``) expands to runs (``runs``). Each is executed (``execute``) in a process of its own (``worker``),
-several at a time (``schedule``); ``rexd.cli.show.benchmark`` shows how they do. What came of them, whatever is there
-by now, becomes scores (``scores``), tables (``tables``), a figure (``figures``), one page and the marked sections of
+A suite (``suite``) expands to runs (``runs``). Each run is executed (``execute``) in its own process (``worker``), and
+several run at a time (``schedule``); ``rexd.cli.show.benchmark`` shows their progress. The results that exist are
+summarised as scores (``scores``), tables (``tables``), a figure (``figures``), an HTML page and the marked sections of
 documents (``documents``).
 """

@@ -1,14 +1,13 @@
-"""Tables of a TOML file into frozen dataclasses, with errors that name the file, the key and the mend."""
+"""Frozen dataclasses from the tables of a TOML file, with errors that name the file, the key and the mend."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from rexd.errors import RexdError
+from rexd.errors import RexdError, did_you_mean
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -19,13 +18,16 @@ _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def build(kind: type[T], table: Any, where: str, **given: Any) -> T:
-    """A dataclass from a table: unknown keys, missing ones and values of a wrong type are refused.
+    """Build a dataclass from a table.
 
     Args:
         kind: The dataclass.
-        table: What the file has.
+        table: The table as it was parsed.
         where: File and table, as errors name them.
-        **given: Fields that the file does not hold, such as the name of the table.
+        **given: Values of fields that the table does not hold, such as its name.
+
+    Raises:
+        RexdError: A key is unknown or missing, or a value has a wrong type.
     """
     check(kind, table, where, leave_out=given)
     known = [item for item in fields(kind) if item.name not in given]
@@ -41,9 +43,18 @@ def build(kind: type[T], table: Any, where: str, **given: Any) -> T:
 
 
 def check(kind: type[Any], table: Any, where: str, *, leave_out: Mapping[str, Any] | None = None) -> None:
-    """Refuse a table whose keys are not fields of a dataclass, or whose values are not of their types.
+    """Check that the keys of a table are fields of a dataclass, and its values of their types.
 
-    A field that is a dataclass itself is a table in the table.
+    A field that is a dataclass itself is a nested table.
+
+    Args:
+        kind: The dataclass.
+        table: The table as it was parsed.
+        where: File and table, as errors name them.
+        leave_out: Fields that the table must not set.
+
+    Raises:
+        RexdError: A key is unknown, or a value has a wrong type.
     """
     if not isinstance(table, Mapping):
         raise RexdError(f"{where} is {table!r}; expected a table")
@@ -51,17 +62,13 @@ def check(kind: type[Any], table: Any, where: str, *, leave_out: Mapping[str, An
     known = [item.name for item in fields(kind) if item.name not in (leave_out or {})]
     for name, value in table.items():
         if name not in known:
-            raise RexdError(f"{where} has an unknown key {name!r}.{meant(name, known)} Known: {', '.join(known)}")
+            raise RexdError(
+                f"{where} has an unknown key {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}"
+            )
         if is_dataclass(hints[name]) and isinstance(hints[name], type):
             check(hints[name], value, f"{where}.{name}")
         elif not _fits(value, hints[name]):
             raise RexdError(f"{where}: {name} is {value!r}; expected {_text(hints[name])}")
-
-
-def meant(name: str, known: Sequence[str]) -> str:
-    """`` Did you mean 'x'?`` where something known is close, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _fits(value: Any, hint: Any) -> bool:

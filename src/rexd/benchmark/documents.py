@@ -1,4 +1,4 @@
-"""What is generated from results: the marked sections of documents, a figure, and one page that stands alone."""
+"""Documents that are generated from results: marked sections of Markdown files, and one HTML page."""
 
 from __future__ import annotations
 
@@ -20,16 +20,23 @@ _END = "<!-- end -->"
 
 
 def sections(results: Results) -> dict[str, str]:
-    """The generated parts by name: ``headline``, the one table of the README, and ``tables``, all there is."""
+    """Return the generated sections by name: ``headline`` is the table of the README, ``tables`` holds all tables."""
     parts = [*(table.markdown() for table in tables(results)), *remarks(results)]
     return {"headline": headline(results).markdown(0), "tables": "\n\n".join(parts)}
 
 
 def renewed(text: str, suite: str, parts: Mapping[str, str]) -> str:
-    """A document with what stands between its markers replaced; one without markers of the suite stays as it is.
+    """Return a document with the text between its markers replaced.
+
+    A document without markers of the suite is returned as it is.
+
+    Args:
+        text: The document.
+        suite: Name of the suite.
+        parts: The sections, as ``sections`` returns them.
 
     Raises:
-        RexdError: A section has no end.
+        RexdError: A section has no end marker.
     """
     for part, content in parts.items():
         start = _SECTION.format(suite=suite, part=part)
@@ -44,7 +51,15 @@ def renewed(text: str, suite: str, parts: Mapping[str, str]) -> str:
 
 
 def write_documents(results: Results, figure: str, *, root: Path) -> list[Path]:
-    """Renew the documents below a folder, and the figure beside them; those that changed.
+    """Renew the documents below a folder, and the figure.
+
+    Args:
+        results: The results of a suite.
+        figure: The figure as SVG.
+        root: The folder, the root of a checkout of rexd.
+
+    Returns:
+        The files that changed.
 
     Raises:
         RexdError: No document has a section of the suite.
@@ -75,9 +90,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def page(results: Results, figure: str) -> str:
-    """One HTML file with everything in it."""
+    """Return one HTML page with all tables and the figure, which needs no other file."""
     suite = results.suite
-    image = re.sub(r"^.*?(?=<svg)", "", figure, flags=re.DOTALL)  # without the XML prologue
+    image = re.sub(r"^.*?(?=<svg)", "", figure, flags=re.DOTALL)  # without the XML prolog
     body = [
         f"<h1>rexd benchmark {html.escape(suite.name)}</h1>",
         f"<p>{html.escape(suite.about.strip())}</p>",

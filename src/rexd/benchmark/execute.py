@@ -1,4 +1,4 @@
-"""One run in this process: demonstrations, training or cloning, the result's JSON."""
+"""The execution of one run in this process: demonstrations, training or cloning, and the file of the result."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from rexd.benchmark.runs import Folders, RunSpec
-from rexd.benchmark.suite import BUNDLED
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.envs.make import environment_name, make_environment
 from rexd.errors import MissingExtraError, RexdError
 from rexd.evaluation.evaluate import evaluate
 from rexd.files import write_json
+from rexd.reading import BUNDLED
 from rexd.reading.bundled import bundled_demonstrations
 from rexd.reading.load import load_demonstrations
 from rexd.rl.config import TrainConfig
@@ -30,10 +30,10 @@ _CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "leng
 
 
 def execute(run: RunSpec, folders: Folders) -> None:
-    """Do a run, or the rest of it, and write its result.
+    """Execute a run, or the rest of it, and write its result.
 
     Raises:
-        RexdError: Demonstrations, environment and settings do not fit.
+        RexdError: Demonstrations, environment and settings do not fit one another.
     """
     torch.set_num_threads(1)
     demonstrations = select(run, folders)
@@ -65,7 +65,7 @@ def execute(run: RunSpec, folders: Folders) -> None:
 
 
 def select(run: RunSpec, folders: Folders) -> Demonstrations:
-    """The demonstrations that a run is given."""
+    """Return the demonstrations that a run learns from."""
     task = run.task
     columns = None if task.columns is None else slice(0, task.columns)
     try:
@@ -95,9 +95,9 @@ def select(run: RunSpec, folders: Folders) -> Demonstrations:
 def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> dict[str, Any]:
     config, folder = run.config, folders.run(run)
     if folder.is_dir() and not (folder / CONFIG_FILE).is_file():
-        shutil.rmtree(folder)  # killed before it began, and the training resumes from nothing less than this file
+        shutil.rmtree(folder)  # it was stopped before this file was written, and cannot be resumed without it
     trained = train(
-        None if config.reward_source == "env" else demonstrations,  # a ceiling owes nothing to demonstrations
+        None if config.reward_source == "env" else demonstrations,  # an upper bound uses no demonstrations
         env=run.task.env,
         env_kwargs=run.task.env_kwargs,
         out=folder,
@@ -140,6 +140,6 @@ def _versions() -> dict[str, str]:
     for name in _PACKAGES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # a method may do without it
+        except PackageNotFoundError:  # some methods do not need the package
             continue
     return found

@@ -1,6 +1,6 @@
-"""Results as one figure: a learning curve for each task, and the performance profile of the methods.
+"""The results of a suite as one figure: learning curves for each task, and the performance profile of the methods.
 
-matplotlib, of the extra ``report``, is imported when something is drawn.
+matplotlib, which the extra ``report`` installs, is imported when a figure is drawn.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = 3
-PANEL = 3.3  # inches
-LONGER = 2  # times a task's steps: a curve of more would squeeze the others
+PANEL = 3.3  # width in inches
+LONGER = 2  # times the steps of the task; a longer curve would squeeze the others
 THRESHOLDS = np.linspace(0.0, 1.2, 121)
 _STYLE = {
     "svg.hashsalt": "rexd",
@@ -35,7 +35,7 @@ _STYLE = {
 
 
 def draw(results: Results) -> str:
-    """The suite's first regime as SVG; the same results give the same text, with one version of matplotlib."""
+    """Draw the first regime of the suite as SVG; with one version of matplotlib the same results give the same text."""
     matplotlib = import_extra("matplotlib", "report")
     from matplotlib.figure import Figure
 
@@ -65,7 +65,7 @@ def draw(results: Results) -> str:
 
 
 def digest(results: Results) -> str:
-    """What the figure shows, in one number: it stands in the file, and tells whether that is up to date."""
+    """Return a hash of what the figure shows; it is written into the SVG and shows whether the file is up to date."""
     regime = results.suite.regimes[0]
     shown = [
         [
@@ -88,7 +88,10 @@ def _colour(results: Results, method: Method) -> str:
 
 
 def _curves(panel: Axes, results: Results, task: Task) -> None:
-    """Each seed thin, their mean thick; methods without steps, or with far more than the others, as a level."""
+    """Draw each seed as a thin curve and the mean as a thick one.
+
+    Methods without steps, and those with far more steps than the task has, are drawn as a horizontal line.
+    """
     regime = results.suite.regimes[0]
     for method in results.methods(regime):
         cell, colour = results.of(regime, task, method), _colour(results, method)
@@ -113,7 +116,7 @@ def _curves(panel: Axes, results: Results, task: Task) -> None:
 
 
 def _profile(panel: Axes, results: Results) -> None:
-    """Of the methods with results on all tasks: others would be compared on easier or harder ones."""
+    """Draw the profiles of the methods with results on all tasks, as only these were run on the same tasks."""
     regime = results.suite.regimes[0]
     tasks = results.tasks(regime)
     for method in results.methods(regime):

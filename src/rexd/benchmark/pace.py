@@ -1,4 +1,4 @@
-"""How fast runs are, and how long the rest of them will take."""
+"""The speed of runs, and estimates of the time that they still need."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from statistics import mean
 from typing import Any
 
 from rexd.benchmark.runs import RunSpec
-from rexd.benchmark.schedule import Phase, Progress
+from rexd.benchmark.schedule import Phase, RunProgress
 
-RECENT = 5  # evaluations over which a speed is taken
-CLONING_SECONDS = 30.0  # where no result tells
+RECENT = 5  # evaluations over which the speed is measured
+CLONING_SECONDS = 30.0  # the estimate as long as there is no result of a cloning
 
 
-def steps_done(item: Progress) -> int:
-    """Environment steps of a run so far, as its last evaluation tells."""
+def steps_done(item: RunProgress) -> int:
+    """Return the environment steps of a run up to its last evaluation."""
     return int(item.metrics[-1]["steps"]) if item.metrics else 0
 
 
 def speed(metrics: Sequence[Mapping[str, Any]]) -> float | None:
-    """Steps a second over the latest evaluations, the evaluations themselves included; None before the first.
+    """Return the environment steps per second over the latest evaluations; None before the first evaluation.
 
-    The first one alone also counts what came before any step: fitting the reward and compiling.
+    The time of the evaluations themselves is included. As long as there is only one evaluation, so is the time before
+    the first step, in which the reward is fitted and code is compiled.
     """
     recent = metrics[-RECENT - 1 :]
     if not recent:
@@ -33,20 +34,20 @@ def speed(metrics: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 class Pace:
-    """What earlier results tell of the runs to come."""
+    """Estimates of the duration of runs from the results of earlier ones."""
 
     def __init__(self, results: Iterable[Mapping[str, Any]]) -> None:
-        """Take the results that there are, of any seed and regime."""
-        self.steps: list[tuple[str, str, float]] = []  # task, method, seconds of a step
-        self.cloning: list[float] = []  # seconds of the whole
+        """Collect the speeds of the given results, which may be of any seed and regime."""
+        self.steps: list[tuple[str, str, float]] = []  # task, method, seconds per step
+        self.cloning: list[float] = []  # seconds per run
         for result in results:
             if result["steps"]:
                 self.steps.append((result["task"], result["method"], result["seconds"] / result["steps"]))
             else:
                 self.cloning.append(result["seconds"])
 
-    def run_seconds(self, item: Progress) -> float | None:
-        """Seconds until a run is done; None where nothing tells."""
+    def run_seconds(self, item: RunProgress) -> float | None:
+        """Return the estimated seconds until a run is done; None if nothing is known."""
         if item.phase in (Phase.DONE, Phase.CRASHED):
             return 0.0
         since = time.monotonic() - item.evaluated if item.phase is Phase.RUNNING else 0.0
@@ -57,13 +58,13 @@ class Pace:
         return None if each is None else max(0.0, (item.run.steps - steps_done(item)) * each - since)
 
     def _step_seconds(self, run: RunSpec) -> float | None:
-        """Of the same task and method if known, else of any of the two, else of all."""
+        """Return the mean over runs of the same task and method, else of either of the two, else over all runs."""
         alike = [((task == run.task.name) + (method == run.method.name), s) for task, method, s in self.steps]
         nearest = max((shared for shared, _ in alike), default=None)
         return None if nearest is None else mean(seconds for shared, seconds in alike if shared == nearest)
 
-    def all_seconds(self, items: Sequence[Progress], jobs: int) -> float | None:
-        """Seconds until all are done, ``jobs`` of them at a time; None where nothing tells."""
+    def all_seconds(self, items: Sequence[RunProgress], jobs: int) -> float | None:
+        """Return the estimated seconds until all runs are done, ``jobs`` at a time; None if nothing is known."""
         left = [self.run_seconds(item) for item in items]
         known = [seconds for seconds in left if seconds is not None]
         if not known and left:

@@ -1,4 +1,4 @@
-"""One run of a suite: its id, its files, and whether what is there already will do."""
+"""The runs of a suite: their ids, their files, and whether existing results are of the same settings."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from rexd.benchmark.checked import meant
-from rexd.benchmark.suite import BUNDLED, Method, Regime, Suite, Task
-from rexd.errors import RexdError
+from rexd.benchmark.suite import Method, Regime, Suite, Task
+from rexd.errors import RexdError, did_you_mean
+from rexd.reading import BUNDLED
 from rexd.rl.config import TrainConfig
 from rexd.rl.training.run_folder import CONFIG_FILE
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A method on a task, from so many demonstrations, with one seed.
+    """One run: a method on a task, with the demonstrations of a regime, and one seed.
 
     Attributes:
-        task: What is to be done.
-        regime: How much of it was demonstrated.
-        method: Who learns.
-        seed: Of everything.
-        steps: Environment steps; 0 where none are taken.
+        task: The environment and its demonstrations.
+        regime: How much of the demonstrations is used.
+        method: How the policy is learnt.
+        seed: Seed of the whole run.
+        steps: Environment steps; 0 for cloning.
     """
 
     task: Task
@@ -36,7 +36,7 @@ class RunSpec:
 
     @property
     def id(self) -> str:
-        """Unique within a suite, the same in all versions, and the path of the result without ``.json``."""
+        """The name of the run, unique within a suite: the path of its result without ``.json``."""
         return f"{self.regime.name}/{self.task.name}-{self.method.name}-seed{self.seed}"
 
     @property
@@ -46,7 +46,7 @@ class RunSpec:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the result depends on but its length, as plain JSON types."""
+        """All settings that the result depends on, except the number of steps, as plain JSON types."""
         task = {name: getattr(self.task, name) for name in ("env", "demonstrations", "columns")}
         task["env_kwargs"] = dict(self.task.env_kwargs)
         training = {} if self.method.kind == "cloning" else _training(self)
@@ -57,37 +57,37 @@ class RunSpec:
         return {**task, **selection, "kind": self.method.kind, **training}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return the fields as plain JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of ``to_dict``."""
+        """Build the object from what ``to_dict`` returned."""
         parts = {"task": Task, "regime": Regime, "method": Method}
         return cls(**{name: parts[name](**value) if name in parts else value for name, value in values.items()})
 
 
 class State(StrEnum):
-    """What there is of a run."""
+    """What exists of a run."""
 
     DONE = "done"
-    """A result of its full length."""
+    """A result of the full number of steps."""
     STALE = "stale"
-    """Something that was made with other settings."""
+    """A result, or a folder to resume from, that was made with other settings."""
     STARTED = "started"
-    """A result that is shorter, or a folder to resume from."""
+    """A result of fewer steps, or a folder to resume from."""
     NEW = "new"
     """Nothing."""
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a benchmark reads and writes.
+    """The folders that a benchmark reads and writes.
 
     Attributes:
-        results: Of the results, one JSON a run.
-        runs: Of what they are made from: run folders, logs, records of crashes.
-        data: Of the demonstrations; None where rexd ships them all.
+        results: Folder of the results, one JSON file for each run.
+        runs: Folder of the run folders, the logs and the records of crashes.
+        data: Folder of the demonstrations; None if rexd ships all of them.
     """
 
     results: Path
@@ -95,47 +95,47 @@ class Folders:
     data: Path | None = None
 
     def to_dict(self) -> dict[str, str | None]:
-        """Plain JSON types."""
+        """Return the fields as plain JSON types."""
         data = None if self.data is None else str(self.data)
         return {"results": str(self.results), "runs": str(self.runs), "data": data}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of ``to_dict``."""
+        """Build the object from what ``to_dict`` returned."""
         data = values["data"]
         return cls(Path(values["results"]), Path(values["runs"]), None if data is None else Path(data))
 
     def result(self, run: RunSpec) -> Path:
-        """The result."""
+        """Return the path of the result."""
         return self.results / f"{run.id}.json"
 
     def run(self, run: RunSpec) -> Path:
-        """The folder of the training."""
+        """Return the run folder of the training."""
         return self.runs / run.id
 
     def log(self, run: RunSpec) -> Path:
-        """What its process prints."""
+        """Return the path of the log, which holds what the process prints."""
         return self.runs / f"{run.id}.log"
 
     def job(self, run: RunSpec) -> Path:
-        """What its process is to do."""
+        """Return the path of the file that tells the process what to do."""
         return self.runs / f"{run.id}.job.json"
 
     def lock(self, run: RunSpec) -> Path:
-        """Held by its process."""
+        """Return the path of the lock that the process holds."""
         return self.runs / f"{run.id}.lock"
 
     def crash(self, run: RunSpec) -> Path:
-        """The record of its last crash, there only while that is what came of it."""
+        """Return the path of the record of a crash; the file exists only if the last attempt crashed."""
         return self.runs / f"{run.id}.crash.json"
 
 
 def expand(suite: Suite, *, steps: int | None = None) -> list[RunSpec]:
-    """All runs of a suite, in the order in which they are made.
+    """Return all runs of a suite, in the order in which they are executed.
 
     Args:
         suite: The suite.
-        steps: Most environment steps of a run, for a trial.
+        steps: Largest number of environment steps of a run; None keeps those of the suite.
     """
     runs = []
     for regime in suite.regimes:
@@ -159,13 +159,20 @@ def narrowed(
     methods: Sequence[str] = (),
     seeds: Sequence[int] = (),
 ) -> Suite:
-    """The part of a suite that a user asks for; what is not named stays whole.
+    """Return the part of a suite that a user asks for.
 
-    Some methods run fewer seeds or regimes than the suite has. Those that are asked for are run all the same where
-    the methods are named too.
+    Some methods have fewer seeds or regimes than the suite. Other seeds and regimes that are asked for are run with
+    such a method only if the method is named too.
+
+    Args:
+        suite: The suite.
+        tasks: Names of tasks; all if empty, as for the other arguments.
+        regimes: Names of regimes.
+        methods: Names of methods.
+        seeds: Seeds instead of the suite's.
 
     Raises:
-        RexdError: A name is none of the suite's.
+        RexdError: The suite has no task, regime or method of a given name.
     """
     found = _chosen(suite.methods, methods, "method", suite.name)
     limited = [method if methods else _limited(method, regimes, seeds) for method in found]
@@ -183,7 +190,7 @@ def narrowed(
 
 
 def _limited(method: Method, regimes: Sequence[str], seeds: Sequence[int]) -> Method | None:
-    """A method within its own limits and what is asked for; None where that leaves nothing."""
+    """Return a method with those of its own regimes and seeds that are asked for; None if none is left."""
     kept_regimes = tuple(name for name in method.regimes if not regimes or name in regimes)
     kept_seeds = tuple(seed for seed in method.seeds if not seeds or seed in seeds)
     if (method.regimes and not kept_regimes) or (method.seeds and not kept_seeds):
@@ -196,13 +203,13 @@ def _chosen(known: Sequence[Any], names: Sequence[str], what: str, suite: str) -
     for name in names:
         if name not in by_name:
             raise RexdError(
-                f"suite {suite} has no {what} {name!r}.{meant(name, list(by_name))} It has {', '.join(by_name)}"
+                f"suite {suite} has no {what} {name!r}.{did_you_mean(name, by_name)} It has {', '.join(by_name)}"
             )
     return tuple(item for item in known if not names or item.name in names)
 
 
 def state_of(run: RunSpec, folders: Folders) -> State:
-    """Whether a run is done, can go on, or was made with other settings.
+    """Return whether a run is done, is new, can be continued, or was made with other settings.
 
     Raises:
         RexdError: A result is damaged.
@@ -216,9 +223,10 @@ def state_of(run: RunSpec, folders: Folders) -> State:
 
 
 def differences(run: RunSpec, folders: Folders) -> list[str]:
-    """The settings in which the result, or the folder to resume from where more is to be done, differs from the run.
+    """Return the settings in which what exists differs from the run, such as ``discount was 0.9, is 0.99``.
 
-    Such as ``discount was 0.9, is 0.99``.
+    The result is compared. If it does not differ but is missing or has fewer steps, the folder to resume from is
+    compared as well.
     """
     result = read_result(folders.result(run))
     found = [] if result is None else result_differences(run, result)
@@ -227,13 +235,13 @@ def differences(run: RunSpec, folders: Folders) -> list[str]:
 
 
 def result_differences(run: RunSpec, result: Mapping[str, Any]) -> list[str]:
-    """The settings in which a result differs from the run."""
+    """Return the settings in which a result differs from the run."""
     settings = result.get("settings")
     return ["its settings are not recorded"] if settings is None else _changes(settings, run.settings)
 
 
 def folder_differences(run: RunSpec, folders: Folders) -> list[str]:
-    """The settings in which the folder to resume from differs from the run."""
+    """Return the settings in which the folder to resume from differs from the run."""
     path = folders.run(run) / CONFIG_FILE
     if not path.is_file():
         return []
@@ -245,15 +253,15 @@ def folder_differences(run: RunSpec, folders: Folders) -> list[str]:
 
 
 def _training(run: RunSpec) -> dict[str, Any]:
-    settings: dict[str, Any] = json.loads(json.dumps(run.config.to_dict()))  # as JSON, where tuples are lists
+    settings: dict[str, Any] = json.loads(json.dumps(run.config.to_dict()))  # as in a file, where tuples are lists
     del settings["steps"]
     return settings
 
 
 def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs; a setting that only one side knows counts where the other is not at its default.
+    """Return the settings that differ; a setting that one side lacks is taken to have its default there.
 
-    So that results outlive a setting that is added, whose default changes nothing.
+    Results therefore stay valid when a setting is added whose default changes nothing.
     """
     default = _flat(json.loads(json.dumps(TrainConfig().to_dict())))
     old, new = default | _flat(was), default | _flat(now)
@@ -272,10 +280,10 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_data(runs: Iterable[RunSpec], folders: Folders) -> None:
-    """Refuse to begin where demonstrations are missing.
+    """Check that the demonstrations of all runs exist.
 
     Raises:
-        RexdError: No folder is named, or a file is not in it.
+        RexdError: No folder is named, or it lacks a file.
     """
     for run in runs:
         name = run.task.demonstrations
@@ -288,7 +296,7 @@ def check_data(runs: Iterable[RunSpec], folders: Folders) -> None:
 
 
 def read_result(path: Path) -> dict[str, Any] | None:
-    """A result, or None where there is none.
+    """Read a result; None if the file does not exist.
 
     Raises:
         RexdError: The file is damaged.
@@ -304,7 +312,7 @@ def read_result(path: Path) -> dict[str, Any] | None:
 
 
 def results_below(folder: Path) -> list[dict[str, Any]]:
-    """All results of all regimes, whatever suite they belong to; what else lies there is passed over."""
+    """Read all results below a folder, of all regimes and suites."""
     found = []
     for path in sorted(folder.glob("*/*.json")):
         result = read_result(path)

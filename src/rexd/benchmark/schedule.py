@@ -1,4 +1,4 @@
-"""Runs in processes of their own, several at a time, each on a core of its own."""
+"""The execution of runs in processes, several at a time, each pinned to a core."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from rexd.files import write_json
 from rexd.rl.training.run_folder import read_metrics
 
 POLL_EVERY = 0.25  # seconds
-PATIENCE = 10.0  # seconds that a process has to end after it was told to
-LOG_LINES = 30  # of a crash, kept in its record
+PATIENCE = 10.0  # seconds between asking a process to end and killing it
+LOG_LINES = 30  # last lines of the log that the record of a crash keeps
 
 
 class Phase(StrEnum):
-    """Where a run stands."""
+    """The phase of a run."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -34,18 +34,18 @@ class Phase(StrEnum):
 
 
 @dataclass
-class Progress:
-    """A run on its way.
+class RunProgress:
+    """The state of a run while the suite is executed.
 
     Attributes:
-        run: Which.
-        phase: Where it stands.
-        core: The core that it is pinned to, while it runs.
+        run: The run.
+        phase: Its phase.
+        core: Number of the core that its process is pinned to; None before it starts, or if cores cannot be chosen.
         started: ``time.monotonic()`` at its start.
-        evaluated: The same at its latest evaluation, or its start.
+        evaluated: ``time.monotonic()`` at its latest evaluation, or at its start before the first one.
         metrics: The evaluations of its training so far.
-        result: What came of it.
-        error: Why it crashed, in one line.
+        result: Its result; None unless it is done.
+        error: Why it crashed, in one line; None unless it crashed.
     """
 
     run: RunSpec
@@ -59,21 +59,21 @@ class Progress:
 
 
 class Watcher(Protocol):
-    """Is told how the runs do; must be quick."""
+    """An object that is told how the runs proceed; its methods must return quickly."""
 
-    def changed(self, item: Progress) -> None:
-        """A run has begun, ended, or been evaluated."""
+    def changed(self, item: RunProgress) -> None:
+        """Take note that a run has begun, ended, or been evaluated."""
 
-    def tick(self, items: Sequence[Progress]) -> None:
-        """All runs, several times a second."""
+    def tick(self, items: Sequence[RunProgress]) -> None:
+        """Take the state of all runs, several times a second."""
 
 
-Command = Callable[[Path], list[str]]
-"""The words that start the process of a job file."""
+WorkerCommand = Callable[[Path], list[str]]
+"""A function that returns the command, word by word, which executes the job in a file."""
 
 
 def worker(job: Path) -> list[str]:
-    """The process of a run."""
+    """Return the command that executes the job in a file."""
     return [sys.executable, "-m", "rexd.benchmark.worker", str(job)]
 
 
@@ -84,25 +84,25 @@ def run_all(
     jobs: int,
     watch: Watcher,
     anew: Sequence[RunSpec] = (),
-    command: Command = worker,
-) -> list[Progress]:
-    """Make all runs, whatever becomes of each of them.
+    command: WorkerCommand = worker,
+) -> list[RunProgress]:
+    """Execute all runs; a run that crashes does not stop the others.
 
-    However this function ends, no process is left behind, and what was begun goes on when it is called again.
+    However this function ends, it leaves no process behind. Runs that were begun continue when it is called again.
 
     Args:
-        runs: In this order.
-        folders: Where they read and write.
-        jobs: How many at a time.
-        watch: Told of their progress.
-        anew: Those whose run folder is not to be resumed from, but deleted.
-        command: Starts the process of a job file.
+        runs: The runs in the order in which they are started.
+        folders: The folders that they read and write.
+        jobs: Number of runs at a time.
+        watch: Told of the progress.
+        anew: The runs whose run folder is deleted instead of resumed from.
+        command: Gives the command that executes a job file.
 
     Returns:
-        What came of each, in the same order.
+        The final state of each run, in the same order.
     """
-    items = [Progress(run) for run in runs]
-    waiting, running = deque(items), dict[int, tuple[Progress, subprocess.Popen[bytes]]]()
+    items = [RunProgress(run) for run in runs]
+    waiting, running = deque(items), dict[int, tuple[RunProgress, subprocess.Popen[bytes]]]()
     cores = _cores()
     try:
         while waiting or running:
@@ -128,7 +128,7 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def _start(item: Progress, folders: Folders, command: Command, *, anew: bool) -> subprocess.Popen[bytes]:
+def _start(item: RunProgress, folders: Folders, command: WorkerCommand, *, anew: bool) -> subprocess.Popen[bytes]:
     if anew:
         shutil.rmtree(folders.run(item.run), ignore_errors=True)
     job, log = folders.job(item.run), folders.log(item.run)
@@ -140,7 +140,7 @@ def _start(item: Progress, folders: Folders, command: Command, *, anew: bool) ->
             stdout=stream,
             stderr=subprocess.STDOUT,
             env=one_thread(os.environ),
-            start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others in its own time
+            start_new_session=True,  # so that Ctrl-C reaches only this process, which then ends the others
         )
     item.phase = Phase.RUNNING
     item.started = item.evaluated = time.monotonic()
@@ -148,8 +148,8 @@ def _start(item: Progress, folders: Folders, command: Command, *, anew: bool) ->
     return process
 
 
-def _follow(item: Progress, process: subprocess.Popen[bytes], folders: Folders) -> bool:
-    """Bring a run up to date; whether anything is new."""
+def _follow(item: RunProgress, process: subprocess.Popen[bytes], folders: Folders) -> bool:
+    """Update the state of a run, and return whether anything changed."""
     metrics = read_metrics(folders.run(item.run))
     new = len(metrics) != len(item.metrics)
     if new:

@@ -1,4 +1,4 @@
-"""The results of a suite, by regime, task and method, and what they come to."""
+"""The results of a suite by regime, task and method, and the statistics over them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from rexd.evaluation.curves import Arrival, kept, reached
 from rexd.evaluation.statistics import bootstrap_interval, iqm
 
 Result = Mapping[str, Any]
-ARRIVED = 0.95  # of the way from random play to the demonstrations
+ARRIVED = 0.95  # share of the way from random play to the demonstrations
 
 
 @dataclass(frozen=True)
 class Total:
-    """What a method reaches in a regime, over all its tasks and seeds, in normalised scores.
+    """The normalised scores of a method in a regime, summarised over all its tasks and seeds.
 
     Attributes:
-        tasks: How many tasks there are results of.
-        runs: How many results.
+        tasks: Number of tasks with results.
+        runs: Number of results.
         iqm: Interquartile mean of the scores.
-        low: Lower end of its bootstrap interval, stratified by task.
-        high: Its upper end.
+        low: Lower end of the bootstrap interval of ``iqm``, stratified by task.
+        high: Upper end of that interval.
         worst: The lowest score.
-        worst_run: Task and seed that it belongs to.
+        worst_run: Task and seed of the lowest score.
     """
 
     tasks: int
@@ -42,11 +42,13 @@ class Total:
 
 @dataclass(frozen=True)
 class Results:
-    """All results that belong to a suite, whatever seeds they have.
+    """All results that belong to a suite, of any seed.
+
+    A cell is the set of results of one regime, task and method.
 
     Attributes:
-        suite: Whose.
-        results: In no particular order.
+        suite: The suite.
+        results: Its results, in no particular order.
     """
 
     suite: Suite
@@ -54,7 +56,7 @@ class Results:
 
     @classmethod
     def read(cls, suite: Suite, folders: Folders) -> Results:
-        """Those in the folder of results whose task, regime and method the suite knows."""
+        """Read the results whose task, regime and method are in the suite."""
         known = [{item.name for item in part} for part in (suite.tasks, suite.regimes, suite.methods)]
         return cls(
             suite,
@@ -80,23 +82,23 @@ class Results:
         return planned
 
     def of(self, regime: Regime, task: Task, method: Method) -> list[Result]:
-        """The results of a cell, by seed."""
+        """Return the results of a cell, ordered by seed."""
         return self._cells.get((regime.name, task.name, method.name), [])
 
     def missing(self, regime: Regime, task: Task, method: Method) -> list[int]:
-        """The seeds of a cell that the suite has and that are not run."""
+        """Return the seeds of the suite that a cell has no result of."""
         there = {result["seed"] for result in self.of(regime, task, method)}
         planned = self._planned.get((regime.name, task.name, method.name), [])
         return [seed for seed in planned if seed not in there]
 
     def stale(self) -> list[str]:
-        """The ids of the runs whose results were made with other settings than the suite has now."""
+        """Return the ids of the runs whose results were made with other settings than the suite has now."""
         runs = {run.id: run for run in expand(self.suite)}
         ids = {f"{r['regime']}/{r['task']}-{r['method']}-seed{r['seed']}": r for r in self.results}
         return sorted(name for name, r in ids.items() if name in runs and result_differences(runs[name], r))
 
     def methods(self, regime: Regime) -> list[Method]:
-        """The methods that the suite runs in a regime, or that have results there."""
+        """Return the methods that the suite runs in a regime, or that have results in it."""
         return [
             method
             for method in self.suite.methods
@@ -104,11 +106,11 @@ class Results:
         ]
 
     def tasks(self, regime: Regime) -> list[Task]:
-        """The tasks that are part of a regime."""
+        """Return the tasks that are part of a regime."""
         return [task for task in self.suite.tasks if not task.regimes or regime.name in task.regimes]
 
     def scores(self, regime: Regime, method: Method) -> dict[str, list[float]]:
-        """Normalised returns by task, of those tasks that there are results of."""
+        """Return the scores of a method by task, for the tasks with results."""
         return {
             task.name: [score(task, result) for result in results]
             for task in self.tasks(regime)
@@ -116,7 +118,7 @@ class Results:
         }
 
     def total(self, regime: Regime, method: Method) -> Total | None:
-        """What the method reaches; None without results."""
+        """Return the summary of a method's scores; None if it has no results."""
         scores = self.scores(regime, method)
         if not scores:
             return None
@@ -134,9 +136,9 @@ class Results:
     def shared(
         self, regime: Regime, task: Task, method: Method, other: Method
     ) -> tuple[list[Result], list[Result]] | None:
-        """A cell of two methods, of the seeds that both have; None without any.
+        """Return the results of two methods on a task, for the seeds that both have; None if they share no seed.
 
-        A seed decides which rows are demonstrated, so that methods of other seeds were given other tasks.
+        Only these can be compared: the seed decides which transitions are demonstrated.
         """
         ours, theirs = self.of(regime, task, method), self.of(regime, task, other)
         seeds = {result["seed"] for result in ours} & {result["seed"] for result in theirs}
@@ -145,7 +147,7 @@ class Results:
         return [r for r in ours if r["seed"] in seeds], [r for r in theirs if r["seed"] in seeds]
 
     def improvement(self, regime: Regime, method: Method, other: Method) -> tuple[Improvement, int] | None:
-        """P(method > other), and over how many tasks: those of which they share seeds; None without any."""
+        """Return P(method > other) and the number of tasks on which they share seeds; None if there is no such task."""
         ours: list[list[float]] = []
         theirs: list[list[float]] = []
         for task in self.tasks(regime):
@@ -157,7 +159,7 @@ class Results:
 
 
 def summary(results: Results) -> list[dict[str, Any]]:
-    """Each regime and method as plain JSON types."""
+    """Return the scores of each regime and method as plain JSON types."""
     default = results.suite.methods[0]
     found = []
     for regime in results.suite.regimes:
@@ -177,17 +179,17 @@ def summary(results: Results) -> list[dict[str, Any]]:
 
 
 def score(task: Task, result: Result) -> float:
-    """0 for random play, 1 for the demonstrations."""
+    """Return the normalised return: 0 for random play, 1 for the demonstrations."""
     return float(normalise(result["return_mean"], random=task.random_return, demonstrations=task.demonstrations_return))
 
 
 def threshold(task: Task) -> float:
-    """The return of 95% of the way from random play to the demonstrations."""
+    """Return the return at the share ``ARRIVED`` of the way from random play to the demonstrations."""
     return task.random_return + ARRIVED * (task.demonstrations_return - task.random_return)
 
 
 def arrivals(task: Task, results: Sequence[Result]) -> tuple[list[Arrival | None], list[Arrival | None]]:
-    """When each run's learning curve reaches the threshold, and from when on it keeps above it."""
+    """Return when the learning curve of each run first reaches the threshold, and from when on it stays above it."""
     curves = [result.get("curve", []) for result in results]
     level = threshold(task)
     return [reached(curve, level) for curve in curves], [kept(curve, level) for curve in curves]

@@ -1,4 +1,4 @@
-"""A suite: which methods are compared on which tasks, from how many demonstrations; one TOML file."""
+"""Suites: the methods that are compared, on which tasks, and with how many demonstrations; each is a TOML file."""
 
 from __future__ import annotations
 
@@ -10,33 +10,32 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from rexd.benchmark.checked import build, check, meant
-from rexd.errors import RexdError
+from rexd.benchmark.checked import build, check
+from rexd.errors import RexdError, did_you_mean
 from rexd.rl.config import TrainConfig
 
 T = TypeVar("T")
 
-BUNDLED = "bundled"
 _FOLDER = "suites"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
 class Task:
-    """An environment and the demonstrations of it.
+    """An environment and its demonstrations.
 
     Attributes:
         name: Key of the table, and part of the ids of runs.
         env: Gymnasium id, or ``module:Id``.
         demonstrations: A file below the folder that ``--data`` names, or ``bundled`` for those that rexd ships.
         steps: Environment steps of a training run.
-        demonstrations_return: Mean return of the demonstrations, in the environment: the score 1.
-        random_return: Mean return of uniformly random actions: the score 0.
+        demonstrations_return: Mean return of the demonstrations in the environment, which is the score 1.
+        random_return: Mean return of uniformly random actions, which is the score 0.
         env_kwargs: Arguments of the environment.
-        columns: First observation columns to keep; None keeps all.
-        target: A return that a method should reach; None where it is only reported.
-        subsampled: Whether the regime's subsampling applies; not to episodes that are short anyway.
-        regimes: Those that it is part of; empty for all.
+        columns: Number of leading observation columns to keep; None keeps all.
+        target: The return that a method should reach; None if there is no target.
+        subsampled: Whether the subsampling of the regime applies; it should not if episodes are short.
+        regimes: Names of the regimes that the task is part of; empty for all.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Task:
     regimes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be a task."""
+        """Check the values."""
         if self.steps < 1 or (self.columns is not None and self.columns < 1):
             raise RexdError(f"steps is {self.steps} and columns {self.columns}; expected 1 or more of each")
         if not self.demonstrations_return > self.random_return:
@@ -67,8 +66,8 @@ class Regime:
 
     Attributes:
         name: Key of the table, and the folder of the results.
-        trajectories: The first so many.
-        subsample: Every so manieth transition of each, from a random offset.
+        trajectories: Number of trajectories, the first ones of the file.
+        subsample: Every subsample-th transition of each trajectory is kept, from a random offset.
     """
 
     name: str
@@ -76,24 +75,27 @@ class Regime:
     subsample: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what leaves nothing."""
+        """Check that some transitions are left."""
         if self.trajectories < 1 or self.subsample < 1:
-            raise RexdError("trajectories and subsample: expected 1 or more of each")
+            raise RexdError(
+                f"trajectories and subsample are {self.trajectories} and {self.subsample}; expected 1 or more of each"
+            )
 
 
 @dataclass(frozen=True)
 class Method:
-    """What learns.
+    """A way to learn a policy, with its settings.
 
     Attributes:
         name: Key of the table, and part of the ids of runs.
-        about: One line for the tables.
-        kind: training: ``rexd.train`` with ``settings``. cloning: ``rexd.rl.policies.cloning.clone``, which has none.
-        settings: Fields of ``TrainConfig``, the reward's in a table of their own.
-        steps: Environment steps instead of the tasks' own.
-        tasks: By the name of a task what is peculiar to it: ``steps``, and ``settings`` beside those above.
-        seeds: Instead of the suite's.
-        regimes: Those that it runs in; empty for all.
+        about: One line that describes the method in the tables.
+        kind: ``training`` for ``rexd.train`` with ``settings``, or ``cloning`` for
+            ``rexd.rl.policies.cloning.clone``, which has no settings.
+        settings: Fields of ``TrainConfig``; the reward's are in a nested table.
+        steps: Environment steps; None takes those of each task.
+        tasks: For the names of some tasks, ``steps`` and further ``settings`` that hold on this task alone.
+        seeds: Seeds of the method; empty for those of the suite.
+        regimes: Names of the regimes that the method runs in; empty for all.
     """
 
     name: str
@@ -106,13 +108,13 @@ class Method:
     regimes: tuple[str, ...] = ()
 
     def settings_of(self, task: Task) -> dict[str, Any]:
-        """The settings on a task."""
+        """Return the settings of the method on a task."""
         own = self.tasks.get(task.name, {}).get("settings", {})
         reward = {**self.settings.get("reward", {}), **own.get("reward", {})}
         return {**self.settings, **own, **({"reward": reward} if reward else {})}
 
     def steps_of(self, task: Task) -> int:
-        """Environment steps on a task; 0 where none are taken."""
+        """Return the environment steps on a task; 0 for cloning."""
         if self.kind == "cloning":
             return 0
         own = self.tasks.get(task.name, {}).get("steps")
@@ -121,7 +123,7 @@ class Method:
 
 @dataclass(frozen=True)
 class _OnTask:
-    """What a method has of its own on one task."""
+    """The fields of a method that a task may override."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     steps: int | None = None
@@ -129,15 +131,15 @@ class _OnTask:
 
 @dataclass(frozen=True)
 class Suite:
-    """Tasks × regimes × methods × seeds.
+    """All combinations of tasks, regimes, methods and seeds.
 
     Attributes:
-        name: Of the suite.
-        about: What it is, and where ``--data`` comes from.
-        seeds: Of every method that does not name its own.
-        tasks: In the order of the tables.
-        regimes: The first is the one that headlines tell of.
-        methods: The first is the one that the others are compared with; runs are made in this order.
+        name: Name of the suite.
+        about: What the suite compares, and where the files for ``--data`` come from.
+        seeds: Seeds of every method that does not list its own.
+        tasks: The tasks in the order of the tables.
+        regimes: The regimes; the headline table and the figure show the first.
+        methods: The methods in the order of their runs; the others are compared with the first.
     """
 
     name: str
@@ -147,17 +149,15 @@ class Suite:
     regimes: tuple[Regime, ...]
     methods: tuple[Method, ...]
 
-    @property
-    def needs_data(self) -> bool:
-        """Whether a task's demonstrations lie in a folder of the user's."""
-        return any(task.demonstrations != BUNDLED for task in self.tasks)
-
 
 def load_suite(name_or_path: str) -> Suite:
-    """Read a suite that rexd ships, by its name, or any other by the path of its TOML file.
+    """Read a suite.
+
+    Args:
+        name_or_path: Name of a suite that rexd ships, or the path of a TOML file.
 
     Raises:
-        RexdError: There is none, or it is not understood; the message names the file, the key and the mend.
+        RexdError: There is no such suite, or it is not understood; the message names the file, the key and the mend.
     """
     shipped = suite_names()
     if name_or_path in shipped:
@@ -166,8 +166,8 @@ def load_suite(name_or_path: str) -> Suite:
         path = Path(name_or_path)
         if not path.is_file():
             raise RexdError(
-                f"no suite {name_or_path!r}.{meant(name_or_path, shipped)} rexd ships {', '.join(shipped)}; give one "
-                "of these, or the path of a TOML file"
+                f"no suite {name_or_path!r}.{did_you_mean(name_or_path, shipped)} rexd ships {', '.join(shipped)}; "
+                "give one of these, or the path of a TOML file"
             )
         text, where = path.read_text("utf-8"), str(path)
     try:
@@ -178,16 +178,21 @@ def load_suite(name_or_path: str) -> Suite:
 
 
 def suite_names() -> list[str]:
-    """The suites that rexd ships."""
+    """Return the names of the suites that rexd ships."""
     folder = files("rexd.benchmark").joinpath(_FOLDER)
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def parse_suite(content: Mapping[str, Any], *, name: str, where: str) -> Suite:
-    """A suite from the content of its file.
+    """Build a suite from the content of its file.
+
+    Args:
+        content: The parsed TOML.
+        name: Name of the suite.
+        where: The file, as errors name it.
 
     Raises:
-        RexdError: As for ``load_suite``.
+        RexdError: The content is not understood; the message names the file, the key and the mend.
     """
     tables = ("tasks", "regimes", "methods")
     head = {key: value for key, value in content.items() if key not in tables}
@@ -242,7 +247,7 @@ def _trainable(method: Method, task: Task, where: str) -> None:
 def _known(names: Any, known: list[str], where: str, what: str) -> None:
     for name in names:
         if name not in known:
-            raise RexdError(f"{where} names {name!r}.{meant(name, known)} The {what} are {', '.join(known)}")
+            raise RexdError(f"{where} names {name!r}.{did_you_mean(name, known)} The {what} are {', '.join(known)}")
 
 
 def _seeds(seeds: tuple[int, ...], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Results as tables: for a document, a terminal or a page."""
+"""The results of a suite as tables, for a document, a terminal or an HTML page."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Table:
     """A table and the sentence that explains it.
 
     Attributes:
-        title: Of its section.
-        headings: One a column.
-        rows: Texts.
-        about: What is to be known of it.
+        title: Title of the section.
+        headings: Headings of the columns.
+        rows: The cells of each row.
+        about: A sentence that explains the table.
     """
 
     title: str
@@ -29,14 +29,14 @@ class Table:
     about: str = ""
 
     def markdown(self, level: int = 3) -> str:
-        """With its title and sentence; ``level=0`` gives the table alone."""
+        """Return the table as Markdown, below its title and sentence; ``level=0`` gives the table alone."""
         lines = [_row(self.headings), _row(["---"] * len(self.headings)), *map(_row, self.rows)]
         body = "\n".join(lines)
         return body if not level else "\n\n".join(filter(None, [f"{'#' * level} {self.title}", self.about, body]))
 
 
 def headline(results: Results) -> Table:
-    """The suite's first regime: a line for each method, a column for each task."""
+    """Return the table of the first regime, with a row for each method and a column for each task."""
     regime, tasks = results.suite.regimes[0], results.tasks(results.suite.regimes[0])
     default = results.suite.methods[0]
     rows = [("demonstrations", *(_return(task, task.demonstrations_return) for task in tasks), "1", "")]
@@ -58,7 +58,7 @@ def headline(results: Results) -> Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """All that there is to tell of each regime, and which were not run."""
+    """Return the tables of every regime that has results."""
     found: list[Table] = []
     for regime in results.suite.regimes:
         if any(result["regime"] == regime.name for result in results.results):
@@ -67,7 +67,7 @@ def tables(results: Results) -> list[Table]:
 
 
 def remarks(results: Results) -> list[str]:
-    """What a reader has to know besides the tables, a sentence each."""
+    """Return sentences about results that are missing or were made with other settings."""
     found = []
     if left := regimes_not_run(results):
         found.append(f"Regimes not run: {', '.join(left)}.")
@@ -77,13 +77,13 @@ def remarks(results: Results) -> list[str]:
 
 
 def regimes_not_run(results: Results) -> list[str]:
-    """Names of the regimes without any result."""
+    """Return the names of the regimes without any result."""
     there = {result["regime"] for result in results.results}
     return [regime.name for regime in results.suite.regimes if regime.name not in there]
 
 
 def below(results: Results, regime: Regime, method: Method, other: Method) -> list[str]:
-    """The tasks on which the mean return of a method is less than that of another, on the seeds that both have."""
+    """Return the tasks on which a method has a lower mean return than another, on the seeds that both have."""
     found = []
     for task in results.tasks(regime):
         cells = results.shared(regime, task, method, other)
@@ -202,7 +202,7 @@ def _return(task: Task, value: float) -> str:
 
 
 def _iqm(total: Total) -> str:
-    if total.runs == total.tasks:  # a single seed tells nothing of the spread
+    if total.runs == total.tasks:  # with one seed for each task there is no interval
         return f"{total.iqm:.2f}"
     return f"{total.iqm:.2f} [{total.low:.2f}, {total.high:.2f}]"
 

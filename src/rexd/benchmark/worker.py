@@ -1,7 +1,7 @@
-"""The process of one run: ``python -m rexd.benchmark.worker JOB``, where JOB is a file of ``write_job``.
+"""The process of one run: ``python -m rexd.benchmark.worker JOB``, where JOB is a file that ``write_job`` wrote.
 
-Its exit status is 0 once the result is written. It can be killed at any moment and started again: training goes on
-from its last checkpoint.
+The exit status is 0 when the result is written. The process can be killed at any time and started again: training
+continues from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -25,22 +25,25 @@ if TYPE_CHECKING:
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-PARENT_EVERY = 2.0  # seconds
+PARENT_EVERY = 2.0  # seconds between two looks at the parent process
 
 
 def one_thread(environment: Mapping[str, str]) -> dict[str, str]:
-    """A process's environment, for one thread: runs share the cores, and thread counts change the last bits of sums."""
+    """Return the variables of an environment with settings that limit numerical libraries to one thread.
+
+    Runs share the cores, and the number of threads changes the last bits of sums.
+    """
     flags = f"{environment.get('XLA_FLAGS', '')} {XLA_ONE_THREAD}".strip()
     return {**environment, **ONE_THREAD, "XLA_FLAGS": flags}
 
 
 def write_job(path: Path, run: RunSpec, folders: Folders, *, core: int | None) -> None:
-    """Write down what a process has to do, so that nothing that changes meanwhile reaches it."""
+    """Write the file that tells a process what to do; later changes of the suite do not affect it."""
     write_json(path, {"run": run.to_dict(), "folders": folders.to_dict(), "core": core, "parent": os.getpid()})
 
 
 def main(words: list[str]) -> int:
-    """Do the job in the file that is named."""
+    """Execute the job in the file that is named by the first word."""
     job = json.loads(Path(words[0]).read_text())
     if job["core"] is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {job["core"]})  # before any library starts threads, hence the imports below
@@ -56,7 +59,7 @@ def main(words: list[str]) -> int:
 
 
 def follow(parent: int) -> None:
-    """End with the process that started this one: if it was killed, nobody else would."""
+    """End this process when the process that started it has ended, even if that one was killed."""
     while os.getppid() == parent:
         time.sleep(PARENT_EVERY)
     os._exit(1)
@@ -64,10 +67,14 @@ def follow(parent: int) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold a run's lock, which the system gives back however the process ends."""
+    """Hold the lock of a run; the system releases it however the process ends.
+
+    Raises:
+        RexdError: Another process holds the lock.
+    """
     try:
         import fcntl
-    except ImportError:  # Windows: two benchmarks at a time are the user's to avoid
+    except ImportError:  # Windows has no such locks; there the user must not run two benchmarks at a time
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,30 +1,26 @@
-"""The command ``rexd``: one thin verb a file, imported only when it is called, so that help is quick."""
+"""The command ``rexd``.
+
+Each verb is the class ``Command`` of the module ``rexd.cli.verbs.<verb>``. The module is imported only when its verb is
+called, so that ``rexd --help`` is quick.
+"""
 
 from __future__ import annotations
 
-import difflib
+import ast
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.resources import files
 from inspect import getdoc
 from io import TextIOWrapper
 
-from rexd.errors import RexdError
+from rexd.errors import RexdError, did_you_mean
 
-VERBS = {
-    "inspect": "show what a demonstration file holds",
-    "convert": "mend a demonstration file, and write it as Minari, npz or D4RL",
-    "fit": "fit a reward to demonstrations, and check it",
-    "score": "the rewards of a demonstration file",
-    "train": "demonstrations into a reward and a policy",
-    "evaluate": "play a policy and sum up its returns; --video films it",
-    "collect": "record demonstrations with a policy",
-    "benchmark": "a suite of tasks, methods and seeds, and what they show",
-    "demo": "the whole way, with the demonstrations that rexd ships",
-}
-"""Each verb is the class ``Command`` of the module ``rexd.cli.verbs.<verb>``."""
+VERBS = ("inspect", "convert", "fit", "score", "train", "evaluate", "collect", "benchmark", "demo")
+"""The verbs, in the order of ``rexd --help``. What a verb does is said by the docstring of its ``Command``."""
 
 EXAMPLES = (
     "rexd demo",
@@ -33,18 +29,20 @@ EXAMPLES = (
     "rexd evaluate runs/hopper --episodes 20",
 )
 FAILED, INTERRUPTED = 2, 130
+WIDTH = 100  # columns of the list of verbs
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a verb that can go on later.
+    """Ctrl-C in a verb whose work can be continued later.
 
     Attributes:
-        folder: What is kept.
-        command: What goes on with it; None for the same command with ``--resume``, empty for the same as it is.
+        folder: The folder that keeps the work.
+        command: The words after ``rexd`` that continue it. None stands for the same command with ``--resume``, and an
+            empty sequence for the same command as it is.
     """
 
     def __init__(self, folder: object, command: Sequence[str] | None = None) -> None:
-        """Remember what to tell the user."""
+        """Keep what the message to the user needs."""
         super().__init__()
         self.folder, self.command = folder, command
 
@@ -53,11 +51,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run one verb.
 
     Args:
-        args: The words after ``rexd``; None takes those of the process.
+        args: The words after ``rexd``; None takes them from the process.
 
     Returns:
-        The exit status: 0; 1 where ``inspect`` warns or runs of ``benchmark`` crashed; 2 for whatever the user can
-        mend, told in one line, or where ``inspect`` finds errors; 130 after Ctrl-C.
+        The exit status. It is 0 for success; 1 if ``inspect`` has warnings or runs of ``benchmark`` crashed; 2 for an
+        error that the user can mend, which is printed in one line, or if ``inspect`` finds errors; 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if args is None else args)
     for stream in (sys.stdout, sys.stderr):
@@ -79,11 +77,11 @@ def main(args: Sequence[str] | None = None) -> int:
         print("\nrexd: interrupted; nothing to resume, give the same command to start again", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has gone; a second error while Python flushes would say nothing more.
+        # The reader of the pipe (head, less) has ended. Without this Python would raise again as it flushes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        if error.filename is None:  # not about a file that the user named
+        if error.filename is None:  # the error is not about a file that the user named
             raise
         return _fail(f"{error.filename}: {error.strerror}; check the path, its permissions and the space left")
 
@@ -99,9 +97,8 @@ def _dispatch(words: list[str]) -> int:
         return 0
     verb = words[0]
     if verb not in VERBS:
-        close = difflib.get_close_matches(verb, VERBS, n=1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
-        return _fail(f"no verb {verb!r}.{meant} The verbs are {', '.join(VERBS)}; rexd --help says what they do")
+        known = f"The verbs are {', '.join(VERBS)}; rexd --help says what they do"
+        return _fail(f"no verb {verb!r}.{did_you_mean(verb, VERBS)} {known}")
     import tyro
 
     kind = import_module(f"rexd.cli.verbs.{verb}").Command
@@ -113,23 +110,33 @@ def _dispatch(words: list[str]) -> int:
             args=words[1:],
             config=(tyro.conf.FlagCreatePairsOff,),
         )
-    except SystemExit as ended:  # help, or what tyro has told of already
+    except SystemExit as ended:  # after --help, or after an error that tyro has printed
         return int(ended.code or 0)
-    return int(command.run() or 0)  # a verb may have a status of its own
+    return int(command.run() or 0)  # some verbs return an exit status
 
 
 def _help() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {name:{width}}  {what}" for name, what in VERBS.items())
+    indent = max(map(len, VERBS)) + 4
+    verbs = "\n".join(
+        textwrap.fill(_summary(verb), WIDTH, initial_indent=f"  {verb}".ljust(indent), subsequent_indent=" " * indent)
+        for verb in VERBS
+    )
     examples = "\n".join(f"  {line}" for line in EXAMPLES)
     return (
         "usage: rexd VERB [options]\n\n"
         "Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.\n\n"
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
-        "rexd VERB --help lists the options of a verb. --json, which all know, prints one JSON document.\n"
-        "Exit status: 0; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error that the message\n"
-        "says how to mend; 130 after Ctrl-C."
+        "rexd VERB --help lists the options of a verb. With --json every verb prints one JSON document.\n"
+        "Exit status: 0 for success; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error, whose\n"
+        "message says how to mend it; 130 after Ctrl-C."
     )
+
+
+def _summary(verb: str) -> str:
+    """Return the first line of a verb's docstring, read from its source: importing the verb would load NumPy."""
+    source = files("rexd.cli.verbs").joinpath(f"{verb}.py").read_text("utf-8")
+    command = next(n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "Command")
+    return (ast.get_docstring(command) or "").partition("\n")[0]
 
 
 def _fail(message: str) -> int:

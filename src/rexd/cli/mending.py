@@ -1,4 +1,4 @@
-"""The mends of ``rexd convert`` as options, and the order in which they are done."""
+"""The options of ``rexd convert`` that mend demonstrations, and the order in which the mends are done."""
 
 from __future__ import annotations
 
@@ -17,41 +17,43 @@ from rexd.inspection.mends import values as mends
 from rexd.inspection.mends.order import shift_actions
 
 if TYPE_CHECKING:
-    from rexd.reading.task import Task
+    from rexd.reading.environment_facts import EnvironmentFacts
 
-# A mend whose value may be left out for that of the environment: a tuple of one word or none.
+# The value of a mend; without a word, the environment's value is taken.
 Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class MendOptions:
-    """What to mend, in the order in which it is done."""
+    """The mends, in the order in which they are done."""
 
     drop_columns: Annotated[str | None, tyro.conf.arg(metavar="A,B:C")] = None
     """Observation columns to leave out, such as 3,27:111."""
     time_limit_is_truncation: Annotated[Words | None, tyro.conf.arg(metavar="[N]")] = None
-    """Count trajectories that are marked as terminated after exactly N steps as truncated; without N, after the time
-    limit of --env."""
+    """Mark trajectories that are terminated after exactly N steps as truncated instead; without N, the time limit of
+    --env is taken."""
     drop_last_next_observation: bool = False
-    """Mark the last next observation of each trajectory as not known, such as one seen after a reset."""
+    """Mark the last next observation of each trajectory as not known, for files that recorded it after the reset."""
     drop_first_rows: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Leave the first N rows of each trajectory out, such as 1 whose observation is older than the reset."""
+    """Leave the first N rows of each trajectory out, such as 1 for files whose first observation is older than the
+    reset."""
     shift_actions: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
-    """Give each row the action of the row K later (-1: of the row before). Rows without one are dropped."""
+    """Give each row the action of the row K steps later, or with -1 of the row before. Rows that get no action are
+    dropped."""
     scale_actions: Annotated[Words | None, tyro.conf.arg(metavar="[F]")] = None
-    """Multiply actions by F, or by one factor for each column (2,0.5); without F, scale them from -1..1 to the bounds
-    of --env."""
+    """Multiply actions by F, or by one factor for each column (2,0.5). Without F, actions are scaled from -1..1 to the
+    bounds of --env."""
     clip_actions: Annotated[Words | None, tyro.conf.arg(metavar="[LOW:HIGH]")] = None
-    """Clip actions to LOW:HIGH, such as -1:1; without it, to the bounds of --env."""
+    """Clip actions to LOW:HIGH, such as -1:1; without LOW:HIGH, to the bounds of --env."""
 
 
-def mend(demos: Demonstrations, options: MendOptions, task: Task | None) -> Demonstrations:
-    """Do what the options ask for.
+def mend(demos: Demonstrations, options: MendOptions, task: EnvironmentFacts | None) -> Demonstrations:
+    """Return the demonstrations with the mends that the options ask for.
 
     Args:
-        demos: As they were recorded.
+        demos: The demonstrations as they were recorded.
         options: The mends.
-        task: What the environment says, where one is named.
+        task: The facts of the environment that the user names; None if no environment is named.
 
     Raises:
         RexdError: A value is not understood or does not fit, or an environment is needed and none is named.
@@ -80,10 +82,10 @@ def mend(demos: Demonstrations, options: MendOptions, task: Task | None) -> Demo
 
 
 def parse_bounds(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``-1:1``, or ``-1,-2:1,2`` with one bound for each column.
+    """Read the bounds of actions, ``-1:1``, or ``-1,-2:1,2`` with one pair of bounds for each column.
 
     Raises:
-        RexdError: It is neither.
+        RexdError: The text is neither.
     """
     expected = "-1:1, or -1,-2:1,2 for each column"
     low, colon, high = text.partition(":")
@@ -97,10 +99,10 @@ def _numbers(option: str, text: str, expected: str, whole: str | None = None) ->
         found = np.array([float(part) for part in text.split(",")])
     except ValueError as error:
         raise RexdError(f"{option} {whole or text!r} is not understood; write {expected}") from error
-    return found[0] if len(found) == 1 else found  # one number is for all columns
+    return found[0] if len(found) == 1 else found  # a single number holds for all columns
 
 
-def _limit(words: Words, task: Task | None) -> int:
+def _limit(words: Words, task: EnvironmentFacts | None) -> int:
     option, word = "--time-limit-is-truncation", _one("--time-limit-is-truncation", words)
     if word is not None:
         if not re.fullmatch(r"\d{1,12}", word):
@@ -119,7 +121,9 @@ def _one(option: str, words: Words) -> str | None:
     return words[0] if words else None
 
 
-def _bounds(option: str, otherwise: str, task: Task | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bounds(
+    option: str, otherwise: str, task: EnvironmentFacts | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if task is None:
         raise RexdError(f"{option} without a value needs the environment and its bounds (--env ID), or {otherwise}")
     space = task.action_space

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what they mean."""
+"""Options that several verbs share, and the functions that read their values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import tyro
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.spaces import fit_to_spaces
 from rexd.errors import RexdError, import_extra
-
-BUNDLED = "bundled"
+from rexd.reading import BUNDLED
 
 EnvId = Annotated[str | None, tyro.conf.arg(metavar="ID")]
 Pairs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="K=V")]
@@ -27,11 +27,11 @@ class DataOptions:
     """How to read a demonstration file."""
 
     env: EnvId = None
-    """Gymnasium id, or module:Id. Columns are checked against it, and actions clipped to its bounds."""
+    """Gymnasium id, or module:Id. Columns are checked against the environment, and actions clipped to its bounds."""
     env_kwargs: Pairs = ()
     """Arguments of the environment, as k=v pairs or as one JSON object."""
     episode_length: Count = None
-    """Steps of each trajectory, for files that do not say where one begins and where it cannot be inferred."""
+    """Steps of each trajectory, for files that do not say where trajectories begin and where it cannot be inferred."""
     columns: Columns = None
     """Observation columns to keep, such as 0:27 or 0,1,5:9."""
 
@@ -47,7 +47,7 @@ class SelectionOptions(DataOptions):
 
 
 def load(file: str, options: DataOptions) -> Demonstrations:
-    """Read demonstrations, or take the shipped ones, and fit them to the environment that the options name.
+    """Read demonstrations, and fit them to the environment that the options name.
 
     Raises:
         RexdError: The file, the environment or an option cannot be used.
@@ -56,7 +56,8 @@ def load(file: str, options: DataOptions) -> Demonstrations:
     columns = None if options.columns is None else parse_columns(options.columns)
     try:
         if file == BUNDLED:
-            return _load_bundled(options, env, columns)
+            demos = load_bundled(options, columns)
+            return demos if env is None else fit_to_spaces(demos, env.observation_space, env.action_space)
         from rexd.reading.load import load_demonstrations
 
         return load_demonstrations(file, episode_length=options.episode_length, env=env, columns=columns)
@@ -65,27 +66,33 @@ def load(file: str, options: DataOptions) -> Demonstrations:
             env.close()
 
 
-def _load_bundled(options: DataOptions, env: Any, columns: slice | list[int] | None) -> Demonstrations:
-    from rexd.demos.spaces import fit_to_spaces
+def load_bundled(options: DataOptions, columns: slice | list[int] | None) -> Demonstrations:
+    """Read the shipped demonstrations of the task that the options name, as they were recorded.
+
+    Args:
+        options: How to read them.
+        columns: The observation columns to keep, as ``parse_columns`` returns them; None keeps all.
+
+    Raises:
+        RexdError: No demonstrations are shipped for the task, or an option does not apply to them.
+    """
     from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations
 
     if options.episode_length is not None:
         raise RexdError("the bundled demonstrations record where trajectories begin; leave --episode-length out")
     demos = bundled_demonstrations((options.env or DEFAULT_TASK).rpartition(":")[2])
-    if columns is not None:
-        demos = demos.select_columns(columns)
-    return demos if env is None else fit_to_spaces(demos, env.observation_space, env.action_space)
+    return demos if columns is None else demos.select_columns(columns)
 
 
 def select(demos: Demonstrations, options: SelectionOptions, seed: int) -> Demonstrations:
-    """Use a part of the demonstrations; the rest only checks the calibration."""
+    """Select the part of the demonstrations that is used; the rest only serves to check the calibration."""
     if options.trajectories is not None:
         demos = demos.first(options.trajectories)
     return demos if options.subsample == 1 else demos.subsample(options.subsample, seed=seed)
 
 
 def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str | None = None) -> Any:
-    """Make an environment, or say in one line why it cannot be made.
+    """Make an environment, after a check that Gymnasium is installed.
 
     Raises:
         RexdError: Gymnasium is missing, or the environment cannot be made.
@@ -97,26 +104,26 @@ def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str |
 
 
 def chosen_environment(named: str | None, demos: Demonstrations | None) -> str:
-    """The environment that the user names, else the one that the demonstrations record.
+    """Return the environment that the user names, or the one that the demonstrations record.
 
     Raises:
-        RexdError: Neither names one that may be used.
+        RexdError: Neither names an environment that may be used.
     """
     if named is not None:
         return named
     recorded = None if demos is None else demos.env_id
     if recorded is None:
         raise RexdError("no environment is named; give its Gymnasium id, such as --env Hopper-v5")
-    if ":" in recorded:  # such an id imports a module, which a data file has no business to choose
+    if ":" in recorded:  # such an id imports a module, which a data file must not choose
         raise RexdError(f"the demonstrations name the environment {recorded!r}; if you trust that, give it with --env")
     return recorded
 
 
 def environment_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Arguments of an environment from ``k=v`` words, or from JSON objects.
+    """Return the arguments of an environment from words such as ``k=v``, or from JSON objects.
 
     Raises:
-        RexdError: A word is neither.
+        RexdError: A word is neither of them.
     """
     found: dict[str, Any] = {}
     for word in pairs:
@@ -136,6 +143,7 @@ def environment_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
+    """Return a value that is written as in JSON or in Python; any other text is itself the value."""
     for parse in (json.loads, ast.literal_eval):
         try:
             return parse(text)
@@ -145,10 +153,10 @@ def _value(text: str) -> Any:
 
 
 def parse_columns(text: str) -> slice | list[int]:
-    """``0:27`` as a slice, ``0,1,5:9`` as a list of columns.
+    """Return ``0:27`` as a slice, and ``0,1,5:9`` as a list of columns.
 
     Raises:
-        RexdError: It is neither.
+        RexdError: The text is neither of them.
     """
     parts = [re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", part.strip()) for part in text.split(",")]
     ranges = [(int(p[1]), int(p[2]) if p[2] is not None else int(p[1]) + 1) for p in parts if p is not None]
@@ -156,17 +164,21 @@ def parse_columns(text: str) -> slice | list[int]:
         raise RexdError(f"columns {text!r} are not understood; write 0:27 for columns 0 to 26, or 0,1,5:9")
     if len(ranges) == 1:
         return slice(*ranges[0])
-    # as a list each number exists in memory; a slip of the finger must not fill it
+    # Each number of a list is held in memory, which a typing error must not fill.
     if sum(stop - start for start, stop in ranges) > 1_000_000:
         raise RexdError(f"columns {text!r} are more than a million; observations have far fewer")
     return [column for start, stop in ranges for column in range(start, stop)]
 
 
 def column_numbers(text: str, count: int) -> list[int]:
-    """The columns of ``parse_columns`` one by one, checked against how many there are.
+    """Return the columns of ``parse_columns`` as a list, after a check that they exist.
+
+    Args:
+        text: The columns as the user writes them.
+        count: The number of observation columns.
 
     Raises:
-        RexdError: One of them does not exist.
+        RexdError: A column does not exist.
     """
     columns = parse_columns(text)
     wanted = range(columns.start, columns.stop) if isinstance(columns, slice) else columns

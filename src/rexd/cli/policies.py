@@ -1,4 +1,4 @@
-"""What ``--policy`` and RUN may name: a run folder, a policy file, or a zip that needs trust."""
+"""Loading of the policies that ``--policy`` and RUN name: a run folder, a policy file, or a zip that needs trust."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ LIBRARIES = ("stable_baselines3", "sbx", "sb3_contrib")
 
 @dataclass(frozen=True)
 class Opened:
-    """A policy and what its run folder says of it, if it lies in one."""
+    """A policy, with the environment and the reward of its run folder if it lies in one.
+
+    Attributes:
+        policy: The policy.
+        env: The environment of the run; None outside a run folder.
+        env_kwargs: The arguments of that environment.
+        reward: The reward of the run; None if there is none.
+    """
 
     policy: PolicyLike
     env: str | None = None
@@ -30,16 +37,16 @@ class Opened:
 
 
 def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
-    """Load a policy and what lies beside it.
+    """Load a policy, and the reward of its run folder.
 
     Args:
         path: A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx.
         trust: Whether code in a zip may be executed.
-        seed: Of the policy's noise.
+        seed: The seed of the policy's noise.
 
     Raises:
-        UnsafeFileError: It is a zip, and not trusted.
-        RexdError: It cannot be read.
+        UnsafeFileError: The file is a zip, and not trusted.
+        RexdError: The file cannot be read.
     """
     from rexd.rl.policies.policy import load_policy
     from rexd.rl.training.run_folder import CONFIG_FILE, REWARD_FILE, load_run
@@ -62,16 +69,18 @@ def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:
     if not trust:
         raise UnsafeFileError(
             f"{path}: is a zip of Stable-Baselines3 or sbx, and loading one executes code that is in it; nothing was "
-            "loaded. If you trust where it comes from, give --trust. The policy.safetensors that rexd train writes "
-            "beside it needs no trust"
+            "loaded. If you trust its origin, give --trust. The policy.safetensors that rexd train writes beside it "
+            "needs no trust"
         )
-    library, name = _algorithm(path)
+    library, name, replaced = _algorithm(path)
     module = import_extra(library, "train")
     algorithm = getattr(module, name, None)
     if algorithm is None:
-        raise RunError(f"{path}: is of the algorithm {name}, which {library} does not have; expected one that it has")
+        raise RunError(
+            f"{path}: is of the algorithm {name}, which {library} does not have; expected an algorithm of {library}"
+        )
     try:
-        model = algorithm.load(path, device="cpu")
+        model = algorithm.load(path, device="cpu", **replaced)
     except Exception as error:  # unpickling foreign code may raise anything
         raise RunError(
             f"{path}: {library} cannot load it ({type(error).__name__}: {error}); expected a zip that {name}.save "
@@ -81,8 +90,11 @@ def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:
     return _Checked(model, path)
 
 
-def _algorithm(path: Path) -> tuple[str, str]:
-    """Library and class, from the module of the policy that the zip names; this much executes nothing."""
+def _algorithm(path: Path) -> tuple[str, str, dict[str, Any]]:
+    """Return the library, the class, and further arguments of its ``load``, without executing code.
+
+    They follow from the module of the policy that the zip names.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             data = json.loads(archive.read("data"))
@@ -91,17 +103,20 @@ def _algorithm(path: Path) -> tuple[str, str]:
         raise RunError(
             f"{path}: a zip, but not one of Stable-Baselines3 or sbx ({error!r}); expected what model.save wrote"
         ) from error
-    if library == "rexd":  # rexd.rl.learners.sb3.sac: a policy for SAC of Stable-Baselines3
-        return "stable_baselines3", "SAC"
+    if library == "rexd":
+        from rexd.rl.learners.sb3.sac import LayerNormPolicy
+
+        # The zip names this class by the module that it lay in when the zip was written.
+        return "stable_baselines3", "SAC", {"custom_objects": {"policy_class": LayerNormPolicy}}
     if library not in LIBRARIES:
         raise RunError(f"{path}: its policy is of {library!r}; expected one of {', '.join(LIBRARIES)}")
     if family == "common":  # the policies that PPO and A2C share
-        return library, "PPO" if "clip_range" in data else "A2C"
-    return library, {"crossq": "CrossQ"}.get(family, family.upper())
+        return library, "PPO" if "clip_range" in data else "A2C", {}
+    return library, {"crossq": "CrossQ"}.get(family, family.upper()), {}
 
 
 class _Checked:
-    """A model of Stable-Baselines3 whose complaint about a shape is a message and not a traceback."""
+    """A model of Stable-Baselines3 that raises a ``SpaceMismatchError`` for observations of the wrong shape."""
 
     def __init__(self, model: Any, path: Path) -> None:
         self._model, self._path = model, path

@@ -1,4 +1,4 @@
-"""Demonstrations as they lie in a file, read once, with what the file is and what the environment says."""
+"""Reading of demonstrations as a file has them, with the name of its format."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from rexd.cli import options as opt
 from rexd.demos.demonstrations import Demonstrations
-from rexd.errors import RexdError
+from rexd.reading import BUNDLED
 
 if TYPE_CHECKING:
-    from rexd.reading.task import Task
+    from rexd.reading.environment_facts import EnvironmentFacts
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What was read.
+    """The demonstrations of a file, and its format.
 
     Attributes:
-        demos: As the file has them; the environment only helped to read it.
+        demos: The demonstrations as the file has them; the environment only helped to read it.
         format: The name of the file's format.
     """
 
@@ -26,32 +26,23 @@ class Reading:
     format: str
 
 
-def read_as_recorded(file: str, options: opt.DataOptions, task: Task | None) -> Reading:
-    """Read a file, a folder, an id, or the shipped demonstrations, and neither clip nor compare anything.
+def read_as_recorded(file: str, options: opt.DataOptions, task: EnvironmentFacts | None) -> Reading:
+    """Read demonstrations without clipping them or comparing them with the environment.
 
     Args:
-        file: What the user names.
+        file: A file, a folder, the id of a local Minari dataset, or ``bundled``.
         options: How to read it.
-        task: What the environment that the options name says of itself.
+        task: The facts about the environment that the options name; None if they name none.
 
     Raises:
         RexdError: The file or an option cannot be used.
     """
     columns = None if options.columns is None else opt.parse_columns(options.columns)
-    if file == opt.BUNDLED:
-        demos = _bundled(options)
-        return Reading(demos if columns is None else demos.select_columns(columns), "bundled with rexd")
+    if file == BUNDLED:
+        return Reading(opt.load_bundled(options, columns), "bundled with rexd")
     from rexd.reading.containers.source import Source
+    from rexd.reading.environment_facts import make_hints
     from rexd.reading.load import read_source
-    from rexd.reading.task import make_hints
 
     demos, item = read_source(Source(file), make_hints(task, options.episode_length, columns))
     return Reading(demos, item.name)
-
-
-def _bundled(options: opt.DataOptions) -> Demonstrations:
-    from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations
-
-    if options.episode_length is not None:
-        raise RexdError("the bundled demonstrations record where trajectories begin; leave --episode-length out")
-    return bundled_demonstrations((options.env or DEFAULT_TASK).rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""Demonstrations in memory: the types that every other room speaks of. No file format is known here."""
+"""The types of demonstrations, which all other packages use. No file format is known here."""
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces

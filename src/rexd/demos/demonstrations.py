@@ -23,16 +23,16 @@ class Demonstrations:
     """Trajectories of one expert on one task.
 
     Attributes:
-        trajectories: At least one; equal observation and action columns in all. A tuple, or of a file that is larger
-            than memory a ``Streamed``, which reads them each time that they are asked for.
+        trajectories: At least one trajectory. All have the same observation and action columns. They are a tuple, or
+            for a file that is larger than memory a ``Streamed``, which reads a trajectory each time it is asked for.
         unused: Rows of the source that a selection left out. They check the calibration of a reward model
-            (docs/reward.md) and are never learnt from.
-        source: Where they come from, for messages: a path, a dataset id, "memory".
-        offsets: First kept step of each trajectory after ``subsample``; empty before.
-        n_actions: Size of a discrete action space, None for a continuous one.
+            (docs/reward.md), and no model learns from them.
+        source: Where the trajectories come from, for messages: a path, a dataset id, "memory".
+        offsets: The first kept step of each trajectory after ``subsample``; empty before.
+        n_actions: The size of a discrete action space, None for a continuous one.
         notes: What was done to the data, one sentence each, for the user.
         env_id: The Gymnasium id that the file names, if any.
-        action_bounds: Lowest and highest actions of the environment, once they are known, each (A,).
+        action_bounds: The environment's lowest and highest actions, each (A,); None until they are known.
     """
 
     trajectories: Sequence[Trajectory]
@@ -49,7 +49,7 @@ class Demonstrations:
         if not len(self.trajectories):
             raise DemonstrationError(f"{self.source}: no trajectories; expected at least one")
         first = self.trajectories[0]
-        for number, trajectory in enumerate(self._held()):
+        for number, trajectory in enumerate(self._in_memory()):
             check_alike(self.source, number, trajectory, first)
         if first.actions.ndim == 1:
             self._check_discrete()
@@ -59,8 +59,8 @@ class Demonstrations:
                 f"{first.actions.shape}; expected None, or integers of shape (steps,)"
             )
 
-    def _held(self) -> Iterator[Trajectory]:
-        """Those in memory; the others are checked as they are read."""
+    def _in_memory(self) -> Iterator[Trajectory]:
+        """Yield the trajectories in memory; streamed ones are checked when they are read."""
         return chain.from_iterable(part for part in (self.trajectories, self.unused) if not isinstance(part, Streamed))
 
     def _check_discrete(self) -> None:
@@ -80,39 +80,39 @@ class Demonstrations:
         return len(self.trajectories)
 
     def __iter__(self) -> Iterator[Trajectory]:
-        """The trajectories in order."""
+        """Iterate over the trajectories in order."""
         return iter(self.trajectories)
 
     @property
     def streamed(self) -> bool:
-        """Whether the trajectories are read from the file each time, as they are larger than memory."""
+        """Whether the trajectories are larger than memory, so that they are read from the file each time."""
         return isinstance(self.trajectories, Streamed)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Rows of each trajectory; nothing is read for that."""
+        """The number of rows of each trajectory. Nothing is read to find it."""
         return lengths_of(self.trajectories)
 
     @property
     def n_transitions(self) -> int:
-        """Number of transitions over all trajectories."""
+        """The number of transitions of all trajectories together."""
         return int(self.lengths.sum())
 
     @property
     def obs_dim(self) -> int:
-        """Observation columns."""
+        """The number of observation columns."""
         return int(self.trajectories[0].observations.shape[1])
 
     @property
     def act_dim(self) -> int:
-        """Action columns; for a discrete action space its size, as actions enter a network one-hot."""
+        """The number of action columns; for a discrete action space its size, as networks take actions one-hot."""
         if self.n_actions is not None:
             return self.n_actions
         return int(self.trajectories[0].actions.shape[1])
 
     @property
     def returns(self) -> tuple[float, ...] | None:
-        """The environment's return of each trajectory, where the file records rewards."""
+        """The environment's return of each trajectory, or None where the file does not record rewards."""
         found = []
         for t in self.trajectories:
             if t.rewards is None:
@@ -122,7 +122,7 @@ class Demonstrations:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the learnable content: what a reward file records as its provenance."""
+        """The hash of all that can be learnt from, which a reward file records as its provenance."""
         digest = hashlib.sha256()
         for t in self.trajectories:
             for array in (
@@ -138,15 +138,15 @@ class Demonstrations:
         return digest.hexdigest()
 
     def transitions(self) -> Transitions:
-        """All rows of all trajectories, float32 and contiguous."""
+        """Return all rows of all trajectories, float32 and contiguous."""
         return stack(self.trajectories)
 
     def unused_transitions(self) -> Transitions | None:
-        """The rows that a selection left out, or None where all are used."""
+        """Return the rows that a selection left out, or None if there are none."""
         return stack(self.unused) if len(self.unused) else None
 
     def first(self, n: int) -> Demonstrations:
-        """The first ``n`` trajectories; the others become ``unused``.
+        """Keep the first ``n`` trajectories; the others become ``unused``.
 
         Raises:
             DemonstrationError: There are fewer than ``n`` trajectories, or ``n`` is not positive.
@@ -161,7 +161,7 @@ class Demonstrations:
         )
 
     def split(self, n: int) -> tuple[Demonstrations, Demonstrations]:
-        """Split by trajectory: the first ``n`` and the rest."""
+        """Split the trajectories into the first ``n`` and the rest."""
         if not 1 <= n < len(self):
             raise DemonstrationError(
                 f"{self.source}: cannot split {len(self)} trajectories into {n} and the rest; "
@@ -178,15 +178,15 @@ class Demonstrations:
     ) -> Demonstrations:
         """Keep every ``k``-th transition of each trajectory, each with its own next observation.
 
-        Trajectories of one expert are often phase-locked (every Hopper run of the RED paper's file starts its
-        gait alike), so that one offset for all makes folds over trajectories see the same phases. By default
-        each trajectory starts at its own random offset, as GAIL's original code does.
+        Trajectories of one expert are often phase-locked: in the RED paper's file all Hopper trajectories start with
+        the same phase of the gait. With one offset for all of them, folds over trajectories would hold the same
+        phases. By default each trajectory therefore starts at its own random offset, as in GAIL's original code.
 
         Args:
-            k: Keep one transition in ``k``.
-            offset: ``"random"`` draws one offset below ``k`` for each trajectory from ``seed``; one integer
-                serves all; a sequence gives one for each.
-            seed: Seed of the random offsets.
+            k: The interval: one of ``k`` transitions is kept.
+            offset: ``"random"`` draws one offset below ``k`` for each trajectory from ``seed``. An integer is used for
+                all trajectories, and a sequence has one offset for each.
+            seed: The seed of the random offsets.
 
         Raises:
             DemonstrationError: ``k`` or an offset is out of range, or a trajectory would be left empty.
@@ -222,10 +222,10 @@ class Demonstrations:
         )
 
     def select(self, numbers: Sequence[int] | NDArray[np.intp]) -> Demonstrations:
-        """The trajectories of these numbers, and nothing of the others.
+        """Keep the trajectories that have these numbers; the others do not become ``unused``.
 
         Raises:
-            DemonstrationError: There is no such trajectory, or none is left.
+            DemonstrationError: A number is out of range, or there is no number.
         """
         index = np.asarray(numbers, np.intp)
         if not index.size or index.min() < 0 or index.max() >= len(self):
@@ -237,14 +237,14 @@ class Demonstrations:
         return replace(self, trajectories=picked(self.trajectories, index), offsets=offsets)
 
     def draw(self, most: int, seed: int = 0) -> Demonstrations:
-        """At most so many rows, and as many unused ones, drawn uniformly and held in memory.
+        """Draw at most ``most`` rows, and at most ``most`` unused rows, uniformly and into memory.
 
-        The rows of a trajectory stay in order, each with its own next observation; trajectories of which no row is
-        drawn are left out. What was not drawn is in nobody's way: it is not ``unused`` either.
+        The rows of a trajectory stay in order, each with its own next observation. Trajectories without a drawn row
+        are left out. Rows that were not drawn do not become ``unused``.
 
         Args:
-            most: Rows to keep at most; where there are no more, all are kept.
-            seed: Seed of the draw.
+            most: The largest number of rows to keep. Where there are not more, all are kept.
+            seed: The seed of the draw.
         """
         rng = np.random.default_rng(seed)
         kept, unused = (_drawn(part, most, rng) for part in (self.trajectories, self.unused))
@@ -255,7 +255,7 @@ class Demonstrations:
         return replace(self, trajectories=kept, unused=unused, offsets=(), notes=notes)
 
     def held(self, seed: int = 0) -> Demonstrations:
-        """These, if they are in memory; of a file larger than that, 50,000 transitions by ``draw``."""
+        """Return demonstrations in memory: these ones, or 50,000 transitions by ``draw`` where they are streamed."""
         return self.draw(MOST_ROWS, seed) if self.streamed else self
 
     def _offsets(self, k: int, offset: int | Sequence[int] | str, seed: int) -> list[int]:
@@ -274,13 +274,13 @@ class Demonstrations:
         return offsets
 
     def select_columns(self, columns: Sequence[int] | slice) -> Demonstrations:
-        """Keep these observation columns (Ant-v2 files: ``slice(0, 27)`` gives Ant-v4's observation).
+        """Keep these observation columns; for Ant-v2 files ``slice(0, 27)`` gives the observation of Ant-v4.
 
         Raises:
             DemonstrationError: A column does not exist, or none is left.
         """
         index = np.arange(self.obs_dim)[columns] if isinstance(columns, slice) else np.asarray(columns, dtype=np.intp)
-        # Python shortens a slice that is too long; here it means that the file is not the expected one.
+        # Python shortens a slice that is too long, but here it shows that the file is not the expected one.
         beyond = isinstance(columns, slice) and columns.stop is not None and columns.stop > self.obs_dim
         if beyond or index.size == 0 or index.min() < 0 or index.max() >= self.obs_dim:
             raise DemonstrationError(
@@ -294,9 +294,9 @@ class Demonstrations:
         return self._map(pick, f"kept {index.size} of {self.obs_dim} observation columns")
 
     def clip_actions(self, low: Array, high: Array) -> Demonstrations:
-        """Clip continuous actions to the bounds that the environment enforces, and note how many were outside.
+        """Clip continuous actions to the environment's bounds, and note how many entries were outside.
 
-        A policy bounded by the action space can never reach a support that lies beyond it.
+        A policy that is bounded by the action space cannot reach a support that lies outside of it.
         """
         if self.n_actions is not None:
             return self
@@ -330,10 +330,10 @@ class Demonstrations:
 
 
 def check_alike(source: str, number: int, trajectory: Trajectory, first: Trajectory) -> Trajectory:
-    """Give a trajectory back if its columns are those of the first one.
+    """Return a trajectory after checking that it has the same columns as the first one.
 
     Raises:
-        DemonstrationError: They are not.
+        DemonstrationError: Its observations or actions have other columns.
     """
     if trajectory.observations.shape[1] != first.observations.shape[1]:
         raise DemonstrationError(
@@ -349,6 +349,7 @@ def check_alike(source: str, number: int, trajectory: Trajectory, first: Traject
 
 
 def _drawn(trajectories: Sequence[Trajectory], most: int, rng: np.random.Generator) -> tuple[Trajectory, ...]:
+    """Draw at most ``most`` rows uniformly, and return the trajectories that hold them."""
     lengths = lengths_of(trajectories)
     total = int(lengths.sum())
     if total <= most:

@@ -1,6 +1,6 @@
-"""Whether demonstrations fit an environment's spaces, and what to do where they do not.
+"""The check that demonstrations fit an environment's spaces, with advice where they do not.
 
-Spaces are told by their attributes, as Gymnasium's and Minari's have them, so that neither is imported here.
+Spaces are recognised by their attributes, which those of Gymnasium and Minari share, so that neither is imported here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rexd.errors import SpaceMismatchError
 _MENDS = {
     (111, 105): (
         "Ant-v2 files hold 27 columns of state and 84 of contact forces, Ant-v5 has the same 27 and 78 of other "
-        "bodies, so that its 105 are not a prefix of the file's 111. Use Ant-v4, or Ant-v5 with "
+        "bodies, so that its 105 columns are not a prefix of the file's 111. Use Ant-v4, or Ant-v5 with "
         "include_cfrc_ext_in_observation=False, and keep columns 0:27 (--columns 0:27)"
     ),
     (27, 105): (
@@ -33,11 +33,11 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
 
     Args:
         demos: The demonstrations.
-        observation_space: A Box of one dimension.
-        action_space: A Box of one dimension, or a Discrete that starts at 0.
+        observation_space: A Box with one dimension.
+        action_space: A Box with one dimension, or a Discrete that starts at 0.
 
     Returns:
-        The demonstrations with clipped actions, or with the number of discrete actions that the space has.
+        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the Discrete space.
 
     Raises:
         SpaceMismatchError: The numbers of columns or actions differ, or a space is of another kind.
@@ -66,7 +66,12 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
 
 
 def box_columns(space: Any, what: str, source: str) -> int:
-    """The columns of a one-dimensional Box.
+    """Return the number of columns of a one-dimensional Box.
+
+    Args:
+        space: The space.
+        what: "observation" or "action", for messages.
+        source: What the space belongs to, for messages.
 
     Raises:
         SpaceMismatchError: The space is of another kind; the message says what to do about it.
@@ -75,8 +80,8 @@ def box_columns(space: Any, what: str, source: str) -> int:
         inner = space.spaces
         names = ", ".join(map(str, inner)) if isinstance(inner, dict) else f"{len(inner)} parts"
         raise SpaceMismatchError(
-            f"{source}: the {what} space is made of several ({names}); expected one flat Box. Wrap the environment "
-            "with gymnasium.wrappers.FlattenObservation and record with it"
+            f"{source}: the {what} space is made of several spaces ({names}); expected one flat Box. Wrap the "
+            "environment with gymnasium.wrappers.FlattenObservation and record with it"
         )
     shape = getattr(space, "shape", None)
     if not (hasattr(space, "low") and hasattr(space, "high")) or shape is None:
@@ -92,14 +97,18 @@ def box_columns(space: Any, what: str, source: str) -> int:
 
 
 def discrete_count(space: Any, source: str) -> int | None:
-    """The size of a Discrete space, None for a space of another kind."""
+    """Return the size of a Discrete space, or None for a space of another kind.
+
+    Raises:
+        SpaceMismatchError: The actions do not start at 0.
+    """
     if not hasattr(space, "n") or getattr(space, "shape", ()) != ():
         return None
     start = int(getattr(space, "start", 0))
     if start != 0:
         raise SpaceMismatchError(
             f"{source}: the discrete actions of the space start at {start}; expected 0. Wrap the environment so that "
-            "they do"
+            "its actions start at 0"
         )
     return int(space.n)
 
@@ -124,8 +133,8 @@ def _mend(found: int, expected: int) -> str:
         return _MENDS[found, expected]
     if found > expected:
         return (
-            f"if the environment's observation is the first {expected} of them (as for Ant-v2 files and 27), keep "
-            f"columns 0:{expected} (--columns 0:{expected})"
+            f"if the environment's observation is the first {expected} of these columns (in an Ant-v2 file, the first "
+            f"27), keep columns 0:{expected} (--columns 0:{expected})"
         )
     return "use the version of the environment that they were recorded in, or record it with the same columns"
 

@@ -1,4 +1,4 @@
-"""Trajectories of a file that is larger than memory: read anew each time they are asked for, in the file's order."""
+"""Sequences of trajectories from a file that is larger than memory, which is read each time they are asked for."""
 
 from __future__ import annotations
 
@@ -13,37 +13,42 @@ from numpy.typing import NDArray
 from rexd.demos.trajectory import Trajectory
 
 STREAM_BYTES = 256 * 1024**2
-"""Files whose arrays take more are streamed, where their format can; smaller ones are held in memory, for speed."""
+"""The bytes of arrays above which a file is streamed, if its format can be; smaller files are kept in memory."""
 
 MOST_ROWS = 50_000
-"""Transitions of a streamed file that are learnt from, drawn uniformly from what is selected."""
+"""The number of transitions of a streamed file that are learnt from, drawn uniformly from the selected ones."""
 
 BLOCK_ROWS = 2**16
-"""Rows that are read at once where trajectories are stored end to end."""
+"""The number of rows that are read at once where trajectories are stored end to end."""
 
 Numbers = NDArray[np.intp]
 Read = Callable[[Numbers], Generator[Trajectory, None, None]]
-"""``read(numbers)``: the trajectories at these places, one after the other, opening the file for that time only."""
+"""``read(numbers)`` yields the trajectories that have these numbers, and keeps the file open only meanwhile."""
 
 
 class Streamed(Sequence[Trajectory]):
-    """A sequence that keeps no trajectory but the first.
+    """A sequence of trajectories that keeps only the first in memory.
 
-    Iterating over it reads the file once; asking for single ones opens it each time. What is done to the trajectories
-    (``map``) is done as they are read.
+    Iterating over it reads the file once; asking for a single trajectory opens the file each time. Changes to the
+    trajectories (``map``) are made when they are read.
     """
 
     def __init__(self, lengths: NDArray[np.int64], read: Read) -> None:
-        """Take how to read them, and the rows of each, which are known without reading any."""
+        """Take the numbers of rows and a way to read the trajectories; nothing is read yet.
+
+        Args:
+            lengths: (n,), the number of rows of each trajectory.
+            read: Reads the trajectories that have some numbers.
+        """
         self.lengths = np.asarray(lengths, np.int64)
         self._read = read
 
     def __len__(self) -> int:
-        """Number of trajectories."""
+        """The number of trajectories."""
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[Trajectory]:
-        """Read them all in order."""
+        """Read all trajectories in order."""
         return self._read(np.arange(len(self)))
 
     @overload
@@ -51,7 +56,7 @@ class Streamed(Sequence[Trajectory]):
     @overload
     def __getitem__(self, index: slice) -> Streamed: ...
     def __getitem__(self, index: int | slice) -> Trajectory | Streamed:
-        """Read one, or select some that are not read yet."""
+        """Read one trajectory, or select several that are not read yet."""
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         number = range(len(self))[index]
@@ -59,7 +64,7 @@ class Streamed(Sequence[Trajectory]):
 
     @cached_property
     def _first(self) -> Trajectory:
-        """Kept, as shapes and dtypes are asked of it again and again."""
+        """The first trajectory, kept because its shapes and dtypes are asked for often."""
         return self._one(0)
 
     def _one(self, number: int) -> Trajectory:
@@ -67,13 +72,18 @@ class Streamed(Sequence[Trajectory]):
             return next(found)
 
     def take(self, numbers: Numbers) -> Streamed:
-        """Those at some places."""
+        """Select the trajectories that have these numbers; nothing is read yet."""
         return Streamed(self.lengths[numbers], lambda inner: self._read(numbers[inner]))
 
     def map(
         self, change: Callable[[int, Trajectory], Trajectory], lengths: NDArray[np.int64] | None = None
     ) -> Streamed:
-        """All of them changed: ``change(number, trajectory)``; ``lengths`` where it changes those."""
+        """Change each trajectory when it is read.
+
+        Args:
+            change: ``change(number, trajectory)`` returns the changed trajectory.
+            lengths: (n,), the numbers of rows after the change; None if these stay the same.
+        """
 
         def read(numbers: Numbers) -> Generator[Trajectory, None, None]:
             return (change(int(n), t) for n, t in zip(numbers, self._read(numbers), strict=True))
@@ -82,7 +92,7 @@ class Streamed(Sequence[Trajectory]):
 
 
 def lengths_of(trajectories: Sequence[Trajectory]) -> NDArray[np.int64]:
-    """Rows of each; those of a file are not read for that."""
+    """Return the number of rows of each trajectory, (n,). A streamed file is not read for that."""
     if isinstance(trajectories, Streamed):
         return trajectories.lengths
     return np.array([len(t) for t in trajectories], np.int64)
@@ -93,21 +103,21 @@ def mapped(
     change: Callable[[int, Trajectory], Trajectory],
     lengths: NDArray[np.int64] | None = None,
 ) -> Sequence[Trajectory]:
-    """Each of them changed, at once where they are in memory and as they are read where they are not."""
+    """Change each trajectory, as ``Streamed.map`` does; those in memory are changed at once."""
     if isinstance(trajectories, Streamed):
         return trajectories.map(change, lengths)
     return tuple(change(number, t) for number, t in enumerate(trajectories))
 
 
 def picked(trajectories: Sequence[Trajectory], numbers: Numbers) -> Sequence[Trajectory]:
-    """Those at some places."""
+    """Select the trajectories that have these numbers."""
     if isinstance(trajectories, Streamed):
         return trajectories.take(numbers)
     return tuple(trajectories[int(number)] for number in numbers)
 
 
 def joined(one: Sequence[Trajectory], other: Sequence[Trajectory]) -> Sequence[Trajectory]:
-    """Two sequences as one."""
+    """Join two sequences of trajectories."""
     if not len(one) or not len(other):
         return other if len(other) else one
     if not isinstance(one, Streamed) and not isinstance(other, Streamed):
@@ -115,7 +125,7 @@ def joined(one: Sequence[Trajectory], other: Sequence[Trajectory]) -> Sequence[T
     count = len(one)
 
     def read(numbers: Numbers) -> Generator[Trajectory, None, None]:
-        # the places are ascending, as all that asks for several asks in order
+        # numbers are ascending, as all callers ask for trajectories in order
         yield from picked(one, numbers[numbers < count])
         yield from picked(other, numbers[numbers >= count] - count)
 

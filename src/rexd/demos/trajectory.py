@@ -1,4 +1,4 @@
-"""One demonstrated episode, validated once and never changed."""
+"""One demonstrated episode, which is checked when it is made and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Trajectory:
     Attributes:
         observations: (T, D) floating point, the observation before each step.
         actions: (T, A) floating point for a continuous action space, or (T,) integers for a discrete one.
-        next_observations: (T, D), the observation after each step. Where it was not recorded (the last row of
-            files that keep observations alone) it repeats the row's own observation.
-        terminated: (T,) bool, the environment reached a terminal state on this step.
-        truncated: (T,) bool, the recording or a time limit ended the episode on this step.
-        next_known: (T,) bool, false where ``next_observations`` was not recorded.
-        rewards: (T,) the environment's rewards if the file has them; for evaluation only, never for learning.
-        steps: (T,) int64, steps of the episode before each row. Not given, rows count from 0 on.
+        next_observations: (T, D), the observation after each step. Where it was not recorded, as in the last row of
+            files without next observations, it repeats the row's own observation.
+        terminated: (T,) bool, true where the environment reached a terminal state on this step.
+        truncated: (T,) bool, true where a time limit or the end of the recording ended the episode on this step.
+        next_known: (T,) bool, false where the next observation was not recorded.
+        rewards: (T,), the environment's rewards if the file has them; for evaluation only, never for learning.
+        steps: (T,) int64, the number of steps of the episode before each row. By default rows are counted from 0.
     """
 
     observations: Array
@@ -42,7 +42,7 @@ class Trajectory:
     truncated: BoolArray
     next_known: BoolArray
     rewards: Array | None = field(default=None)
-    steps: NDArray[np.int64] = field(default=None)  # type: ignore[arg-type]  # never None once it is made
+    steps: NDArray[np.int64] = field(default=None)  # type: ignore[arg-type]  # __post_init__ replaces None
 
     def __post_init__(self) -> None:
         """Check shapes, dtypes and finiteness, then make every array read-only."""
@@ -76,9 +76,9 @@ class Trajectory:
         Args:
             observations: (T + 1, D) with the final observation, or (T, D) without it; then the last row's
                 next observation is marked as not known.
-            actions: (T, A) continuous or (T,) integers.
-            terminated: Whether the last step reached a terminal state; otherwise it counts as truncated.
-            rewards: (T,) or None.
+            actions: (T, A) floating point or (T,) integers.
+            terminated: Whether the last step reached a terminal state. Otherwise it counts as truncated.
+            rewards: (T,), or None if they were not recorded.
 
         Raises:
             DemonstrationError: The lengths do not fit, or a value is not finite.
@@ -106,11 +106,11 @@ class Trajectory:
         )
 
     def __len__(self) -> int:
-        """Number of transitions."""
+        """The number of transitions."""
         return len(self.actions)
 
     def rows(self, index: slice | NDArray[np.intp]) -> Trajectory:
-        """The transitions at ``index``, each with its own next observation."""
+        """Select the transitions at ``index``, each with its own next observation."""
         picked: dict[str, Any] = {}
         for item in fields(self):
             array = getattr(self, item.name)
@@ -163,7 +163,7 @@ def _check_shapes(trajectory: Trajectory) -> None:
 def _check_finite(name: str, array: Array | None) -> None:
     if array is None or array.dtype.kind != "f":
         return
-    # Learning is in float32: a larger value would become infinite there, later and without a word.
+    # Learning is done in float32, where a larger value would silently become infinite.
     if array.size and array.max() <= _LARGEST and array.min() >= -_LARGEST:  # false for NaN
         return
     bad = ~np.isfinite(array) | (np.abs(array) > _LARGEST)

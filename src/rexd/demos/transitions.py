@@ -1,4 +1,4 @@
-"""Rows of all trajectories, as learning takes them."""
+"""The rows of all trajectories in one set of arrays, as learning takes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Transitions:
-    """Rows of all trajectories, ready for learning: float32 and contiguous.
+    """The rows of all trajectories, float32 and contiguous.
 
     Attributes:
         obs: (N, D) float32.
@@ -25,7 +25,7 @@ class Transitions:
         truncated: (N,) bool.
         next_known: (N,) bool, whether ``next_obs`` was recorded.
         trajectory: (N,) int64, the number of the trajectory that each row comes from.
-        step: (N,) int64, steps of the episode before each row.
+        step: (N,) int64, the number of steps of the episode before each row.
     """
 
     obs: Float32
@@ -38,12 +38,12 @@ class Transitions:
     step: NDArray[np.int64]
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """The number of rows."""
         return len(self.obs)
 
 
 def stack(trajectories: Sequence[Trajectory]) -> Transitions:
-    """The rows of one or more trajectories, end to end."""
+    """Stack the rows of one or more trajectories end to end."""
     trajectories = tuple(trajectories)
 
     def column(name: str, dtype: type) -> Array:

@@ -1,4 +1,7 @@
-"""DI-engine's reward-model interface: change one import, and RED works. Needs numpy and torch alone."""
+"""DI-engine's reward-model interface: code that was written for DI-engine's RED runs after a change of its import.
+
+It needs numpy and torch alone.
+"""
 
 from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel, create_reward_model, get_reward_model_cls
 from rexd.ding.config import Config

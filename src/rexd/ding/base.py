@@ -1,4 +1,4 @@
-"""What every reward model offers to DI-engine's pipelines, and how a config becomes one."""
+"""The interface of DI-engine's reward models, and the functions that build one from a config."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from rexd.errors import RewardFileError, RexdError
 from rexd.files import atomic_path
 
 REWARD_MODEL_REGISTRY = Registry()
-"""The reward models that a config's ``type`` can name."""
+"""The reward models by the names that ``type`` of a config can have."""
 
 _log = logging.getLogger(__name__)
 
 
 class BaseRewardModel(ABC):
-    """A reward model as DI-engine's pipelines drive it.
+    """A reward model with the methods that DI-engine's pipelines call.
 
-    In each iteration they call ``collect_data`` with what was just collected, then ``train``, now and then
-    ``clear_data``, and for each batch that the policy learns from ``estimate``.
+    In each iteration a pipeline calls ``collect_data`` with the new transitions, then ``train``, ``clear_data`` after
+    some iterations, and ``estimate`` for each batch that the policy learns from.
     """
 
     config: ClassVar[dict[str, Any]] = {}
-    """The defaults of ``default_config``."""
+    """The default settings, which ``default_config`` returns."""
     cfg: Config
     """The settings in use."""
 
     @classmethod
     def default_config(cls) -> Config:
-        """A copy of the defaults, with ``cfg_type`` as DI-engine's config compiler expects it."""
+        """Return a copy of the default settings, with the key ``cfg_type`` that DI-engine's config compiler expects."""
         return Config(copy.deepcopy(cls.config), cfg_type=f"{cls.__name__}Dict")
 
     @abstractmethod
@@ -53,75 +53,77 @@ class BaseRewardModel(ABC):
 
     @abstractmethod
     def train(self) -> None:
-        """Update the model from the data that it holds."""
+        """Train the model on the data that it holds."""
 
     @abstractmethod
     def collect_data(self, data: Any) -> None:
-        """Take transitions of the agent, in case the model learns from them."""
+        """Take transitions that were just collected; a model may learn from them in ``train``."""
 
     @abstractmethod
     def clear_data(self) -> None:
         """Forget the transitions that were collected."""
 
-    def load_expert_data(self) -> None:  # noqa: B027  # empty on purpose: models that learn from the agent alone have none
-        """Read the demonstrations."""
+    def load_expert_data(self) -> None:  # noqa: B027  # empty on purpose: some models learn from the agent alone
+        """Read the demonstrations; a model that learns from an expert overrides this."""
 
     def reward_deepcopy(self, train_data: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Copy transitions so that writing their reward leaves the originals alone.
+        """Copy transitions so that their reward can be written without changing the originals.
 
         Args:
             train_data: List of transitions.
 
         Returns:
-            A list of new dicts; rewards are deep copies, all else is shared.
+            A list of new dicts, whose rewards are deep copies and whose other values are shared with the originals.
         """
         return [
             {key: _deepcopy(value) if key == "reward" else value for key, value in row.items()} for row in train_data
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything learnt, as tensors and plain Python types; subclasses that learn override it."""
+        """Return everything learnt, as tensors and plain Python types; a subclass that learns overrides this."""
         return {}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # noqa: B027  # empty on purpose: there may be nothing to load
-        """Take over what ``state_dict`` gave; subclasses that learn override it."""
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # noqa: B027  # empty on purpose: some models have nothing to load
+        """Load what ``state_dict`` returned; a subclass that learns overrides this."""
 
     def save(self, path: str | Path | None = None, name: str = "best") -> Path:
         """Write ``state_dict`` to ``path/reward_model/ckpt/ckpt_{name}.pth.tar``, atomically.
 
-        ``torch.load(file, weights_only=True)``, which executes nothing, reads it back for ``load_state_dict``.
+        ``torch.load(file, weights_only=True)``, which executes no code, reads it back for ``load_state_dict``.
 
         Args:
             path: Folder of the experiment; None takes the config's ``exp_name``.
-            name: ``best``, ``last`` or whatever tells checkpoints apart.
+            name: Name of the checkpoint, such as ``best`` or ``last``.
 
         Returns:
-            The file.
+            The path of the file.
 
         Raises:
-            RexdError: There is no path, or the class does not say what to save.
+            RexdError: There is no path, or ``state_dict`` is empty.
             OSError: The file cannot be written.
         """
         file = self._checkpoint(path, name)
         state = self.state_dict()
         if not state:
-            raise RexdError(f"{type(self).__name__}.state_dict is empty, a checkpoint would hold nothing; override it")
+            raise RexdError(
+                f"{type(self).__name__}.state_dict is empty, so a checkpoint would hold nothing; override it"
+            )
         with atomic_path(file) as temporary:
             torch.save(state, temporary)
         _log.info("saved the reward model's checkpoint in %s", file)
         return file
 
     def load(self, path: str | Path | None = None, name: str = "best") -> None:
-        """Read what ``save`` wrote, with the same arguments; executes nothing. DI-engine has no such method.
+        """Read what ``save`` wrote with the same arguments, without executing code. DI-engine has no such method.
 
         Raises:
-            RewardFileError: The checkpoint is missing, cut short, or does not fit; the model is as it was.
+            RewardFileError: The checkpoint is missing, cut short, or does not fit; the model is unchanged.
             RexdError: There is no path.
         """
         file = self._checkpoint(path, name)
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds on what is no checkpoint
+        except Exception as error:  # torch raises errors of many kinds for a file that is no checkpoint
             raise RewardFileError(
                 f"{file}: cannot be read as a checkpoint ({type(error).__name__}: {str(error)[:200]}); it may be "
                 "missing, cut short, or of another kind"
@@ -141,14 +143,14 @@ class BaseRewardModel(ABC):
 
 
 def create_reward_model(cfg: Mapping[str, Any], device: str, tb_logger: Any = None) -> BaseRewardModel:
-    """Build the reward model that a config names; the config itself is left alone.
+    """Build the reward model that a config names; the config is not changed.
 
     Args:
-        cfg: A reward model's config with its ``type``, or a whole config with a section ``reward_model``, of which
-            the values are used (and ``exp_name`` of the whole, for ``save``). ``import_names``, a list of modules
-            or one, are imported first, so that they can register their classes.
+        cfg: The config of a reward model with its ``type``, or the config of an experiment with such a config in its
+            section ``reward_model``; the ``exp_name`` of the experiment is used by ``save``. The modules in
+            ``import_names``, one name or a list, are imported first, so that they can register their classes.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:0"``.
-        tb_logger: Anything with ``add_scalar(name, value, step)``, or None.
+        tb_logger: An object with a method ``add_scalar(name, value, step)``, or None.
 
     Raises:
         RegistryError: No reward model of that type is registered.
@@ -167,7 +169,7 @@ def create_reward_model(cfg: Mapping[str, Any], device: str, tb_logger: Any = No
 
 
 def get_reward_model_cls(cfg: Mapping[str, Any]) -> type[BaseRewardModel]:
-    """The class that a reward model's config names; ``import_names`` are imported first.
+    """Return the class that the config of a reward model names, after importing its ``import_names``.
 
     Raises:
         RegistryError: No reward model of that type is registered.
@@ -178,7 +180,8 @@ def get_reward_model_cls(cfg: Mapping[str, Any]) -> type[BaseRewardModel]:
 
 
 def _deepcopy(value: Any) -> Any:
-    # A reward that estimate wrote is a view of its whole batch, all of which deepcopy would copy for each row.
+    # A reward that ``estimate`` wrote is a view of the rewards of its batch; deepcopy would copy all of them for each
+    # transition.
     return value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
 
 

@@ -1,4 +1,4 @@
-"""Which columns observation and action have as a network sees them; told once, from the config and the experts."""
+"""The columns of observations and actions as network inputs, derived from the config and the expert's data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rexd.errors import SpaceMismatchError
 
 @dataclass(frozen=True)
 class Columns:
-    """How a transition becomes network inputs.
+    """The columns by which a transition becomes a network input.
 
     Attributes:
-        obs: D, columns of an observation, flattened.
-        act: A, columns of an action; the number of actions where they are one-hot.
-        one_hot: Whether actions are integers that become one-hot.
+        obs: D, the number of columns of a flattened observation.
+        act: A, the number of columns of an action; for one-hot actions the number of discrete actions.
+        one_hot: Whether actions are integers that are encoded one-hot.
     """
 
     obs: int
@@ -29,20 +29,21 @@ class Columns:
 
     @property
     def input_size(self) -> int:
-        """Columns of observation and action together."""
+        """Number of columns of observation and action together."""
         return self.obs + self.act
 
     @classmethod
     def of(cls, obs: Tensor, act: Tensor, input_size: int | None, action_shape: Any = None) -> Columns:
-        """Tell the columns of expert rows.
+        """Derive the columns from expert rows.
 
-        Integer actions become one-hot where ``action_shape`` gives their number, or where they are 0-d, unless
-        ``input_size`` leaves a single column for them, as DI-engine's own RED needs it.
+        Integer actions become one-hot if ``action_shape`` gives their number. Otherwise ``input_size`` decides: they
+        stay numbers if it leaves one column for them, as DI-engine's own RED needs it, and become one-hot if it leaves
+        more. Without either, they become one-hot if each is 0-d.
 
         Args:
             obs: (N, ...) observations.
             act: (N, ...) actions.
-            input_size: Columns in all, from the config; None infers them.
+            input_size: Number of columns of observation and action together, from the config; None infers it.
             action_shape: Number of discrete actions, or the shape of continuous ones; None if not given.
 
         Raises:
@@ -68,10 +69,10 @@ class Columns:
         return found
 
     def split(self, obs: Tensor, act: Tensor) -> tuple[Tensor, Tensor]:
-        """Flatten: (batch, D) float32, and (batch, A) float32 or, for one-hot actions, (batch,) int64.
+        """Flatten observations to (batch, D) float32, and actions to (batch, A) float32 or, if one-hot, (batch,) int64.
 
         Raises:
-            SpaceMismatchError: The rows have other columns than the expert's.
+            SpaceMismatchError: The columns of the rows are not those of the expert's rows.
         """
         width, each = _width(obs), _width(act)
         if width != self.obs or each != (1 if self.one_hot else self.act) or len(obs) != len(act):
@@ -90,7 +91,7 @@ class Columns:
         return flat, number
 
     def join(self, obs: Tensor, act: Tensor) -> Tensor:
-        """What a network sees: (batch, D + A) float32."""
+        """Return the inputs of the networks, (batch, D + A) float32."""
         flat, action = self.split(obs, act)
         if self.one_hot:
             action = torch.nn.functional.one_hot(action, self.act).float()

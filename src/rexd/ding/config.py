@@ -1,4 +1,4 @@
-"""Configuration as DI-engine's code uses it: a dict whose items are attributes too."""
+"""The configuration object of DI-engine's interface: a dict whose items are attributes too."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 class Config(dict[str, Any]):
-    """A dict with attribute access, nested: what DI-engine takes from the package easydict.
+    """A dict whose items are attributes too, as in the package easydict that DI-engine uses.
 
-    Mappings inside, also in lists and tuples, become ``Config`` as they are set.
+    Mappings that are set as values, also inside lists and tuples, become ``Config``.
     """
 
     def __init__(self, *args: Any, **items: Any) -> None:
-        """Take what ``dict`` takes."""
+        """Create the config from the arguments of ``dict``."""
         super().__init__()
         self.update(*args, **items)
 
@@ -22,7 +22,7 @@ class Config(dict[str, Any]):
         super().__setitem__(key, _nested(value))
 
     def update(self, *args: Any, **items: Any) -> None:
-        """Set several items, as ``dict.update`` does."""
+        """Set several items; the arguments are those of ``dict.update``."""
         for key, value in dict(*args, **items).items():
             self[key] = value
 
@@ -33,7 +33,7 @@ class Config(dict[str, Any]):
         return self[key]
 
     def __getattr__(self, name: str) -> Any:
-        """The item of that name."""
+        """Return the item of that name."""
         try:
             return self[name]
         except KeyError:

@@ -1,4 +1,4 @@
-"""Expert data: DI-engine's own pickle, a list of transitions, or any file that rexd reads."""
+"""Reading and checking expert data: DI-engine's pickle of a list of transitions, or any file that rexd reads."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Row = dict[str, Any]
 
 
 def read_expert_data(path: str | Path) -> list[Row]:
-    """The transitions of an expert, dicts with at least ``obs`` and ``action``.
+    """Read the transitions of an expert, dicts with at least ``obs`` and ``action``.
 
-    A pickle is read by the allow-list unpickler: it executes nothing, whatever it holds.
+    Pickles are read by the allow-list unpickler, which executes no code.
 
     Raises:
         DemonstrationError: The file is missing, damaged, or holds no transitions.
@@ -43,19 +43,22 @@ def read_expert_data(path: str | Path) -> list[Row]:
 
 
 def sample_rows(rows: Sequence[Row], size: int | None, seed: int) -> NDArray[np.intp]:
-    """The numbers of a random sample without replacement, ascending; all where ``size`` is None or too many."""
+    """Draw row numbers without replacement, in ascending order; all if ``size`` is None or exceeds their number."""
     if size is None or size >= len(rows):
         return np.arange(len(rows))
     return np.sort(np.random.default_rng(seed).choice(len(rows), size, replace=False))
 
 
 def as_tensors(rows: Sequence[Row]) -> list[Row]:
-    """The rows with arrays and numbers as tensors on the CPU; all else as it is."""
+    """Return the rows with arrays and numbers as tensors on the CPU; other values are not changed."""
     return [{key: _tensor(value) for key, value in row.items()} for row in rows]
 
 
 def number_trajectories(rows: Sequence[Row]) -> NDArray[np.int64]:
-    """(N,) number of each row's trajectory, from 0: a new one after each row that is ``done``, where rows say so."""
+    """Return the (N,) number of each row's trajectory, from 0.
+
+    A trajectory ends with a row that is ``done``; rows without this key are one trajectory.
+    """
     if not rows or not all("done" in row for row in rows):
         return np.zeros(len(rows), np.int64)
     ends = [bool(np.any(np.asarray(row["done"]))) for row in rows]
@@ -65,7 +68,14 @@ def number_trajectories(rows: Sequence[Row]) -> NDArray[np.int64]:
 def rows_to_demonstrations(
     rows: list[Row], trajectory: NDArray[np.int64], columns: Columns, source: str
 ) -> Demonstrations:
-    """Demonstrations of (s, a) from rows and the ascending numbers of their trajectories."""
+    """Build demonstrations of (s, a).
+
+    Args:
+        rows: The transitions.
+        trajectory: (N,) number of each row's trajectory, ascending.
+        columns: The columns of the rows.
+        source: Where the rows come from, as errors name it.
+    """
     obs, act = columns.split(gather(rows, "obs"), gather(rows, "action"))
     cuts = np.flatnonzero(np.diff(trajectory)) + 1
     pieces = zip(np.split(obs.numpy(), cuts), np.split(act.numpy(), cuts), strict=True)
@@ -74,7 +84,7 @@ def rows_to_demonstrations(
 
 
 def check_rows(rows: list[Row], source: str) -> None:
-    """Refuse rows that do not fit together, and NaN and infinity, naming the first transition that is wrong.
+    """Check that all rows have the same shapes and finite values; the error names the first transition that is wrong.
 
     Raises:
         DemonstrationError: A key is missing, shapes differ, or a value is not finite.
@@ -96,7 +106,7 @@ def _rows_of(demonstrations: Demonstrations) -> list[Row]:
     found = []
     for t in demonstrations:
         done = t.terminated | t.truncated
-        done[-1] = True  # a recording may end where no episode does
+        done[-1] = True  # a recording may stop before its episode ends
         parts = zip(t.observations, t.actions, t.next_observations, done, strict=True)
         found += [{"obs": o, "action": a, "next_obs": n, "done": d} for o, a, n, d in parts]
     return found
@@ -104,7 +114,7 @@ def _rows_of(demonstrations: Demonstrations) -> list[Row]:
 
 def _tensor(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True)  # whoever made the row may use its memory again
+        return value.detach().to("cpu", copy=True)  # a copy, as the owner of the row may reuse its memory
     if isinstance(value, np.ndarray | np.generic | float | int) and np.asarray(value).dtype.kind in "biuf":
         return tensor_of(np.array(value))
     return value

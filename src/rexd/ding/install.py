@@ -1,4 +1,4 @@
-"""rexd's RED inside DI-engine itself."""
+"""The registration of rexd's RED in DI-engine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rexd.errors import MissingExtraError
 
 
 def install() -> None:
-    """Put ``RedRewardModel`` in DI-engine's registry in place of its ``red``, and the preset ``rexd`` beside it.
+    """Register ``RedRewardModel`` in DI-engine as ``red``, in place of its own, and ``RexdRewardModel`` as ``rexd``.
 
     DI-engine's pipelines then build rexd's classes for ``type='red'`` and ``type='rexd'``, and
-    ``isinstance(model, ding.reward_model.BaseRewardModel)`` is true of them. Calling it again changes nothing.
+    ``isinstance(model, ding.reward_model.BaseRewardModel)`` is true for these. Further calls change nothing.
 
     Raises:
         MissingExtraError: DI-engine is not installed.
@@ -21,7 +21,7 @@ def install() -> None:
     try:
         theirs = import_module("ding.reward_model")
     except ModuleNotFoundError as error:
-        if error.name not in ("ding", "ding.reward_model"):  # any folder called ding is a package without the second
+        if error.name not in ("ding", "ding.reward_model"):  # the second: some other folder is named ding
             raise
         raise MissingExtraError("DI-engine is not installed: pip install DI-engine") from error
     for name, model in (("red", RedRewardModel), ("rexd", RexdRewardModel)):

@@ -1,4 +1,4 @@
-"""The configs of the two reward models, and which settings ask for rexd's calibrated RED."""
+"""The default configs of the two reward models, and the settings that select rexd's calibrated RED."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rexd.reward.red.config import REDConfig
 
 AUTO = "auto"
 _RED = REDConfig()
-_TARGET_DEPTH, _PREDICTOR_DEPTH = 3, 2  # of ``hidden_size`` each
+_TARGET_DEPTH, _PREDICTOR_DEPTH = 3, 2  # number of hidden layers, each of width ``hidden_size``
 
 DOCUMENTED: dict[str, Any] = {
     "type": "red",
@@ -27,7 +27,7 @@ DOCUMENTED: dict[str, Any] = {
     "learning_rate": 1e-3,
     "input_size": None,
 }
-"""DI-engine's documented defaults. (Its code has sigma 0.5; its documentation, and rexd, 5.)"""
+"""The defaults of DI-engine's documentation. DI-engine's code differs from it in sigma, which is 0.5 there."""
 
 CALIBRATED: dict[str, Any] = {
     **DOCUMENTED,
@@ -45,9 +45,9 @@ CALIBRATED: dict[str, Any] = {
     "target_layers": None,
     "predictor_layers": None,
 }
-"""rexd's calibrated RED: inputs standardised, σ measured on held-out rows, several deep targets."""
+"""The defaults of rexd's calibrated RED: standardised inputs, σ measured on held-out rows, several deep targets."""
 
-# what DI-engine's RED has not, or has as one fixed value
+# Settings that DI-engine's RED lacks, or the one value that it has of them.
 _SIGNS: dict[str, Any] = {
     "normalize": False,
     "output_dims": 1,
@@ -60,10 +60,14 @@ _SIGNS: dict[str, Any] = {
 
 
 def complete(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
-    """The config in use: what is given, and defaults for the rest.
+    """Return the config in use: the given settings, and defaults for the rest.
 
-    A setting that only rexd's RED has brings the calibrated defaults for all that is not given, the documented
-    exponential reward apart.
+    If a setting is given that only rexd's RED has, the rest takes the calibrated defaults, except ``shape``, which
+    keeps its own default.
+
+    Args:
+        defaults: The default config of the class.
+        given: The settings that differ from it.
 
     Raises:
         RexdError: A value cannot work.
@@ -76,12 +80,12 @@ def complete(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
 
 
 def is_calibrated(cfg: Mapping[str, Any]) -> bool:
-    """Whether a config asks for more than DI-engine's RED."""
+    """Return whether a config has a setting that DI-engine's RED lacks."""
     return cfg["sigma"] == AUTO or any(cfg.get(name, plain) not in (plain, None) for name, plain in _SIGNS.items())
 
 
 def red_config(cfg: Config, seed: int) -> REDConfig:
-    """The settings of ``rexd.RED`` that a calibrated config means; no clock, as nobody tells ``estimate`` the time."""
+    """Return the settings of ``rexd.RED`` for a calibrated config; without a clock, as ``estimate`` gets no times."""
     width = int(cfg.hidden_size)
     return REDConfig(
         clock=False,
@@ -114,7 +118,7 @@ def _check(cfg: Config) -> None:
     if seed is not None and not (isinstance(seed, Integral) and int(seed) >= 0):
         raise RexdError(f"seed is {seed!r}; expected an integer of 0 or more")
     if is_expert is not None and not callable(is_expert):
-        raise RexdError(f"expert_filter is {is_expert!r}; expected a function of a transition, true for the expert's")
+        raise RexdError(f"expert_filter is {is_expert!r}; expected a function that tells an expert's transition")
     if is_calibrated(cfg):
         _check_calibrated(cfg)
 
@@ -122,13 +126,13 @@ def _check(cfg: Config) -> None:
 def _check_calibrated(cfg: Config) -> None:
     if not cfg.normalize:
         raise RexdError(
-            "normalize=False does not go with sigma='auto', shape, or several outputs, layers or targets: the "
+            "normalize=False cannot be combined with sigma='auto', shape, or several outputs, layers or targets: the "
             "calibrated model standardises its inputs. Leave normalize out"
         )
     for name, least in (("output_dims", 1), ("n_targets", 2)):
         if not _is_count(cfg[name]) or int(cfg[name]) < least:
             raise RexdError(f"{name} of the calibrated model is {cfg[name]!r}; expected an integer of {least} or more")
-    red_config(cfg, 0)  # checks the rest
+    red_config(cfg, 0)  # REDConfig checks the other settings
 
 
 def _is_count(value: Any) -> bool:

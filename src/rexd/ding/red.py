@@ -1,4 +1,4 @@
-"""RED as DI-engine documents it (``ding.reward_model.red_irl_model``), and rexd's calibrated RED behind the same class.
+"""RED as DI-engine documents it (``ding.reward_model.red_irl_model``), and rexd's calibrated RED in the same class.
 
 Wang et al., "Random Expert Distillation", ICML 2019, arXiv 1905.06750.
 """
@@ -31,7 +31,6 @@ from rexd.ding.senet import SENet, distil, make_pair, support_reward
 from rexd.ding.state import Counts, filled_copies, reading_state, rebuild_calibrated
 from rexd.errors import NotFittedError, RewardFileError, RexdError
 from rexd.reward.red.red import RED
-from rexd.reward.red.serialise import describe_reward
 
 _log = logging.getLogger(__name__)
 
@@ -40,48 +39,51 @@ _log = logging.getLogger(__name__)
 class RedRewardModel(BaseRewardModel):
     """A reward from the support of the expert's behaviour: r(s, a) = exp(−σ L(s, a)).
 
-    L is the mean squared difference of a fixed random network and one that learnt it on expert rows alone.
+    L is the mean squared difference between the outputs of a fixed random network and of a network that was distilled
+    from it on the expert's rows alone.
 
-    With the documented settings this computes what DI-engine's class computes. Settings that only rexd has
+    With the documented settings the class computes what DI-engine's class computes. Settings that only rexd has
     (``sigma="auto"``, ``normalize``, ``output_dims``, ``n_targets``, ``target_layers``, ``predictor_layers``,
-    ``shape``, ``median_reward``) select rexd's RED, standardised and calibrated on held-out rows, which scores on
-    the CPU.
+    ``shape``, ``median_reward``) select rexd's RED, which is standardised, calibrated on held-out rows, and evaluated
+    on the CPU.
 
     Config:
         type (str): ``red``, the name in ``REWARD_MODEL_REGISTRY``.
-        expert_data_path (str): The expert's transitions, ``expert_data.pkl``.
-        sample_size (int): Transitions to draw from it, 1000; None takes all.
-        sigma (float): σ, 5; ``"auto"`` measures it.
-        batch_size (int): Rows of an update, 64.
-        hidden_size (int): Width of the hidden layers, 128.
-        update_per_collect (int): Updates of one ``train``, 100.
-        clear_buffer_per_iters (int): Iterations between two ``clear_data``, 1; for whoever drives the model.
-        learning_rate (float): Adam's step size, 1e-3.
-        input_size (int): Columns of observation and action together; None takes them from the data.
-        action_shape (int): Number of discrete actions, to be one-hot; not set by default.
-        continual (bool): Whether ``train`` goes on with expert rows that ``collect_data`` takes; not set by default.
-        expert_filter (callable): Tells for a transition whether it is an expert's, beside its mark ``expert``.
-        inplace (bool): Default of ``estimate``'s argument; true where it is not set.
-        seed (int): Seed of networks, sample and batches; 0 where it is not set.
+        expert_data_path (str): File of the expert's transitions; ``expert_data.pkl`` by default.
+        sample_size (int): Number of transitions to draw from it; 1000 by default. None takes all.
+        sigma (float): σ; 5 by default. ``"auto"`` measures it.
+        batch_size (int): Rows of an update; 64 by default.
+        hidden_size (int): Width of the hidden layers; 128 by default.
+        update_per_collect (int): Updates of one call of ``train``; 100 by default.
+        clear_buffer_per_iters (int): Iterations from one ``clear_data`` to the next; 1 by default. Pipelines read it.
+        learning_rate (float): Step size of Adam; 1e-3 by default.
+        input_size (int): Number of columns of observation and action together; None takes it from the data.
+        action_shape (int): Number of discrete actions, which become one-hot; not set by default.
+        continual (bool): Whether ``train`` also learns from expert rows that ``collect_data`` took; not set by default.
+        expert_filter (callable): Function that returns whether a transition is an expert's. Transitions that are marked
+            ``expert`` are an expert's without it.
+        inplace (bool): Default of the argument of ``estimate``; true if it is not set.
+        seed (int): Seed of networks, sample and batches; 0 if it is not set.
 
     Attributes:
         cfg: The settings in use, defaults included.
-        device: Where the networks are.
-        tb_logger: Takes ``reward_model/red_loss``, or None.
+        device: The device of the networks.
+        tb_logger: The logger that gets ``reward_model/red_loss``, or None.
         expert_data: The expert's transitions, a list of dicts of tensors.
-        collected_data: Further expert transitions since the last ``clear_data``, with ``continual``.
-        target_net: The fixed network; of the calibrated model None before ``train``, as the next two are.
+        collected_data: With ``continual``, the expert's transitions that were collected since the last ``clear_data``.
+        target_net: The fixed network. In the calibrated model it is None before ``train``, as ``online_net`` is.
         online_net: The network that learns.
-        opt: Its optimizer; the calibrated model keeps none.
-        sigma: σ in use, None before it is measured.
+        opt: The optimizer of ``online_net``; None in the calibrated model.
+        sigma: The σ in use; None before it is measured.
         train_once_flag: Whether ``train`` has run.
-        train_iter: Updates so far.
-        calibrated: rexd's RED where it is selected, else None; ``calibrated.checks_`` tells what the reward pays.
+        train_iter: Number of updates so far.
+        calibrated: rexd's RED if the config selects it, else None. Its ``checks_`` show the reward of known kinds of
+            rows.
     """
 
     config: ClassVar[dict[str, Any]] = DOCUMENTED
-    accepts_batches = True  # estimate takes a dict of stacked arrays too
-    _trajectory: NDArray[np.int64] | None = None  # of each row of expert_data
+    accepts_batches = True  # ``estimate`` also takes a dict of stacked arrays
+    _trajectory: NDArray[np.int64] | None = None  # number of the trajectory of each row of ``expert_data``
 
     def __init__(self, config: Mapping[str, Any], device: str = "cpu", tb_logger: Any = None) -> None:
         """Build the networks and load the expert's data.
@@ -89,10 +91,10 @@ class RedRewardModel(BaseRewardModel):
         Args:
             config: Settings that differ from the defaults.
             device: ``"cpu"``, ``"cuda"`` or ``"cuda:0"``.
-            tb_logger: ``SummaryWriter`` of torch.utils.tensorboard or tensorboardX, or None.
+            tb_logger: A ``SummaryWriter`` of torch.utils.tensorboard or tensorboardX, or None.
 
         Raises:
-            RexdError: A setting cannot work, or the device is not there.
+            RexdError: A setting cannot work, or the device does not exist.
             DemonstrationError: The expert data cannot be used.
         """
         self.cfg = complete(self.config, config)
@@ -141,9 +143,9 @@ class RedRewardModel(BaseRewardModel):
         _log.info("%s: %d expert transitions", path, len(self.expert_data))
 
     def train(self) -> None:
-        """Learn the support of the expert data, once; a second call warns and changes nothing.
+        """Learn the support of the expert's data; a second call warns and changes nothing.
 
-        With ``continual``, a later call learns from the old and the collected expert rows, if there are new ones.
+        With ``continual``, a later call learns from the old and the collected expert rows, if any were collected.
         """
         if self.train_once_flag and not self.cfg.get("continual"):
             if not self._warned:
@@ -160,22 +162,23 @@ class RedRewardModel(BaseRewardModel):
         self.train_once_flag = True
 
     def estimate(self, data: Any, inplace: bool | None = None) -> Any:
-        """Write each transition's reward to its key ``reward``.
+        """Write the reward of each transition to its key ``reward``.
 
         Args:
             data: List of dicts with at least ``obs`` (...) and ``action`` (A,) or (); or one dict of stacked arrays
                 or tensors, ``obs`` (batch, ...) and ``action`` (batch, A) or (batch,).
-            inplace: Whether the given dicts are changed; otherwise new ones are returned and these left alone, as
-                DI-engine's code does. None takes the config's ``inplace``, true where it is not set.
+            inplace: Whether the given dicts are changed; if not, new ones are returned, as by DI-engine's code. None
+                takes ``inplace`` of the config, which is true if it is not set.
 
         Returns:
-            The transitions. A reward is a 0-d float32 tensor in [0, 1] on the model's device, or of shape (n,) where
-            the transition's own had n > 1 entries; for a dict of arrays it is (batch,), an array if ``obs`` is one.
+            The transitions. A reward is a 0-d float32 tensor in [0, 1] on the model's device, or a tensor of shape (n,)
+            if the reward of the transition had n > 1 entries. For a dict of arrays it is (batch,), and a NumPy array if
+            ``obs`` is one.
 
         Raises:
             DemonstrationError: A key is missing, or shapes differ.
-            SpaceMismatchError: The columns are not the expert's.
-            NotFittedError: The calibrated model was not trained.
+            SpaceMismatchError: The columns are not those of the expert's data.
+            NotFittedError: The calibrated model is not trained.
         """
         if not data:
             return data
@@ -188,16 +191,18 @@ class RedRewardModel(BaseRewardModel):
         return data
 
     def collect_data(self, data: Any) -> None:
-        """With ``continual``, keep the transitions that are an expert's; nothing otherwise.
+        """With ``continual``, keep the transitions that are an expert's; otherwise do nothing.
 
-        The agent's own rows are ignored: a support that contains them praises whatever the agent does.
+        The agent's own transitions are ignored: if the support contained them, the reward would be high for whatever
+        the agent does.
 
         Args:
-            data: List of dicts; an expert's are marked ``expert=True``, or pass the config's ``expert_filter``.
+            data: List of dicts. Those of an expert are marked ``expert=True``, or ``expert_filter`` of the config is
+                true for them.
 
         Raises:
-            DemonstrationError: An expert's row lacks a key, or is not finite; none of ``data`` is kept.
-            SpaceMismatchError: Its columns are not those of the expert data.
+            DemonstrationError: An expert's transition lacks a key, or is not finite; none of ``data`` is kept.
+            SpaceMismatchError: The columns of one are not those of the expert's data; none of ``data`` is kept.
         """
         if not self.cfg.get("continual"):
             return
@@ -215,11 +220,11 @@ class RedRewardModel(BaseRewardModel):
             self.collected_data += chosen
 
     def clear_data(self) -> None:
-        """Forget what ``collect_data`` took."""
+        """Forget the transitions that ``collect_data`` kept."""
         self.collected_data = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Networks, optimizer, σ and counts, as tensors and plain Python types."""
+        """Return networks, optimizer, σ and counts, as tensors and plain Python types."""
         state: dict[str, Any] = {
             "sigma": self.sigma,
             "train_once_flag": self.train_once_flag,
@@ -227,7 +232,7 @@ class RedRewardModel(BaseRewardModel):
             "generator": self._generator.get_state(),
         }
         if self.calibrated is not None:
-            return state | {"calibrated": describe_reward(self.calibrated) if self.calibrated.fitted else None}
+            return state | {"calibrated": self.calibrated.describe() if self.calibrated.fitted else None}
         target, online, opt = self._networks()
         return state | {
             "target_net": target.state_dict(),
@@ -236,10 +241,10 @@ class RedRewardModel(BaseRewardModel):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what ``state_dict`` gave, or leave everything as it was.
+        """Load what ``state_dict`` returned.
 
         Raises:
-            RewardFileError: It is of another kind of model, or of other shapes.
+            RewardFileError: The state is damaged, or of another kind of model; the model is unchanged.
         """
         wanted = set(self.state_dict())
         if set(state_dict) != wanted:
@@ -247,7 +252,7 @@ class RedRewardModel(BaseRewardModel):
                 f"the reward model's state has {sorted(state_dict)}; expected {sorted(wanted)}. Build the model with "
                 "the config that the checkpoint was saved with"
             )
-        with reading_state():  # all is checked before anything changes
+        with reading_state():  # the whole state is checked before the model changes
             measured = self.calibrated is None or state_dict["calibrated"] is not None
             counts = Counts.of(state_dict, measured)
             if self.calibrated is None:
@@ -265,7 +270,7 @@ class RedRewardModel(BaseRewardModel):
         self._generator.set_state(counts.generator)
 
     def _train(self, batch_data: Tensor) -> float:
-        """One update on (batch, input_size) rows; returns the loss, the mean squared error to the target."""
+        """Make one update on (batch, input_size) rows, and return the loss: the mean squared error to the target."""
         target, online, opt = self._networks()
         x = batch_data.to(self.device)
         with torch.no_grad():
@@ -277,16 +282,16 @@ class RedRewardModel(BaseRewardModel):
         rows = self.expert_data + self.collected_data
         x = self._columns.join(gather(rows, "obs"), gather(rows, "action")).to(self.device)
         with torch.no_grad():
-            wanted = target(x)  # it never changes: computed once
+            wanted = target(x)  # computed once, as the target does not change
         updates, batch = self.cfg.update_per_collect, self.cfg.batch_size
-        # shuffled rows end to end: each batch draws without replacement, and few rows come again in the next
+        # Batches are cut from shuffled passes over the rows, so that a batch draws without replacement.
         epochs = -(-updates * batch // len(x))
         order = torch.cat([torch.randperm(len(x), generator=self._generator) for _ in range(epochs)])
         return distil(online, wanted, x, order[: updates * batch].view(updates, batch).to(x.device), opt)
 
     def _fit(self) -> list[float]:
         own = self._trajectory
-        if own is None or len(own) != len(self.expert_data):  # not from load_expert_data
+        if own is None or len(own) != len(self.expert_data):  # a caller has replaced the rows
             own = number_trajectories(self.expert_data)
         further = own[-1] + 1 + number_trajectories(self.collected_data)
         rows, numbers = self.expert_data + self.collected_data, np.concatenate([own, further])
@@ -320,7 +325,7 @@ class RedRewardModel(BaseRewardModel):
 
 @REWARD_MODEL_REGISTRY.register("rexd")
 class RexdRewardModel(RedRewardModel):
-    """``RedRewardModel`` with rexd's calibrated defaults: the same class by the type ``rexd``."""
+    """``RedRewardModel`` with the defaults of the calibrated model; its ``type`` is ``rexd``."""
 
     config: ClassVar[dict[str, Any]] = CALIBRATED
 

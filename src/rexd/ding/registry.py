@@ -1,4 +1,4 @@
-"""Names for classes, so that a config can say which reward model it means."""
+"""A registry of classes by name, so that a config can name its reward model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rexd.errors import RexdError
 
 
 class RegistryError(RexdError, KeyError):
-    """A name that is not registered, or that is taken."""
+    """A name is not registered, or is taken already."""
 
-    __str__ = Exception.__str__  # a KeyError would print the message's repr
+    __str__ = Exception.__str__  # that of KeyError would print the repr of the message
 
 
 class Registry(dict[str, Callable[..., Any]]):
@@ -29,9 +29,9 @@ class Registry(dict[str, Callable[..., Any]]):
         """Register a class, by a call or as a decorator.
 
         Args:
-            module_name: Its name; None takes the class's own, for the decorator.
-            module: The class; None makes this a decorator.
-            force_overwrite: Whether a name that is taken is given to the new class.
+            module_name: Name to register it by; None takes the name of the class.
+            module: The class; None returns a decorator.
+            force_overwrite: Whether the class replaces one that is registered by this name.
 
         Raises:
             RegistryError: The name is taken.
@@ -47,25 +47,25 @@ class Registry(dict[str, Callable[..., Any]]):
         return decorate
 
     def get(self, module_name: str) -> Callable[..., Any]:  # type: ignore[override]  # as in DI-engine
-        """The class of that name.
+        """Return the class of that name.
 
         Raises:
-            RegistryError: There is none.
+            RegistryError: No class is registered by that name.
         """
         if module_name not in self:
             raise RegistryError(f"no reward model is registered as {module_name!r}; expected {self._names()}")
         return self[module_name]
 
     def build(self, obj_type: str, *obj_args: Any, **obj_kwargs: Any) -> Any:
-        """Make an object of the class of that name.
+        """Make an object of the class of that name; further arguments are passed to the class.
 
         Raises:
-            RegistryError: There is none.
+            RegistryError: No class is registered by that name.
         """
         return self.get(obj_type)(*obj_args, **obj_kwargs)
 
     def query(self) -> Iterable[str]:
-        """All registered names."""
+        """Return all registered names."""
         return self.keys()
 
     def _add(self, name: str, module: Callable[..., Any], force_overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""Transitions as DI-engine keeps them, a dict for each, gathered into tensors, and rewards written back."""
+"""Transitions in DI-engine's form, a dict for each: gathering their values in tensors, and writing their rewards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rexd.errors import DemonstrationError
 
 
 def gather(data: Any, name: str) -> Tensor:
-    """One key of all transitions: (batch, ...), in the dtype of the data.
+    """Return the values of one key for all transitions as a (batch, ...) tensor, in the dtype of the data.
 
     Args:
         data: List of dicts of tensors, arrays or numbers, or one dict of stacked arrays or tensors.
@@ -46,8 +46,8 @@ def gather(data: Any, name: str) -> Tensor:
 def write_rewards(data: Any, reward: Tensor) -> None:
     """Write (batch,) rewards to the key ``reward``: 0-d tensors for a list of dicts, one array for a dict of arrays.
 
-    A transition of an n-step buffer has a ``reward`` of shape (n,), n > 1, and keeps that shape. The state and
-    action of its later steps are not in it, so that each of the n entries is the reward of its first step.
+    A transition of an n-step buffer has a ``reward`` of shape (n,), n > 1, and keeps that shape. It does not hold the
+    states and actions of its later steps, so that each of the n entries is set to the reward of its first step.
     """
     if isinstance(data, MutableMapping):
         data["reward"] = reward.cpu().numpy() if isinstance(data["obs"], np.ndarray) else reward
@@ -61,7 +61,7 @@ def write_rewards(data: Any, reward: Tensor) -> None:
 
 
 def tensor_of(array: NDArray[Any]) -> Tensor:
-    """The array as a tensor, sharing its memory where torch can."""
+    """Return the array as a tensor, which shares its memory if torch supports its layout."""
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     shared = native.flags.writeable and all(stride >= 0 for stride in native.strides)
     return torch.from_numpy(native if shared else native.copy())
@@ -69,7 +69,7 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """No garbage collection while thousands of tensors are made: it would walk over all of them, to free none."""
+    """Turn garbage collection off while thousands of tensors are made: it would visit all of them and free none."""
     enabled = gc.isenabled()
     gc.disable()
     try:

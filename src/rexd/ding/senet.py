@@ -1,4 +1,4 @@
-"""The support estimation network of DI-engine's RED, its distillation and its reward."""
+"""The support estimation network (SENet) of DI-engine's RED, its distillation and its reward."""
 
 from __future__ import annotations
 
@@ -8,38 +8,40 @@ import torch
 from torch import Tensor, nn, optim
 from torch.optim.adam import adam
 
-tanh_backward = torch.ops.aten.tanh_backward.grad_input  # autograd's own: gradient · (1 − tanh²)
-BLOCK_ROWS = 2048  # rows scored at once: their activations stay in the processor's cache
-CHUNK_VALUES = 2**22  # inputs gathered at once for training: 16 MB, however large the observations
-_FUSED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 4)  # Adam in one kernel on the CPU too
+tanh_backward = torch.ops.aten.tanh_backward.grad_input  # as autograd computes it: gradient · (1 − tanh²)
+BLOCK_ROWS = 2048  # rows scored at once, so that their activations fit in the cache of the processor
+CHUNK_VALUES = 2**22  # input values gathered at once for training, 16 MB in float32
+_FUSED = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 4)  # the first with fused Adam on CPUs
 
 
 class SENet(nn.Module):
-    """Support estimation network: tanh(l_2(tanh(l_1(x)))), named as in DI-engine so that weights travel.
+    """The support estimation network tanh(l_2(tanh(l_1(x)))).
+
+    Its layers have the names of DI-engine's, so that weights can be exchanged.
 
     Args:
-        input_size: Columns of observation and action together.
+        input_size: Number of columns of observation and action together.
         hidden_size: Width of the hidden layer.
         output_dims: Width of the output.
     """
 
     def __init__(self, input_size: int, hidden_size: int, output_dims: int) -> None:
-        """Draw the weights as ``nn.Linear`` does, from torch's global generator."""
+        """Draw the weights from torch's global generator, as ``nn.Linear`` does."""
         super().__init__()
         self.l_1 = nn.Linear(input_size, hidden_size)
         self.l_2 = nn.Linear(hidden_size, output_dims)
         self.act = nn.Tanh()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, input_size) float32 -> (batch, output_dims), within (-1, 1)."""
+        """Map (batch, input_size) float32 to (batch, output_dims), within (-1, 1)."""
         out: Tensor = self.act(self.l_2(self.act(self.l_1(x))))
         return out
 
 
 def make_pair(input_size: int, hidden_size: int, output_dims: int, seed: int) -> tuple[SENet, SENet]:
-    """The fixed random target and the network that learns it, drawn from the seed; no global state changes."""
+    """Draw the fixed target and the network that learns it from the seed; global random states do not change."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would change the generators of GPUs too
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPUs
         target = SENet(input_size, hidden_size, output_dims)
         online = SENet(input_size, hidden_size, output_dims)
     return target.requires_grad_(False), online
@@ -47,13 +49,13 @@ def make_pair(input_size: int, hidden_size: int, output_dims: int, seed: int) ->
 
 @torch.no_grad()
 def support_reward(online: SENet, target: SENet, x: Tensor, sigma: float) -> Tensor:
-    """The reward exp(−σ mean_d (f̂(x) − f(x))²) (Wang et al. 2019, eq. 9).
+    """Return the reward exp(−σ mean_d (f̂(x) − f(x))²) (Wang et al. 2019, arXiv 1905.06750, eq. 9).
 
     Args:
-        online: f̂.
-        target: f.
-        x: (batch, input_size) float32.
-        sigma: σ.
+        online: The distilled network f̂.
+        target: The fixed network f.
+        x: (batch, input_size) float32 inputs.
+        sigma: The bandwidth σ.
 
     Returns:
         (batch,) float32, in (0, 1].
@@ -66,24 +68,27 @@ def support_reward(online: SENet, target: SENet, x: Tensor, sigma: float) -> Ten
 
 
 def _outputs(net: SENet, x: Tensor) -> Tensor:
-    """``forward`` where no gradient is wanted: in place, which spares half of the memory traffic."""
+    """Compute ``forward`` in place, without gradients, which halves the memory traffic."""
     out: Tensor = net.l_2(net.l_1(x).tanh_()).tanh_()
     return out
 
 
 @torch.no_grad()
 def distil(online: SENet, wanted: Tensor, x: Tensor, batches: Tensor, opt: optim.Adam) -> list[float]:
-    """Fit the online network to the target's outputs: one step of Adam for each batch, and its loss.
+    """Fit the online network to the outputs of the target, with one step of Adam for each batch.
 
-    The loss is the mean squared error (Wang et al. 2019, eq. 8). Its gradient is written out: networks of this size
-    spend five times as long in autograd's bookkeeping as in arithmetic.
+    The loss is the mean squared error (Wang et al. 2019, eq. 8). Its gradient is written out, because networks of this
+    size spend most of the time in the overhead of autograd.
 
     Args:
-        online: The network that learns, changed in place.
-        wanted: (N, output_dims), the target's output of each row.
-        x: (N, input_size), the rows.
-        batches: (updates, batch) int64, the rows of each batch.
-        opt: Adam over the parameters of ``online``; its state goes on.
+        online: The network that learns; it is changed in place.
+        wanted: (N, output_dims) outputs of the target for each row.
+        x: (N, input_size) rows.
+        batches: (updates, batch) int64 numbers of the rows of each batch.
+        opt: Adam over the parameters of ``online``; its state is continued.
+
+    Returns:
+        The loss of each batch.
     """
     parameters = list(online.parameters())
     grads = _gradients(parameters)
@@ -96,7 +101,7 @@ def distil(online: SENet, wanted: Tensor, x: Tensor, batches: Tensor, opt: optim
     grad_out = torch.empty_like(outputs[0])
     scale = 2.0 / outputs[0].numel()
     aims = wanted[batches]
-    w1_t, w2_t, grad_hidden_t, grad_out_t = w1.t(), w2.t(), grad_hidden.t(), grad_out.t()  # views of what changes
+    w1_t, w2_t, grad_hidden_t, grad_out_t = w1.t(), w2.t(), grad_hidden.t(), grad_out.t()  # views, which stay valid
     for rows, aim, out in zip(_chunked(x, batches), aims.unbind(), outputs.unbind(), strict=True):
         torch.addmm(b1, rows, w1_t, out=hidden).tanh_()
         torch.addmm(b2, hidden, w2_t, out=out).tanh_()
@@ -130,7 +135,7 @@ def distil(online: SENet, wanted: Tensor, x: Tensor, batches: Tensor, opt: optim
 
 
 def _chunked(x: Tensor, batches: Tensor) -> Iterator[Tensor]:
-    """The rows of each batch, gathered for many batches at a time, but not for all where rows are large."""
+    """Yield the rows of each batch, which are gathered for as many batches at a time as ``CHUNK_VALUES`` allows."""
     count = max(1, CHUNK_VALUES // (batches.shape[1] * x.shape[1]))
     for start in range(0, len(batches), count):
         yield from x[batches[start : start + count]].unbind()
@@ -144,14 +149,14 @@ def _gradients(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
 
 
 def _moments(opt: optim.Adam, parameters: Sequence[nn.Parameter]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Adam's own state, filled as its first step does: means and mean squares of the gradients, and steps."""
+    """Return the state of Adam (means and mean squares of the gradients, and steps), created if it is empty."""
     for parameter in parameters:
         state = opt.state[parameter]
         if not state:
             state["step"] = torch.zeros((), device=parameter.device)
             state["exp_avg"] = torch.zeros_like(parameter)
             state["exp_avg_sq"] = torch.zeros_like(parameter)
-        if state["step"].device != parameter.device:  # a checkpoint of another device
+        if state["step"].device != parameter.device:  # the state was loaded from a checkpoint of another device
             state["step"] = state["step"].to(parameter.device)
     states = [opt.state[parameter] for parameter in parameters]
     return [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states], [s["step"] for s in states]

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, checked before any of it is used."""
+"""The state of a reward model in a checkpoint: checking all of it before any of it is used."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from torch import Tensor, nn, optim
 from rexd.ding.columns import Columns
 from rexd.errors import RewardFileError
 from rexd.reward.red.red import RED
-from rexd.reward.red.serialise import rebuild_reward
 
 _SETTINGS = {"lr", "betas", "eps", "weight_decay"}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """All of a state but networks.
+    """The parts of a state that are no networks.
 
     Attributes:
-        sigma: σ; None where it is not measured yet.
+        sigma: The bandwidth σ; None if it is not measured yet.
         train_once_flag: Whether ``train`` has run.
-        train_iter: Updates so far.
+        train_iter: Number of updates so far.
         generator: State of the generator that draws batches.
     """
 
@@ -38,19 +37,28 @@ class Counts:
 
     @classmethod
     def of(cls, state: Mapping[str, Any], measured: bool) -> Counts:
-        """Check and take them, σ too where it must be there; raises what ``reading_state`` explains."""
+        """Check and return the counts of a state.
+
+        It is called within ``reading_state``, which explains the errors of a damaged state.
+
+        Args:
+            state: The state.
+            measured: Whether the state must have a σ.
+        """
         sigma, flag, count = state["sigma"], state["train_once_flag"], state["train_iter"]
         if (sigma is not None) != measured or (measured and not 0.0 < float(sigma) < math.inf):
             raise RewardFileError(f"sigma of the state is {sigma}; expected a positive number")
         if not isinstance(flag, bool) or not isinstance(count, int) or count < 0:
-            raise RewardFileError(f"train_once_flag and train_iter of the state are {flag!r} and {count!r}")
-        torch.Generator().set_state(state["generator"].cpu())  # refuses what is no state
+            raise RewardFileError(
+                f"train_once_flag and train_iter of the state are {flag!r} and {count!r}; expected a bool and a count"
+            )
+        torch.Generator().set_state(state["generator"].cpu())  # raises if it is no state of a generator
         return cls(None if sigma is None else float(sigma), flag, count, state["generator"].cpu())
 
 
 @contextmanager
 def reading_state() -> Iterator[None]:
-    """Turn what torch and Python raise on a damaged state into an error that says so."""
+    """Turn the errors that torch and Python raise on a damaged state into a ``RewardFileError``."""
     try:
         yield
     except RewardFileError:
@@ -65,7 +73,7 @@ Networks = tuple[nn.Module, nn.Module, optim.Adam]
 
 
 def filled_copies(networks: Networks, state: Mapping[str, Any]) -> Networks:
-    """Copies of target, online network and optimizer with the state's values; the given ones stay as they are.
+    """Return copies of target, online network and optimizer with the values of a state.
 
     Raises:
         RewardFileError: A tensor has another shape, or is not finite.
@@ -79,7 +87,7 @@ def filled_copies(networks: Networks, state: Mapping[str, Any]) -> Networks:
         net.load_state_dict(state[name])
         if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
             raise RewardFileError(f"{name} of the state holds NaN or infinite values")
-    opt.load_state_dict(copy.deepcopy(state["opt"]))  # torch's would share the moments with the state
+    opt.load_state_dict(copy.deepcopy(state["opt"]))  # a copy, as torch would share the moments with the state
     for group in opt.param_groups:
         if missing := _SETTINGS - set(group):
             raise RewardFileError(f"opt of the state has no {', '.join(sorted(missing))}")
@@ -92,15 +100,15 @@ def filled_copies(networks: Networks, state: Mapping[str, Any]) -> Networks:
 
 
 def rebuild_calibrated(described: Any, columns: Columns) -> RED:
-    """The calibrated model of a state.
+    """Rebuild the calibrated model of a state.
 
     Raises:
-        RewardFileError: It is damaged, or is of other columns.
+        RewardFileError: The state is damaged, or is of a model with other columns.
     """
     content, tensors = described
-    red = rebuild_reward("the reward model's state", content, tensors)
-    encoder = red.encoder_
-    found = Columns(encoder.obs_dim, encoder.act_dim, encoder.discrete)
+    red = RED.rebuild("the reward model's state", content, tensors)
+    known = red.encoder_.columns
+    found = Columns(known.obs_dim, known.act_dim, known.discrete)
     if found != columns:
         raise RewardFileError(f"the state is of a model of {found}; this one's expert data has {columns}")
     return red

@@ -1,1 +1,1 @@
-"""What any part of rexd needs of Gymnasium: making environments, their spaces, and what they hide."""
+"""Gymnasium environments: making them, which spaces are supported, and what is hidden from a learner."""

@@ -1,4 +1,4 @@
-"""Keeping the environment's own reward away from the learner, and on record for evaluation."""
+"""Wrappers that keep the environment's own reward away from the learner and record it for evaluation."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ from typing import Any, SupportsFloat
 
 import gymnasium
 
+from rexd.envs.make import Env
+
 
 class RecordedReturn(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Report the true return at the end of an episode: ``info["true_episode"] = {"r": return, "l": steps}``.
+    """A wrapper that reports the true return of an episode: ``info["true_episode"] = {"r": return, "l": steps}``.
 
-    The environment's info is dropped as a whole: MuJoCo tasks repeat their reward there, term by term.
+    The last step of an episode has this info; every other info is empty. The environment's own info is dropped, since
+    MuJoCo tasks repeat their reward in it, term by term.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, env: Env) -> None:
         """Wrap ``env``."""
         super().__init__(env)
         self._return, self._length = 0.0, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode; the info is empty."""
+        """Start an episode, with an empty info."""
         self._return, self._length = 0.0, 0
         observation, _ = self.env.reset(seed=seed, options=options)
         return observation, {}
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Step; the info is empty but on the last step."""
+        """Take a step; only that of the last step of an episode has an info."""
         observation, reward, terminated, truncated, _ = self.env.step(action)
         self._return += float(reward)
         self._length += 1
@@ -36,13 +39,13 @@ class RecordedReturn(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 class HiddenReward(RecordedReturn):
-    """Record the true return, and return a reward of 0 whatever the environment pays.
+    """A wrapper that records the true return and gives a reward of 0 instead of the environment's.
 
-    Put it right around the environment, inside every other wrapper: what it reports at the end of an episode is for
-    evaluation and never for learning.
+    It belongs directly around the environment, inside every other wrapper. The return that it reports is for evaluation
+    and never for learning.
     """
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Step with reward 0."""
+        """Take a step, whose reward is 0."""
         observation, _, terminated, truncated, info = super().step(action)
         return observation, 0.0, terminated, truncated, info

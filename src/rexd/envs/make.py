@@ -1,4 +1,4 @@
-"""Making an environment from what a user names, or saying why it cannot be made."""
+"""Making environments by id or callable; the only place where rexd makes one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rexd.errors import MissingExtraError, TaskError
 
 Env: TypeAlias = gymnasium.Env[Any, Any]
 EnvSource: TypeAlias = str | Callable[..., Env]
-"""A Gymnasium id, ``module:Id`` for an id that importing ``module`` registers, or a callable that makes one."""
+"""A Gymnasium id; ``module:Id`` for an id that importing ``module`` registers; or a callable that makes one."""
 
 
 def make_environment(
@@ -26,13 +26,13 @@ def make_environment(
 
     Args:
         env: A Gymnasium id, ``module:Id``, or a callable that returns an environment.
-        env_kwargs: Keyword arguments for the environment (or for the callable).
-        render_mode: Passed on where it is given.
+        env_kwargs: Keyword arguments of the environment, or of the callable.
+        render_mode: The render mode, passed on as a keyword argument if it is not None.
 
     Raises:
         TaskError: The id is not known, or the environment refuses an argument.
-        SpaceMismatchError: Its spaces are not supported.
-        MissingExtraError: It needs a package that is not installed.
+        SpaceMismatchError: The environment has spaces that are not supported.
+        MissingExtraError: The environment needs a package that is not installed.
     """
     kwargs = dict(env_kwargs or {})
     if render_mode is not None:
@@ -41,11 +41,11 @@ def make_environment(
     try:
         made = _make_registered(env, kwargs) if isinstance(env, str) else env(**kwargs)
     except (TypeError, ValueError, AssertionError, OSError) as problem:
-        if not kwargs:  # then it is the environment's own fault, and its traceback says more than a message
+        if not kwargs:  # the fault is the environment's own, and its traceback says more than a message
             raise
         raise TaskError(
             f"{name} cannot be made with the arguments {kwargs}: {_plain(problem)}. "
-            "Correct env_kwargs or leave the argument out"
+            "Correct env_kwargs, or leave the argument out"
         ) from problem
     if not isinstance(made, gymnasium.Env):
         raise TaskError(f"{name} returned {type(made).__name__}; expected a gymnasium.Env")
@@ -58,7 +58,7 @@ def make_environment(
 
 
 def environment_name(env: EnvSource | Env) -> str:
-    """A name for messages and reports: the id without its module, or the name of the callable or class."""
+    """Return a name for messages and reports: the id without its module, or the name of the callable or class."""
     if isinstance(env, str):
         return env.rpartition(":")[2]
     if isinstance(env, gymnasium.Env):
@@ -72,7 +72,7 @@ def _make_registered(env_id: str, kwargs: dict[str, Any]) -> Env:
         raise TaskError(f"{env_id!r} has {env_id.count(':')} colons; expected an id, or module:Id")
     try:
         with warnings.catch_warnings(), without_known_warnings(env_id):
-            # Demonstrations belong to the version that they were recorded in, so that an older one is no mistake.
+            # Demonstrations belong to the version that they were recorded in, so an older version is no mistake.
             warnings.filterwarnings("ignore", r".*The environment .* is out of date", DeprecationWarning)
             return gymnasium.make(env_id, **kwargs)
     except error.DependencyNotInstalled as problem:
@@ -88,10 +88,10 @@ def _make_registered(env_id: str, kwargs: dict[str, Any]) -> Env:
 
 def _advice(env_id: str) -> str:
     known = [str(key) for key in gymnasium.registry]
-    # Case is the commonest slip, and difflib counts every wrong capital as a wrong letter.
+    # Wrong capitals are the commonest mistake, and difflib counts each as a wrong letter.
     folded = {key.lower(): key for key in known}
     close = difflib.get_close_matches(environment_name(env_id).lower(), folded, n=3, cutoff=0.6)
-    near = f" Close to it: {', '.join(folded[key] for key in close)}." if close else ""
+    near = f" Similar ids: {', '.join(folded[key] for key in close)}." if close else ""
     return f"{near} If a package registers it, name the module too: 'module:{environment_name(env_id)}'"
 
 

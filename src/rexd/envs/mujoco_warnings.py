@@ -1,4 +1,4 @@
-"""What MuJoCo prints about Gymnasium's own model files, which no user can mend."""
+"""Warnings of MuJoCo about Gymnasium's own model files, which no user can mend and which are not printed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 import gymnasium
 
 OF_GYMNASIUM = "gymnasium.envs.mujoco"
-KNOWN = "'settotalmass' is deprecated"  # in the models of Hopper, HalfCheetah and others; said anew by each environment
+KNOWN = "'settotalmass' is deprecated"  # in the models of Hopper, HalfCheetah and others, for each new environment
 
 
 @contextmanager
 def without_known_warnings(env_id: str) -> Iterator[None]:
-    """Make an environment in here; ``KNOWN`` is not printed, every other warning is.
+    """Return a context in which an environment is made without the warning ``KNOWN``; others are still printed.
 
-    MuJoCo writes to the screen and to ``MUJOCO_LOG.TXT`` by itself, past Python's filters.
+    MuJoCo itself writes warnings to the screen and to ``MUJOCO_LOG.TXT``, where Python's filters do not reach them.
     """
     spec = gymnasium.registry.get(env_id)
     if spec is None or OF_GYMNASIUM not in str(spec.entry_point):
@@ -26,7 +26,7 @@ def without_known_warnings(env_id: str) -> Iterator[None]:
         import mujoco
 
         before = mujoco.get_mju_user_warning()
-    except (ImportError, AttributeError):  # not installed, of which gymnasium.make speaks; or too old to be asked
+    except (ImportError, AttributeError):  # not installed, which gymnasium.make reports; or too old for this function
         yield
         return
 

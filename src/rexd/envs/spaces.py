@@ -1,4 +1,4 @@
-"""Which observation and action spaces are supported, and what an environment does to an action."""
+"""The supported observation and action spaces, and the clipping of actions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the e
     Args:
         observation: The observation space of one environment.
         action: Its action space.
-        name: What to call it in messages.
+        name: The name of the environment in messages.
 
     Raises:
         SpaceMismatchError: A space is not supported.
@@ -46,10 +46,10 @@ def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the e
 
 
 def clip_actions(space: Space[Any], actions: NDArray[Any]) -> NDArray[Any]:
-    """The actions as the environment carries them out: a new array within the bounds of a Box.
+    """Return the actions as the environment carries them out: a new array within the bounds of a Box.
 
-    MuJoCo clips controls to their range without a word, so that actions beyond it are the action at the bound;
-    a reward that saw them as they were sent would score what never happened.
+    MuJoCo clips controls to their range without a warning. A reward that was given the actions before the clipping
+    would score something that never happened.
 
     Args:
         space: The action space of one environment.

@@ -1,17 +1,18 @@
-"""Which observation columns are velocities, asked of the simulator."""
+"""The observation columns that are velocities, found by means of the simulator."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 
+from rexd.envs.make import Env
 
-def velocity_columns(env: gymnasium.Env[Any, Any]) -> list[int] | None:
-    """Columns that change when a MuJoCo task's velocities do and its positions do not.
 
-    None for other tasks, and where a wrapper gives other observations. The environment is reset.
+def velocity_columns(env: Env) -> list[int] | None:
+    """Return the columns that change when a MuJoCo task's velocities change and its positions do not.
+
+    The environment is reset. None: it is another kind of task, or a wrapper gives other observations.
     """
     task = env.unwrapped
     if not all(hasattr(task, name) for name in ("set_state", "data", "_get_obs")):

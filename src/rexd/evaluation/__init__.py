@@ -1,4 +1,5 @@
-"""What a policy is worth: rollouts for the true return, statistics of it, and the policies that learn nothing.
+"""What a policy earns: rollouts, statistics of the returns, and policies that learn nothing for comparison.
 
-``rexd.evaluation.evaluate`` plays and sums up; ``rollouts`` keeps every transition; ``statistics`` needs numpy alone.
+``rexd.evaluation.evaluate`` plays episodes and sums them up; ``rollouts`` keeps every transition; ``statistics`` needs
+numpy alone.
 """

@@ -1,7 +1,7 @@
-"""What the runs of several tasks say about one method, and about one method against another.
+"""Statistics over several tasks: performance profiles, and the comparison of two methods.
 
-After Agarwal et al. 2021 ("Deep Reinforcement Learning at the Edge of the Statistical Precipice", arXiv 2108.13264),
-for tasks that need not all have the same number of runs: every task has the same weight here, however many it has.
+They follow Agarwal et al. 2021 ("Deep Reinforcement Learning at the Edge of the Statistical Precipice", arXiv
+2108.13264). Tasks may have different numbers of runs: every task has the same weight.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Profile:
     """A performance profile and its pointwise bootstrap band.
 
     Attributes:
-        thresholds: Scores τ, (t,).
-        share: Of the runs, those with a score above τ, (t,).
-        low: Lower end of the band, (t,).
-        high: Its upper end, (t,).
+        thresholds: (t,) scores τ.
+        share: (t,) shares of the runs with a score above τ.
+        low: (t,) lower ends of the band.
+        high: (t,) upper ends of the band.
     """
 
     thresholds: Float64
@@ -34,12 +34,12 @@ class Profile:
 
 @dataclass(frozen=True)
 class Improvement:
-    """How likely a run of X beats a run of Y on a task drawn at random.
+    """The probability that a run of X has a better score than a run of Y, on a task drawn at random.
 
     Attributes:
-        probability: The estimate; 0.5 where the two do not differ.
-        low: Lower end of its bootstrap interval.
-        high: Its upper end.
+        probability: The estimate; 0.5 if the two do not differ.
+        low: The lower end of its bootstrap interval.
+        high: The upper end.
     """
 
     probability: float
@@ -48,12 +48,12 @@ class Improvement:
 
 
 def normalise(returns: ArrayLike, *, random: float, demonstrations: float) -> Float64:
-    """Scores that can be averaged over tasks: 0 is a random policy, 1 the demonstrations.
+    """Turn returns into scores that can be averaged over tasks: 0 for random actions, 1 for the demonstrations.
 
     Args:
-        returns: Any shape.
-        random: Mean return of uniformly random actions.
-        demonstrations: Mean return of the demonstrations.
+        returns: Returns of any shape.
+        random: The mean return of uniformly random actions.
+        demonstrations: The mean return of the demonstrations.
 
     Raises:
         ValueError: The demonstrations are no better than random actions.
@@ -67,14 +67,14 @@ def normalise(returns: ArrayLike, *, random: float, demonstrations: float) -> Fl
 def performance_profile(
     samples: Samples, thresholds: ArrayLike, *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> Profile:
-    """The share of runs above each score (section 4.2): the whole distribution in one line, its tails included.
+    """Return the share of runs above each score (section 4.2), which shows the whole distribution with its tails.
 
     Args:
         samples: Normalised scores, as for ``bootstrap_interval``.
-        thresholds: Scores τ, (t,), in ascending order.
-        confidence: Share of the resamples within the band, at each τ.
-        resamples: How many.
-        seed: Of the resampling.
+        thresholds: (t,) scores τ, in ascending order.
+        confidence: The share of the resamples within the band, at each τ.
+        resamples: The number of resamples.
+        seed: The seed of the resampling.
     """
     taus = np.asarray(thresholds, dtype=np.float64)
     if taus.ndim != 1 or len(taus) == 0 or (np.diff(taus) < 0).any():
@@ -93,17 +93,19 @@ def probability_of_improvement(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Improvement:
-    """P(X > Y) for a run of each on the same task, a tie counting half, averaged over tasks (section 4.3).
+    """Estimate P(X > Y) for a run of X and a run of Y on the same task, averaged over tasks (section 4.3).
+
+    A tie counts half.
 
     Args:
         x: Scores of X, one (runs,) for each task; normalising makes no difference.
-        y: Those of Y on the same tasks, in the same order.
-        confidence: Share of the resamples within the interval.
-        resamples: How many; runs are drawn within each task, of X and Y apart.
-        seed: Of the resampling.
+        y: Scores of Y on the same tasks, in the same order.
+        confidence: The share of the resamples within the interval.
+        resamples: The number of resamples; runs of X and of Y are drawn independently within each task.
+        seed: The seed of the resampling.
 
     Raises:
-        ValueError: They have different numbers of tasks, or a task without runs.
+        ValueError: X and Y have different numbers of tasks, or a task has no runs.
     """
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"X has runs of {len(x)} tasks and Y of {len(y)}; expected the same tasks, 1 or more")
@@ -116,13 +118,13 @@ def probability_of_improvement(
 
 
 def _share_above(runs: Float64, taus: Float64) -> Float64:
-    """(..., runs) -> (..., t)."""
+    """Return the shares (..., t) of the runs (..., runs) above each τ (t,)."""
     shares: Float64 = (runs[..., None] > taus).mean(axis=-2)
     return shares
 
 
 def _wins(x: Sequence[Float64], y: Sequence[Float64]) -> Float64:
-    """Mann and Whitney's U over its largest value, averaged over tasks: lists of (..., runs) -> (...)."""
+    """Return Mann and Whitney's U over its largest value, averaged over tasks; (...) for scores (..., runs) a task."""
     pairs = [(a[..., :, None], b[..., None, :]) for a, b in zip(x, y, strict=True)]
     wins: Float64 = np.mean([((a > b) + 0.5 * (a == b)).mean(axis=(-2, -1)) for a, b in pairs], axis=0)
     return wins

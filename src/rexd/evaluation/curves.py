@@ -1,4 +1,4 @@
-"""When a learning curve reaches a return, and whether it stays there."""
+"""The steps and the time after which a learning curve reaches a return, and after which it keeps it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Arrival:
     """A point of a learning curve.
 
     Attributes:
-        steps: Environment steps of the learner.
-        seconds: Wall-clock since the run began, evaluations included.
+        steps: The learner's environment steps.
+        seconds: Wall-clock time since the run began, evaluations included.
     """
 
     steps: int
@@ -21,23 +21,23 @@ class Arrival:
 
 
 def reached(curve: Sequence[Mapping[str, Any]], target: float) -> Arrival | None:
-    """The first evaluation whose mean true return is at least ``target``; None if there is none.
+    """Return the first evaluation whose mean true return is at least ``target``; None if there is none.
 
     Args:
         curve: Records with ``steps``, ``seconds`` and ``true_return``, in order.
-        target: A return.
+        target: The return to reach.
     """
     return next((_arrival(record) for record in curve if record["true_return"] >= target), None)
 
 
 def kept(curve: Sequence[Mapping[str, Any]], target: float) -> Arrival | None:
-    """The first evaluation from which on every one, to the end of the run, is at least ``target``.
+    """Return the first evaluation from which on all, to the end of the run, have at least the return ``target``.
 
-    A run whose last evaluation falls short has not kept it, whatever came before: None.
+    None: the last evaluation falls short.
     """
     first = None
     for record in reversed(curve):
-        if not record["true_return"] >= target:  # NaN is no arrival either
+        if not record["true_return"] >= target:  # so that NaN falls short too
             break
         first = record
     return None if first is None else _arrival(first)

@@ -1,4 +1,4 @@
-"""What a policy earns: the environment's return, and the learned one beside it."""
+"""The evaluation of a policy: the environment's returns, and the learned returns beside them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rexd.demos.trajectory import Trajectory
-from rexd.evaluation.rollouts import Env, PolicyLike, rollout
+from rexd.envs.make import Env
+from rexd.evaluation.rollouts import PolicyLike, rollout
 from rexd.evaluation.statistics import Summary, summarise
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,9 @@ class Episode:
     """One episode in three numbers.
 
     Attributes:
-        true_return: Sum of the environment's rewards; for evaluation only.
-        learned_return: Sum of the reward model's, None without one.
-        length: Steps.
+        true_return: The sum of the environment's rewards; for evaluation only.
+        learned_return: The sum of the reward model's rewards; None without a reward model.
+        length: The number of steps.
     """
 
     true_return: float
@@ -27,21 +29,21 @@ class Episode:
     length: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return the episode as plain JSON types."""
         return {"return": self.true_return, "learned_return": self.learned_return, "length": self.length}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Episodes of one policy, and what they come to.
+    """Episodes of one policy, and summaries of their returns.
 
-    The intervals are over episodes: they say how well this policy is known, and nothing of the spread between
+    The intervals are over episodes: they say how well this policy is known, and nothing about the spread between
     training runs.
 
     Attributes:
-        episodes: In the order of their numbers.
-        true: Of the environment's returns.
-        learned: Of the learned returns, None without a reward model.
+        episodes: The episodes, in the order of their numbers.
+        true: The summary of the environment's returns.
+        learned: The summary of the learned returns; None without a reward model.
     """
 
     episodes: tuple[Episode, ...]
@@ -50,11 +52,11 @@ class Evaluation:
 
     @property
     def length(self) -> float:
-        """Mean steps of an episode."""
+        """The mean number of steps of an episode."""
         return sum(episode.length for episode in self.episodes) / len(self.episodes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types: the content of a run's ``evaluation.json``."""
+        """Return the evaluation as plain JSON types, the content of a run's ``evaluation.json``."""
         return {
             "episodes": [episode.to_dict() for episode in self.episodes],
             "true": asdict(self.true),
@@ -73,20 +75,20 @@ def evaluate(
     lockstep: int = 10,
     on_episode: Callable[[int, Trajectory], None] | None = None,
 ) -> Evaluation:
-    """Play a policy and sum up what it earned.
+    """Play episodes of a policy, and sum up their returns.
 
     Args:
-        make_env: Makes one environment with its own reward (not a ``HiddenReward``).
-        policy: What to play.
-        reward: Scores every transition beside the environment, or None.
-        episodes: How many; 1 or more.
-        seed: Of the episodes; the same seed gives the same ones.
+        make_env: Makes one environment with its own reward (so not a ``HiddenReward``).
+        policy: The policy to play.
+        reward: Scores every transition beside the environment's reward; None does not.
+        episodes: The number of episodes; 1 or more.
+        seed: The seed of the episodes; the same seed gives the same episodes.
         deterministic: Passed to the policy.
-        lockstep: Most environments to hold at a time; it changes the speed alone.
+        lockstep: The largest number of environments at a time; it changes the speed alone.
         on_episode: Called with the number and the trajectory of each episode as it ends.
 
     Raises:
-        SpaceMismatchError: Policy, reward and environment do not fit.
+        SpaceMismatchError: The policy or the reward does not fit the environment.
     """
     played = rollout(
         make_env,
@@ -123,8 +125,6 @@ def evaluation_of(played: list[Trajectory], reward: RewardModel | None) -> Evalu
 
 
 def learned_return(trajectory: Trajectory, reward: RewardModel) -> float:
-    """Sum of the learned rewards of one episode."""
-    rewards = predict_at(
-        reward, trajectory.observations, trajectory.actions, trajectory.next_observations, trajectory.steps
-    )
+    """Return the sum of the learned rewards of one episode."""
+    rewards = predict_at(reward, Rows.of_trajectory(trajectory))
     return float(rewards.sum(dtype=float))

@@ -1,4 +1,4 @@
-"""Policies that learn nothing: the floor that every result is compared with."""
+"""Policies that learn nothing, the lower bound that results are compared with."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
-from numpy.typing import NDArray
 
+from rexd.demos.trajectory import Array
 from rexd.envs.spaces import clip_actions
 from rexd.errors import SpaceMismatchError
 
-Array = NDArray[Any]
-
 
 class RandomPolicy:
-    """Actions drawn uniformly from the action space, one stream of numbers for all rows."""
+    """A policy that draws actions uniformly from the action space, by one random generator for all rows."""
 
     def __init__(self, action_space: Space[Any], seed: int) -> None:
-        """Draw from ``action_space``, a bounded Box or a Discrete space.
+        """Prepare to draw from ``action_space``, a bounded Box or a Discrete space.
 
         Raises:
             SpaceMismatchError: The space has no uniform distribution.
@@ -31,7 +29,7 @@ class RandomPolicy:
         self._random = np.random.default_rng(seed)
 
     def predict(self, observation: Array, deterministic: bool = True) -> tuple[Array, None]:
-        """Actions (n, A) or (n,) for observations (n, D); ``deterministic`` is ignored."""
+        """Return actions (n, A) or (n,) for observations (n, D); ``deterministic`` is ignored."""
         n = len(observation)
         if isinstance(self._space, Discrete):
             return self._random.integers(0, int(self._space.n), size=n), None
@@ -41,20 +39,20 @@ class RandomPolicy:
 
 
 class ConstantPolicy:
-    """The same action in every state."""
+    """A policy that takes the same action in every state."""
 
     def __init__(self, action: Array | int) -> None:
-        """Always take ``action``: (A,) for a Box, an integer for a Discrete space."""
+        """Set the action: (A,) for a Box, an integer for a Discrete space."""
         self._action = np.array(action)
 
     def predict(self, observation: Array, deterministic: bool = True) -> tuple[Array, None]:
-        """``action`` once for each of the observations (n, D)."""
+        """Return the action once for each of the observations (n, D); ``deterministic`` is ignored."""
         return np.repeat(self._action[None], len(observation), axis=0), None
 
 
 class ZeroPolicy(ConstantPolicy):
-    """Action zero (or the bound nearest to it, or the first discrete action) in every state."""
+    """A policy that takes action zero, or the bound nearest to it, or the first discrete action, in every state."""
 
     def __init__(self, action_space: Space[Any]) -> None:
-        """Take zero of ``action_space``, a Box or a Discrete space."""
+        """Set the action to the zero of ``action_space``, a Box or a Discrete space."""
         super().__init__(clip_actions(action_space, np.zeros((1, *(action_space.shape or ()))))[0])

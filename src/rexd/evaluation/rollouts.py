@@ -1,4 +1,4 @@
-"""Playing a policy in the environment, several episodes at a time, and keeping every transition."""
+"""Rollouts: a policy plays several episodes at a time, and every transition is kept."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
-from rexd.demos.trajectory import Trajectory
-from rexd.envs.make import environment_name
+from rexd.demos.trajectory import Array, Trajectory
+from rexd.envs.make import Env, environment_name
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.errors import SpaceMismatchError
 
-Array = NDArray[Any]
-Env = gymnasium.Env[Any, Any]
-
 
 class PolicyLike(Protocol):
-    """What can be played: the ``predict`` of Stable-Baselines3 policies and algorithms."""
+    """A policy that can be played: its ``predict`` is that of Stable-Baselines3 policies and algorithms."""
 
     def predict(self, observation: Array, *, deterministic: bool = True) -> tuple[Array, Any]:
-        """Actions (n, A), or (n,) integers, for observations (n, D), and a state that is ignored here."""
+        """Return actions (n, A), or (n,) integers, for observations (n, D), and a state that rexd ignores."""
         ...
 
 
@@ -36,37 +32,39 @@ def rollout(
     lockstep: int = 10,
     on_episode: Callable[[int, Trajectory], None] | None = None,
 ) -> list[Trajectory]:
-    """Play ``episodes`` episodes to their end and return them in order.
+    """Play episodes to their end, and return them in order.
 
-    Up to ``lockstep`` environments step together with one batched ``predict`` for all. Episode ``i`` is reset with a
-    seed that comes from ``(seed, i)`` alone, so that ``lockstep`` changes the speed and not the episodes, for a
-    policy that treats every row alike (one that draws random numbers gives them out in another order, and matrix
-    products of another size may round in another way).
+    Up to ``lockstep`` environments step together, with one batched ``predict`` for all. Episode ``i`` is reset with a
+    seed that depends on ``(seed, i)`` alone, so that ``lockstep`` changes the speed and not the episodes. This holds
+    for policies that treat each row by itself: a policy that draws random numbers draws them in another order, and
+    matrix products of another size may be rounded in another way.
 
     Args:
-        make_env: Makes one environment, whose reward is recorded as it is (so not a ``HiddenReward``). Episodes must
-            end by themselves or by a time limit.
-        policy: Maps observations (n, D) to actions (n, A) or (n,). It is always given ``max(lockstep, 2)`` rows,
-            idle ones included: compiled policies compile once, and rounding does not depend on ``episodes``.
-        episodes: How many.
-        seed: Not negative.
+        make_env: Makes one environment, whose reward is recorded (so not a ``HiddenReward``). Episodes must end by
+            themselves or by a time limit.
+        policy: Maps observations (n, D) to actions (n, A) or (n,). It is always given ``max(lockstep, 2)`` rows, those
+            of idle environments included, so that compiled policies compile once and rounding does not depend on
+            ``episodes``.
+        episodes: The number of episodes; 1 or more.
+        seed: The seed of the episodes; not negative.
         deterministic: Passed to the policy.
-        lockstep: Most environments to hold at a time.
-        on_episode: Called with the number and the trajectory of each episode as it ends, in order of ending.
+        lockstep: The largest number of environments at a time.
+        on_episode: Called with the number and the trajectory of each episode as it ends, in the order of the ends.
 
     Returns:
-        One trajectory an episode: the actions as carried out (clipped to the action space), the true next
-        observations, and the environment's rewards.
+        One trajectory for each episode, with the actions as they were carried out (clipped to the action space), the
+        true next observations, and the environment's rewards.
     """
     if episodes < 1 or lockstep < 1:
         raise ValueError(f"episodes is {episodes} and lockstep {lockstep}; expected 1 or more of each")
     done: list[Trajectory | None] = [None] * episodes
     envs: list[Env] = []
     try:
-        # One by one, so that those already made are closed if a later one fails.
+        # One by one, so that the first ones are closed if a later one cannot be made.
         for _ in range(min(lockstep, episodes)):
             envs.append(make_env())  # noqa: PERF401
         check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]))
+        # At least two rows: BLAS multiplies a single row by another routine, which rounds in another way.
         for number, trajectory in _play(envs, policy, max(lockstep, 2), episodes, seed, deterministic):
             done[number] = trajectory
             if on_episode is not None:
@@ -78,15 +76,14 @@ def rollout(
 
 
 def episode_seed(seed: int, episode: int) -> int:
-    """The seed that an episode is reset with; it depends on nothing else."""
+    """Return the seed that an episode is reset with, which depends on the two numbers alone."""
     return int(np.random.SeedSequence([seed, episode]).generate_state(1)[0])
 
 
 def _play(
     envs: list[Env], policy: PolicyLike, batch: int, episodes: int, seed: int, deterministic: bool
 ) -> Iterator[tuple[int, Trajectory]]:
-    """Yield (number, trajectory) as episodes end; slot k is one environment and the episode that it plays."""
-    # Two rows at least: BLAS multiplies a single one by another routine, which rounds in another way.
+    """Yield the number and the trajectory of each episode as it ends."""
     slots = _Slots(envs, batch, capacity=_first_capacity(envs[0]))
     for k in range(len(envs)):
         slots.start(k, k, episode_seed(seed, k))
@@ -106,9 +103,10 @@ def _first_capacity(env: Env) -> int:
 
 
 class _Slots:
-    """The environments that step together and preallocated records of the episodes in them.
+    """The environments that step together, with preallocated records of their episodes.
 
-    ``batch`` rows go to the policy; those beyond the n environments are idle from the start.
+    Slot k is one environment and the episode that it plays. The policy is given ``batch`` rows; the rows beyond the n
+    environments are idle from the start.
     """
 
     def __init__(self, envs: list[Env], batch: int, capacity: int) -> None:
@@ -134,7 +132,7 @@ class _Slots:
         self.episode[k], self.length[k], self.active[k] = episode, 0, True
 
     def step(self, actions: Array) -> list[int]:
-        """Step every active slot; returns the slots whose episode ended."""
+        """Step every active slot, and return the slots whose episode ended."""
         expected = (len(self.current), *self.action_shape)
         if np.shape(actions) != expected:
             raise SpaceMismatchError(
@@ -145,7 +143,8 @@ class _Slots:
         rows = np.flatnonzero(self.active)
         if self.length[rows].max() == self.actions.shape[1]:
             self._grow()
-        self.actions[rows, self.length[rows]] = taken[rows]  # before stepping: an environment may write to it
+        # Kept before the step, since an environment may write to its action.
+        self.actions[rows, self.length[rows]] = taken[rows]
         for k in rows:
             self.current[k], self.rewards[k, self.length[k]], *ends, _ = self.envs[k].step(taken[k])
             self.ends[k] = ends
@@ -159,7 +158,7 @@ class _Slots:
         steps = int(self.length[k])
         terminated, truncated = np.zeros((2, steps), bool)
         terminated[-1], truncated[-1] = self.ends[k]
-        observations = self.observations[k, : steps + 1].copy()  # the slot is about to be used again
+        observations = self.observations[k, : steps + 1].copy()  # the next episode overwrites the slot
         return Trajectory(
             observations=observations[:-1],
             actions=self.actions[k, :steps].copy(),

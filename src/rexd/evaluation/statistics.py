@@ -1,8 +1,8 @@
-"""What a handful of runs says about a method, and how sure it is.
+"""Statistics of a few runs: the interquartile mean and bootstrap intervals.
 
-Few runs and heavy tails make means and their standard errors misleading in reinforcement learning. The interquartile
-mean with a stratified bootstrap is what Agarwal et al. 2021 recommend ("Deep Reinforcement Learning at the Edge of
-the Statistical Precipice", arXiv 2108.13264).
+In reinforcement learning, few runs and heavy tails make means and their standard errors misleading. Agarwal et al. 2021
+recommend the interquartile mean with a stratified bootstrap ("Deep Reinforcement Learning at the Edge of the
+Statistical Precipice", arXiv 2108.13264).
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ Samples = Sequence[Any] | NDArray[Any]
 
 
 class Statistic(Protocol):
-    """A number for each row, such as ``iqm``, ``np.mean`` or ``np.median``."""
+    """A function that gives one number for each row, such as ``iqm``, ``np.mean`` or ``np.median``."""
 
     def __call__(self, x: Float64, /, *, axis: int) -> Any:
-        """(..., n) -> (...) for ``axis=-1``."""
+        """Map (..., n) to (...) for ``axis=-1``."""
         ...
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Returns in six numbers.
+    """A summary of returns in six numbers.
 
     Attributes:
-        mean: Their mean.
-        std: Their sample standard deviation (n - 1 in the denominator), 0 for a single one.
-        iqm: Their interquartile mean.
-        low: Lower end of the bootstrap interval of ``iqm``.
-        high: Its upper end. A single return has an interval of no width, which is no certainty.
-        n: How many there are.
+        mean: The mean.
+        std: The sample standard deviation (n - 1 in the denominator); 0 for a single return.
+        iqm: The interquartile mean.
+        low: The lower end of the bootstrap interval of ``iqm``.
+        high: Its upper end. The interval of a single return has no width, which does not mean certainty.
+        n: The number of returns.
     """
 
     mean: float
@@ -49,18 +49,18 @@ class Summary:
 
 
 def iqm(x: ArrayLike, axis: int | None = None) -> Any:
-    """Interquartile mean: the mean of the middle half (Agarwal et al. 2021, section 4.3).
+    """Return the interquartile mean: the mean of the middle half (Agarwal et al. 2021, section 4.3).
 
-    Where a quarter of the values is no whole number, those at its edge count in part, so that the mean is always
-    over exactly half of the weight. (scipy's ``trim_mean``, which the authors use, rounds the quarter down; the two
-    agree for multiples of 4.)
+    If a quarter of the number of values is not a whole number, the values at the edges count in part, so that the mean
+    is always over exactly half of the weight. (scipy's ``trim_mean``, which the authors use, rounds the quarter down;
+    the two agree for multiples of 4.)
 
     Args:
-        x: Any shape.
-        axis: Along which to take it; all values together by default.
+        x: Values of any shape.
+        axis: The axis along which to take the mean; None takes all values together.
 
     Returns:
-        A float, or an array without ``axis``.
+        A float; with ``axis``, an array without that axis.
     """
     values = np.asarray(x, dtype=np.float64)
     values = values.reshape(-1) if axis is None else np.moveaxis(values, axis, -1)
@@ -68,7 +68,7 @@ def iqm(x: ArrayLike, axis: int | None = None) -> Any:
     if n == 0:
         raise ValueError("the interquartile mean of no values does not exist; expected at least one")
     edges = np.clip(np.arange(n + 1), n / 4, 3 * n / 4)
-    # The weight of a value is the part of its place in the order that lies in the middle half.
+    # Value k of the sorted values covers the interval [k, k + 1]; its weight is the part that lies in the middle half.
     result = np.sort(values, axis=-1) @ (np.diff(edges) / (n / 2))
     return float(result) if result.ndim == 0 else result
 
@@ -81,21 +81,21 @@ def bootstrap_interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval, stratified by task (Agarwal et al. 2021, section 4.1).
+    """Return the percentile bootstrap interval, stratified by task (Agarwal et al. 2021, section 4.1).
 
-    Runs are drawn with replacement within each task, never across tasks, and the statistic is taken over all tasks
-    and runs together. With few runs (under about 10 in all) such intervals are too narrow.
+    Runs are drawn with replacement within each task, never across tasks, and the statistic is taken over all tasks and
+    runs together. With few runs (under about 10 in all) such intervals are too narrow.
 
     Args:
-        samples: (runs,) or (tasks, runs), or one (runs,) for each task where their numbers differ; of several tasks,
-            normalise the scores first.
-        statistic: Called once with all resamples (resamples, tasks * runs) and ``axis=-1``.
-        confidence: Share of the resamples within the interval.
-        resamples: How many.
-        seed: Of the resampling.
+        samples: (runs,) or (tasks, runs) scores, or one (runs,) for each task if their numbers differ. Scores of
+            several tasks have to be normalised first.
+        statistic: Called once with all resamples, (resamples, all runs), and ``axis=-1``.
+        confidence: The share of the resamples within the interval.
+        resamples: The number of resamples.
+        seed: The seed of the resampling.
 
     Returns:
-        The lower and the upper end.
+        The lower and the upper end of the interval.
 
     Raises:
         ValueError: The samples are empty, not finite or of another shape, or a number is out of range.
@@ -109,12 +109,12 @@ def resample(samples: Samples, *, resamples: int = 2000, seed: int | np.random.G
     """Draw runs with replacement within each task.
 
     Args:
-        samples: As for ``bootstrap_interval``.
-        resamples: How often.
-        seed: Of the draws, or where they come from.
+        samples: Scores, as for ``bootstrap_interval``.
+        resamples: The number of resamples.
+        seed: The seed of the resampling, or a random generator.
 
     Returns:
-        For each task its runs drawn anew, (resamples, runs).
+        The resamples of each task, (resamples, runs).
 
     Raises:
         ValueError: The samples are empty, not finite or of another shape.
@@ -126,7 +126,7 @@ def resample(samples: Samples, *, resamples: int = 2000, seed: int | np.random.G
 
 
 def strata(samples: Samples) -> list[Float64]:
-    """The runs of each task, (runs,) each, checked.
+    """Check the scores, and return those of each task, (runs,).
 
     Raises:
         ValueError: The samples are empty, not finite or of another shape.
@@ -144,7 +144,7 @@ def strata(samples: Samples) -> list[Float64]:
 
 
 def percentile_interval(statistics: Float64, confidence: float = 0.95) -> Float64:
-    """The two ends, (2, ...), between which the middle share of the statistics (resamples, ...) lies."""
+    """Return the two ends, (2, ...), between which the middle share of the statistics (resamples, ...) lies."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; expected between 0 and 1")
     ends: Float64 = np.quantile(statistics, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
@@ -156,8 +156,8 @@ def summarise(
 ) -> Summary:
     """Sum up the returns (n,) of one task, with a bootstrap interval of their interquartile mean.
 
-    Give one number a training run (the mean of its episodes) to speak of a method, and one an episode to speak of
-    one policy: episodes of one policy say nothing about the spread between runs.
+    For a statement about a method, give one number for each training run, the mean of its episodes. For a statement
+    about one policy, give one number for each episode: they say nothing about the spread between runs.
     """
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 1:

@@ -1,4 +1,4 @@
-"""Filming an episode, or saying what is missing for it."""
+"""Videos of episodes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
+from rexd.envs.make import Env
 from rexd.envs.spaces import clip_actions
 from rexd.errors import RexdError, TaskError, import_extra
-from rexd.evaluation.rollouts import Env, PolicyLike, episode_seed
+from rexd.evaluation.rollouts import PolicyLike, episode_seed
 from rexd.files import atomic_path
 
 SUFFIXES = (".mp4", ".gif")
@@ -19,19 +20,19 @@ FRAMES_PER_SECOND = 30
 MAX_STEPS = 10_000
 HINT = (
     "Rendering needs a display or an off-screen library: set MUJOCO_GL=egl (with a graphics driver) or "
-    "MUJOCO_GL=osmesa (software; Debian and Ubuntu: apt install libosmesa6), and give the command again"
+    "MUJOCO_GL=osmesa (software; Debian and Ubuntu: apt install libosmesa6), and run the command again"
 )
 
 
 def check_video(path: str | Path) -> None:
-    """Check what can be checked before an episode is played.
+    """Check before an episode is played that a video can be written.
 
     Raises:
         RexdError: The name ends in something else than .mp4 or .gif.
         MissingExtraError: imageio is not installed.
     """
     if Path(path).suffix.lower() not in SUFFIXES:
-        raise RexdError(f"{path}: cannot be told to be a kind of video; expected a name that ends in .mp4 or .gif")
+        raise RexdError(f"{path}: its name does not tell the kind of video; expected a name that ends in .mp4 or .gif")
     import_extra("imageio", "video")
     if Path(path).suffix.lower() == ".mp4":
         import_extra("imageio_ffmpeg", "video")
@@ -44,10 +45,10 @@ def record_video(
 
     Args:
         make_env: Makes an environment with ``render_mode="rgb_array"``.
-        policy: What to play, deterministically.
-        path: Ends in .mp4 or .gif; replaced if it exists.
-        seed: The episode is that of number 0 of a rollout with this seed.
-        max_steps: Where to stop an episode that does not end.
+        policy: The policy to play, deterministically.
+        path: The file to write, which ends in .mp4 or .gif; it is replaced if it exists.
+        seed: The seed of the episode, which is episode 0 of a rollout with this seed.
+        max_steps: The number of steps after which an episode that does not end is stopped.
 
     Returns:
         The number of frames.
@@ -64,11 +65,11 @@ def record_video(
     if Path(path).suffix.lower() == ".gif":
         options = {"duration": 1000 / per_second, "loop": 0}
     else:
-        options["macro_block_size"] = 2  # the codec wants even sizes; the default of 16 would rescale most frames
+        options["macro_block_size"] = 2  # the codec needs even sizes; the default of 16 would rescale most frames
     try:
         with atomic_path(path) as temporary:
             imageio.mimsave(temporary, frames, **options)
-    except Exception as error:  # the encoders raise many kinds
+    except Exception as error:  # the encoders raise many kinds of errors
         raise RexdError(
             f"{path}: the video could not be written ({type(error).__name__}: {error}); try the other of .mp4 and .gif"
         ) from error
@@ -81,14 +82,14 @@ def _play(
     env = make_env()
     try:
         per_second = float(env.metadata.get("render_fps") or FRAMES_PER_SECOND)
-        # a gif or a film at 125 frames a second plays slowly or not at all; leave frames out instead
+        # At 125 frames a second a gif or a film plays slowly or not at all, so some frames are left out.
         every = max(1, round(per_second / FRAMES_PER_SECOND))
         frames: list[np.ndarray[Any, Any]] = []
         observation, _ = env.reset(seed=episode_seed(seed, 0))
         for step in range(max_steps):
             if step % every == 0:
                 _render(env, frames)
-            # two rows, as a rollout gives at least: compiled policies and BLAS then do the same as there
+            # Two rows, the least of a rollout, so that compiled policies and BLAS compute the same as there.
             actions, _ = policy.predict(np.stack([observation, observation]), deterministic=True)
             observation, _, terminated, truncated, _ = env.step(clip_actions(env.action_space, actions)[0])
             if terminated or truncated:
@@ -103,7 +104,7 @@ def _render(env: Env, frames: list[np.ndarray[Any, Any]]) -> None:
     try:
         frame: Any = env.render()
     except Exception as error:  # drivers and simulators raise anything
-        # a missing package is named with its install line; anything else is most often a missing driver
+        # A missing package is named in the error itself; anything else is most often a missing driver.
         hint = "" if isinstance(error, DependencyNotInstalled) else f". {HINT}"
         raise TaskError(f"the environment cannot be rendered here ({type(error).__name__}: {error}){hint}") from error
     if frame is None:
@@ -114,5 +115,5 @@ def _render(env: Env, frames: list[np.ndarray[Any, Any]]) -> None:
 def _close(env: Env) -> None:
     try:
         env.close()
-    except Exception:  # a renderer that never came up may fail again on the way out; the first error says more
+    except Exception:  # a renderer that failed to start may fail again here, and the first error says more
         return

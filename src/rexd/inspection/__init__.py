@@ -1,1 +1,1 @@
-"""What is wrong with demonstrations, seen in the data and by a simulator, and the mends."""
+"""What is wrong with demonstrations, seen in the data and by a simulator, and the mends; see ``inspect``."""

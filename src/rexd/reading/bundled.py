@@ -1,4 +1,4 @@
-"""The demonstrations that come with rexd, for a first run without a download."""
+"""The demonstrations that are shipped with rexd, for a first run without a download."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ DEFAULT_TASK = "HalfCheetah-v5"
 
 
 def bundled_demonstrations(task: str = DEFAULT_TASK) -> Demonstrations:
-    """Demonstrations that are shipped with rexd, recorded with a policy trained on the environment's reward.
+    """Load demonstrations that are shipped with rexd, recorded with a policy trained on the environment's reward.
 
     Args:
-        task: Gymnasium id of the environment, upper or lower case.
+        task: The Gymnasium id of the environment, in upper or lower case.
 
     Raises:
-        DemonstrationError: None are shipped for this task; the message lists those that are.
+        DemonstrationError: No demonstrations are shipped for this task; the message lists the tasks that have some.
     """
     shipped = bundled_tasks()
     if task.lower() not in shipped:
         raise DemonstrationError(
-            f"no demonstrations of {task!r} are shipped with rexd; there are {', '.join(shipped) or 'none'}. Give a "
-            "demonstration file instead"
+            f"no demonstrations of {task!r} are shipped with rexd; there are demonstrations "
+            f"of {', '.join(shipped) or 'no task'}. Give a demonstration file instead"
         )
     with as_file(files("rexd").joinpath("data", f"{task.lower()}.npz")) as path:
         demos = load(Source(path), Hints())
@@ -35,7 +35,7 @@ def bundled_demonstrations(task: str = DEFAULT_TASK) -> Demonstrations:
 
 
 def bundled_tasks() -> list[str]:
-    """The tasks with shipped demonstrations, in lower case."""
+    """Return the tasks with shipped demonstrations, in lower case."""
     folder = files("rexd").joinpath("data")
     if not folder.is_dir():
         return []

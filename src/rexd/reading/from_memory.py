@@ -1,4 +1,4 @@
-"""Demonstrations from what a program holds: rollouts, replay buffers, datasets of other libraries."""
+"""Demonstrations from objects in memory: arrays, rollouts, replay buffers, and datasets of other libraries."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError
+from rexd.reading.environment_facts import environment_facts, make_hints
 from rexd.reading.formats.contents import Held, read_content
 from rexd.reading.load import fit
 from rexd.reading.replay_buffers import is_replay_buffer, read_replay_buffer
@@ -22,10 +23,9 @@ from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import check_episode_length
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import find_keys, has_needed
-from rexd.reading.task import make_hints, make_task
 
 _NAME = "memory"
-_DEPTH = 6  # of lists within dicts within lists
+_DEPTH = 6  # how deep lists and dicts within one another are converted
 _MINARI = ("observations", "actions", "rewards", "terminations", "truncations")
 _IMITATION = ("obs", "acts", "rews", "terminal", "next_obs", "dones")
 _PLAIN = (np.ndarray, np.generic, float, int, str, bytes, type(None))
@@ -39,28 +39,31 @@ def to_demonstrations(
     action_bounds: tuple[ArrayLike, ArrayLike] | None = None,
     columns: Sequence[int] | slice | None = None,
 ) -> Demonstrations:
-    """Make demonstrations of data in memory: the layouts of ``load_demonstrations``, and objects of other libraries.
+    """Make demonstrations from data in memory, in a layout that files have or as objects of other libraries.
 
     ``data`` is one of
 
-    - a dict of arrays, such as ``{"observations": ..., "actions": ..., "terminations": ..., "truncations": ...}``, of
-      rows end to end, of (B, T, columns), or with a list of one array for each trajectory;
+    - a dict of arrays, such as ``{"observations": ..., "actions": ..., "terminations": ..., "truncations": ...}``,
+      each with all rows end to end, of shape (B, T, columns), or a list with one array for each trajectory;
     - a list of trajectories, each a dict of arrays, with the final observation or without it;
     - a list of transitions, each a dict (``obs``, ``action``, ``reward``, ``next_obs``, ``done``), a named tuple, or a
       tuple (observation, action, reward, next observation, terminated, truncated) or shorter;
-    - one array of observations beside actions, with ``columns`` or ``env`` to tell them apart;
+    - one array whose columns are observations and actions, where ``columns`` or ``env`` tells them apart;
     - a replay buffer of Stable-Baselines3;
     - a Minari dataset, or a list of its episodes;
     - trajectories or transitions of imitation;
     - a list of ``rexd.Trajectory``.
 
-    Torch tensors and JAX arrays are as good as numpy's. What is given is copied, and never changed.
+    Torch tensors and JAX arrays are accepted wherever numpy arrays are. The data are copied and never changed.
 
     Args:
-        data: See above.
-        env: A Gymnasium id or an environment. Columns are checked against its spaces, and actions clipped to them.
-        episode_length: Steps of each trajectory, for data that do not say where one begins; None infers it.
-        action_bounds: Lowest and highest action, numbers or one for each column; actions are clipped to them.
+        data: The data, in one of the layouts above.
+        env: A Gymnasium id or an environment. Columns are checked against its spaces, and actions are clipped to its
+            bounds.
+        episode_length: The number of steps of each trajectory, for data that do not record where a trajectory begins.
+            None infers it.
+        action_bounds: The lowest and the highest action, each a number or one number for each column. Actions are
+            clipped to them.
         columns: The observation columns to keep, such as ``slice(0, 27)``.
 
     Returns:
@@ -68,7 +71,7 @@ def to_demonstrations(
 
     Raises:
         DemonstrationError: The data cannot be used; the message says what to do.
-        SpaceMismatchError: The demonstrations do not fit the environment.
+        SpaceMismatchError: The demonstrations do not fit the environment, or its spaces are not supported.
         TaskError: The environment cannot be made.
 
     Example:
@@ -76,17 +79,17 @@ def to_demonstrations(
         >>> [len(trajectory) for trajectory in to_demonstrations(rows)]
         [3, 3]
     """
-    task = None if env is None else make_task(env)
-    hints = make_hints(task, episode_length, columns)
+    facts = None if env is None else environment_facts(env)
+    hints = make_hints(facts, episode_length, columns)
     demos, selected = _read(data, hints)
     check_episode_length(demos, episode_length)
     if columns is not None and not selected:
         demos = demos.select_columns(columns)
-    return fit(replace(demos, trajectories=tuple(map(_own, demos.trajectories))), task, action_bounds)
+    return fit(replace(demos, trajectories=tuple(map(_own, demos.trajectories))), facts, action_bounds)
 
 
 def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
-    """The demonstrations, and whether ``hints.columns`` are selected already."""
+    """Return the demonstrations, and whether ``hints.columns`` are selected already."""
     if isinstance(data, str | Path):
         raise DemonstrationError(
             f"{str(data)[:200]!r} is a name, not data; read files and datasets with load_demonstrations"
@@ -110,7 +113,7 @@ def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
             return replace(demos, env_id=env_id if isinstance(env_id, str) else None), False
     if isinstance(data, Trajectory):
         return Demonstrations((data,), source=_NAME), False
-    if attributes := _attributes(data):  # one episode, or imitation's transitions end to end
+    if attributes := _attributes(data):  # one episode, or transitions of imitation end to end
         if "next_obs" in attributes or "dones" in attributes:
             return read_content(Held(_NAME, attributes), hints), True
         return from_episodes(_NAME, [_roles(attributes)], hints=hints), False
@@ -119,7 +122,7 @@ def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
 
 
 def _attributes(item: Any) -> dict[str, Any]:
-    """The arrays of an episode of Minari or a trajectory of imitation; none of anything else."""
+    """Return the arrays of an episode of Minari or a trajectory of imitation; nothing for other objects."""
     if isinstance(item, Mapping | Sequence | np.ndarray):
         return {}
     for names, needed in ((_MINARI, _MINARI), (_IMITATION, ("obs", "acts"))):
@@ -130,12 +133,13 @@ def _attributes(item: Any) -> dict[str, Any]:
 
 
 def _roles(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Rename arrays to the names that ``Columns`` gives them."""
     keys = find_keys(attributes)
     return {role: attributes[key] for role, key in keys.items()}
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Arrays, lists, tuples and dicts as the unpickler of files leaves them; rows that are such already are shared."""
+    """Convert data to arrays, lists, tuples and dicts, as the unpickler of files returns; plain rows are not copied."""
     if isinstance(value, _PLAIN) or depth == 0:
         return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):
@@ -154,7 +158,7 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def _is_plain(rows: Iterable[Any]) -> bool:
-    """Whether rows need no conversion, told by the types in them: of a million rows there are few."""
+    """Whether rows need no conversion. The set of types is small even for a million rows, so that this is fast."""
     kinds = set(map(type, rows))
     if kinds == {dict}:
         kinds = set(map(type, chain.from_iterable(row.values() for row in rows)))
@@ -164,6 +168,6 @@ def _is_plain(rows: Iterable[Any]) -> bool:
 
 
 def _own(trajectory: Trajectory) -> Trajectory:
-    """A trajectory of its own arrays: a buffer may be written to after its rows were taken."""
+    """Copy the arrays of a trajectory, as a replay buffer may overwrite its rows later."""
     values: dict[str, Any] = {item.name: getattr(trajectory, item.name) for item in fields(trajectory)}
     return replace(trajectory, **{name: value.copy() for name, value in values.items() if value is not None})

@@ -1,4 +1,4 @@
-"""One call that turns a file, a folder or a dataset id into demonstrations that fit an environment."""
+"""Loading demonstrations from a file, a folder or a dataset id, and fitting them to an environment."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.reading.containers.guards import MAX_FILE_BYTES, check_file
 from rexd.reading.containers.source import Source
+from rexd.reading.environment_facts import EnvironmentFacts, environment_facts, make_hints
 from rexd.reading.formats import FORMATS, Format
 from rexd.reading.rows.from_steps import check_episode_length
 from rexd.reading.rows.hints import Hints
-from rexd.reading.task import Task, make_hints, make_task
 from rexd.reading.unrecognised import unknown
 
 
@@ -28,27 +28,33 @@ def load_demonstrations(
     action_bounds: tuple[ArrayLike, ArrayLike] | None = None,
     columns: Sequence[int] | slice | None = None,
 ) -> Demonstrations:
-    """Load demonstrations; the format is told by the content.
+    """Load demonstrations from a file, a folder or a dataset, whose format is told by the content.
 
     Args:
         path: A file, a folder, or the id of a local Minari dataset.
-        episode_length: Steps of each trajectory, for files that do not record where one begins; None infers it.
-        env: A Gymnasium id or an environment. Columns are checked against its spaces, and actions clipped to them.
-        action_bounds: Lowest and highest action, numbers or one for each column; actions are clipped to them.
+        episode_length: The number of steps of each trajectory, for files that do not record where a trajectory
+            begins. None infers it.
+        env: A Gymnasium id or an environment. Columns are checked against its spaces, and actions are clipped to its
+            bounds.
+        action_bounds: The lowest and the highest action, each a number or one number for each column. Actions are
+            clipped to them.
         columns: The observation columns to keep, such as ``slice(0, 27)``.
 
     Raises:
         UnsafeFileError: The file would execute code.
         DemonstrationError: The file cannot be used; the message says what to do.
-        SpaceMismatchError: The demonstrations do not fit the environment.
+        SpaceMismatchError: The demonstrations do not fit the environment, or its spaces are not supported.
         TaskError: The environment cannot be made.
     """
-    task = None if env is None else make_task(env)
-    return fit(_read(path, task, episode_length, columns), task, action_bounds)
+    facts = None if env is None else environment_facts(env)
+    demos, _ = read_source(Source(path), make_hints(facts, episode_length, columns))
+    return fit(demos, facts, action_bounds)
 
 
-def fit(demos: Demonstrations, task: Task | None, action_bounds: tuple[ArrayLike, ArrayLike] | None) -> Demonstrations:
-    """Clip actions to the bounds, then compare with the environment and clip to its bounds.
+def fit(
+    demos: Demonstrations, facts: EnvironmentFacts | None, action_bounds: tuple[ArrayLike, ArrayLike] | None
+) -> Demonstrations:
+    """Clip actions to the given bounds, then check the demonstrations against the environment and clip to its bounds.
 
     Raises:
         DemonstrationError: The bounds do not fit the actions.
@@ -57,35 +63,18 @@ def fit(demos: Demonstrations, task: Task | None, action_bounds: tuple[ArrayLike
     if action_bounds is not None:
         low, high = action_bounds
         demos = demos.clip_actions(np.asarray(low), np.asarray(high))
-    return demos if task is None else fit_to_spaces(demos, task.observation_space, task.action_space)
-
-
-def load_unfitted(
-    path: str | Path,
-    *,
-    episode_length: int | None = None,
-    env: Any = None,
-    columns: Sequence[int] | slice | None = None,
-) -> Demonstrations:
-    """The same, but neither compared with the environment nor clipped to its bounds: it only helps to read the file.
-
-    The arguments and errors are those of ``load_demonstrations``.
-    """
-    return _read(path, None if env is None else make_task(env), episode_length, columns)
-
-
-def _read(
-    path: str | Path, task: Task | None, episode_length: int | None, columns: Sequence[int] | slice | None
-) -> Demonstrations:
-    return read_source(Source(path), make_hints(task, episode_length, columns))[0]
+    return demos if facts is None else fit_to_spaces(demos, facts.observation_space, facts.action_space)
 
 
 def read_source(source: Source, hints: Hints) -> tuple[Demonstrations, Format]:
-    """What a source holds, as it was recorded and with the columns that the hints ask for; and its format.
+    """Read the demonstrations of a source as they were recorded, with the columns that the hints ask for.
+
+    Returns:
+        The demonstrations, and the format of the source.
 
     Raises:
         UnsafeFileError: The file would execute code.
-        DemonstrationError: It cannot be used, or is larger than its format can be read.
+        DemonstrationError: The file cannot be used, or is too large for a format that is read into memory as a whole.
     """
     item = recognise(source)
     if source.is_file and not item.streams:
@@ -97,11 +86,11 @@ def read_source(source: Source, hints: Hints) -> tuple[Demonstrations, Format]:
 
 
 def recognise(source: Source) -> Format:
-    """The format of a source, told by its content.
+    """Return the format of a source, which its content tells.
 
     Raises:
         UnsafeFileError: The file would execute code.
-        DemonstrationError: There is no such file, or it is of no format that rexd reads.
+        DemonstrationError: There is no such file, or rexd does not read its format.
     """
     if source.exists and not source.is_folder:
         check_file(source.path)

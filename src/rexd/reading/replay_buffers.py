@@ -1,7 +1,8 @@
-"""The replay buffer of Stable-Baselines3, told by its attributes: the library itself is not needed.
+"""Reading the replay buffer of Stable-Baselines3, which is recognised by its attributes without importing the library.
 
-Source: https://github.com/DLR-RM/stable-baselines3, ``common.buffers.ReplayBuffer``. Arrays are (size, environments,
-...), written round and round. Off-policy algorithms store actions scaled to [-1, 1], whatever the environment's bounds.
+Source: https://github.com/DLR-RM/stable-baselines3, ``common.buffers.ReplayBuffer``. Arrays have the shape (size,
+environments, ...) and are ring buffers: the newest row overwrites the oldest. Off-policy algorithms store actions
+scaled to [-1, 1], whatever the environment's bounds are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 
@@ -20,20 +22,20 @@ _NEEDED = ("observations", "actions", "rewards", "dones", "pos", "full")
 
 
 def is_replay_buffer(data: Any) -> bool:
-    """Whether this has what a replay buffer of Stable-Baselines3 has."""
+    """Whether an object has the attributes of a replay buffer of Stable-Baselines3."""
     return all(hasattr(data, name) for name in _NEEDED)
 
 
 def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstrations:
-    """The transitions in the order in which each environment made them, the oldest first.
+    """Read the transitions in the order in which each environment made them, the oldest first.
 
     Args:
-        source_name: For messages.
+        source_name: What messages call the buffer.
         buffer: The replay buffer; it is not changed.
         hints: What the user and the environment know.
 
     Raises:
-        DemonstrationError: It is empty, or its observations are dicts or images.
+        DemonstrationError: The buffer is empty, or its observations are dicts or images.
     """
     observations = buffer.observations
     if not isinstance(observations, np.ndarray) or observations.ndim < 3:
@@ -45,7 +47,7 @@ def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstra
             "columns). Train with gymnasium.wrappers.FlattenObservation"
         )
     size, environments = observations.shape[:2]
-    # such a buffer keeps the latest next observation in the place of the oldest observation
+    # A buffer without next observations stores the latest one in the place of the oldest observation.
     shares = getattr(buffer, "next_observations", None) is None or bool(getattr(buffer, "optimize_memory_usage", False))
     first = int(buffer.pos) + shares if buffer.full else 0
     count = size - shares if buffer.full else int(buffer.pos)
@@ -60,22 +62,20 @@ def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstra
     notes: list[str] = []
     if buffer.full:
         notes.append("the replay buffer is full: its oldest trajectories may lack their beginnings")
-    return from_steps(
-        source_name,
+    columns = RecordedColumns(
         column(observations),
         _unscaled(column(buffer.actions), getattr(buffer, "action_space", None), notes),
         next_observations=None if shares else column(buffer.next_observations),
-        dones=column(buffer.dones),
         truncated=None if getattr(buffer, "timeouts", None) is None else column(buffer.timeouts),
+        dones=column(buffer.dones),
         starts=np.arange(environments) * count,
         rewards=column(buffer.rewards),
-        hints=hints,
-        notes=notes,
     )
+    return from_steps(source_name, columns, hints=hints, notes=notes)
 
 
 def _unscaled(actions: Array, space: Any, notes: list[str]) -> Array:
-    """Actions in the environment's units: off-policy algorithms store them between -1 and 1."""
+    """Scale actions from [-1, 1], in which off-policy algorithms store them, to the environment's bounds."""
     if actions.dtype.kind != "f" or not (hasattr(space, "low") and hasattr(space, "high")):
         return actions
     low, high = np.asarray(space.low).reshape(-1), np.asarray(space.high).reshape(-1)

@@ -1,4 +1,4 @@
-"""What to say of a file or folder that is of no known format: what it is, what rexd reads, and what to do."""
+"""The error for a file or folder of no known format, which says what was found and what to do."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SHOWN = 8
 
 
 def unknown(source: Source) -> DemonstrationError:
-    """The error for a source that no format recognises.
+    """Return the error for a source that no format recognises.
 
     Raises:
-        DemonstrationError: There is no such file, or it is plainly no data.
+        DemonstrationError: There is no such file, or it cannot be a data file at all.
     """
     known = "; ".join(item.name for item in FORMATS)
     mend = (
@@ -32,7 +32,7 @@ def unknown(source: Source) -> DemonstrationError:
     if source.is_folder:
         mend = f"Name a file in it, or the folder that holds the dataset. {mend}"
     else:
-        check_file(source.path)  # says so where there is no such file
+        check_file(source.path)  # raises the error if there is no such file
         if source.head.startswith(b"PK\x03\x04") and not source.zip_members:
             return DemonstrationError(
                 f"{source.name}: is an npz or zip cut short or damaged; write or download it again"
@@ -41,6 +41,7 @@ def unknown(source: Source) -> DemonstrationError:
 
 
 def _found(source: Source) -> str:
+    """Describe a source in a few words."""
     if source.is_folder:
         return _folder(source)
     if source.content is not NOTHING:
@@ -67,6 +68,7 @@ def _folder(source: Source) -> str:
 
 
 def _inside(content: Any, deep: int = 4) -> str:
+    """Describe what an object contains, at most ``deep`` levels of it."""
     if isinstance(content, Mapping):
         return f" of {names(content)}"
     if isinstance(content, np.ndarray) and not content.dtype.hasobject:
@@ -88,5 +90,5 @@ def _array(array: np.ndarray[Any, Any]) -> str:
 
 
 def _first(parts: Iterable[Any], count: int) -> str:
-    shown = ", ".join(map(str, islice(parts, _SHOWN)))  # HDF5 gives bytes where a name is damaged
+    shown = ", ".join(map(str, islice(parts, _SHOWN)))  # h5py returns bytes for a damaged name
     return f"{shown} and {count - _SHOWN} more" if count > _SHOWN else shown

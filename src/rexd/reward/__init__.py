@@ -1,1 +1,1 @@
-"""Reward models: the contract, RED, calibration, files."""
+"""Reward models: the contract, what all of them share, and one room for each kind (``red``)."""

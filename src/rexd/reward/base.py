@@ -1,4 +1,4 @@
-"""The contract of every reward model; wrappers, training and relabelling know nothing else."""
+"""The contract of every reward model; wrappers, learners and evaluation know nothing else of a reward."""
 
 from __future__ import annotations
 
@@ -10,26 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-
-Float32 = NDArray[np.float32]
+from rexd.reward.rows import Float32, Rows
 
 
 class RewardModel(ABC):
-    """A reward learnt from demonstrations alone, fixed once it is fitted.
+    """A reward that is learnt from demonstrations alone, and that is fixed once it is fitted.
 
-    Learned state has names that end in an underscore. ``predict`` before ``fit`` raises ``NotFittedError``.
+    Users call ``novelty`` and ``predict``; a reward model implements ``novelty_of`` and ``reward_of``. Learned state
+    has names that end in an underscore. Before ``fit``, all of them raise ``NotFittedError``.
 
     Attributes:
-        clock: Whether ``novelty`` and ``predict`` take ``step`` too, the steps since an episode's start.
+        clock: Whether the model looks at ``step``, the number of steps since the start of an episode.
     """
 
     clock: bool = False
 
     @abstractmethod
     def fit(self, demonstrations: Demonstrations) -> Self:
-        """Learn from the demonstrations; returns self."""
+        """Learn from the demonstrations, and return self."""
 
     @abstractmethod
+    def novelty_of(self, rows: Rows) -> Float32:
+        """Return how unlike the demonstrations each row is: (batch,) float32, 0 or more, without a unit."""
+
+    @abstractmethod
+    def reward_of(self, rows: Rows) -> Float32:
+        """Return the reward of each row: (batch,) float32 in [0, 1]."""
+
+    @abstractmethod
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one ``.safetensors`` file, atomically."""
+
     def novelty(
         self,
         obs: NDArray[Any],
@@ -37,21 +48,21 @@ class RewardModel(ABC):
         next_obs: NDArray[Any] | None = None,
         step: NDArray[np.int64] | None = None,
     ) -> Float32:
-        """How unlike the demonstrations each row is: 0 and more, without a unit.
+        """Return how unlike the demonstrations each transition is: 0 or more, without a unit.
 
         Args:
             obs: (batch, D) raw observations from before the step.
-            act: (batch, A) continuous actions, or (batch,) integers for a discrete space; None for models of
-                states alone.
-            next_obs: (batch, D) observations after the step; needed by models on (s, s') alone.
-            step: (batch,) steps since each row's episode began; for models with a ``clock`` alone, which take a
-                typical one where it is not given.
+            act: (batch, A) continuous actions, or (batch,) integers of a discrete action space. Models of states
+                alone do not need them.
+            next_obs: (batch, D) observations from after the step. Models of (s, s') alone need them.
+            step: (batch,) steps since the start of each row's episode. Models with a ``clock`` assume a typical time
+                where it is not given; other models ignore it.
 
         Returns:
             (batch,) float32.
         """
+        return self.novelty_of(Rows(obs, act, next_obs, step))
 
-    @abstractmethod
     def predict(
         self,
         obs: NDArray[Any],
@@ -59,25 +70,23 @@ class RewardModel(ABC):
         next_obs: NDArray[Any] | None = None,
         step: NDArray[np.int64] | None = None,
     ) -> Float32:
-        """The reward of each row, in [0, 1]; arguments and shape as in ``novelty``."""
+        """Return the reward of each transition, (batch,) float32 in [0, 1]; the arguments are those of ``novelty``."""
+        return self.reward_of(Rows(obs, act, next_obs, step))
 
     def predict_demonstrations(self, demonstrations: Demonstrations) -> Float32:
-        """The rewards of demonstrated rows, in the order of ``demonstrations.transitions()``: (N,) float32.
+        """Return the reward of each demonstrated row, in the order of ``demonstrations.transitions()``: (N,) float32.
 
-        Replay pays demonstrations by the same reward as the agent. A control such as SQIL overrides this.
+        Replayed demonstrations are paid by the same reward as the agent. A control such as SQIL overrides this.
         """
-        rows = demonstrations.transitions()
-        return predict_at(self, rows.obs, rows.act, rows.next_obs, rows.step)
-
-    @abstractmethod
-    def save(self, path: str | Path) -> Path:
-        """Write one ``.safetensors`` file, atomically."""
+        return predict_at(self, Rows.of_transitions(demonstrations.transitions()))
 
 
-def predict_at(
-    model: RewardModel, obs: NDArray[Any], act: NDArray[Any], next_obs: NDArray[Any], step: NDArray[np.int64]
-) -> Float32:
-    """``predict`` of rows whose time is known; a model without a clock, or what resembles a model, is not told it."""
+def predict_at(model: RewardModel, rows: Rows) -> Float32:
+    """Return ``model.predict`` of rows whose time is known.
+
+    Anything with the ``predict`` of a reward model will do. A model without a ``clock`` is not told the time, so that
+    its ``predict`` need not have that argument.
+    """
     if getattr(model, "clock", False):
-        return model.predict(obs, act, next_obs, step)
-    return model.predict(obs, act, next_obs)
+        return model.predict(rows.obs, rows.act, rows.next_obs, rows.step)
+    return model.predict(rows.obs, rows.act, rows.next_obs)

@@ -1,4 +1,4 @@
-"""What the raw error means: measured on expert rows that no model saw, and on actions that are not the expert's."""
+"""What the raw error means, as measured on expert rows that no model saw and on actions that are not the expert's."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.transitions import Transitions
+from rexd.reward.rows import Float32, Rows
 
-Score = Callable[[Transitions], NDArray[np.float32]]
+Score = Callable[[Rows], Float32]
+"""The novelty (rows,) of any rows."""
 QUANTILES = tuple(q / 20 for q in range(21))
 ANCHOR_FACTOR = 3.0
 ANCHOR_QUANTILE = 0.9
 ANCHOR_ROWS = 2000
-LEAST_ANCHOR = 5.0  # in medians: below it unrelated actions look expert, and a clone's first errors would all earn 0
-ASSUMED_ANCHOR = 30.0  # in medians, instead: most are measured at 12 to 140; with 10, Ant learnt little from 50 rows
+# Both in medians ℓ. Below the first, unrelated actions look like the expert's, and all errors of a fresh clone would
+# earn 0; the second is assumed instead, since most demonstrations measure 12 to 140 (docs/experiments.md).
+LEAST_ANCHOR = 5.0
+ASSUMED_ANCHOR = 30.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Errors on known rows.
+    """The scale of the error.
 
     Attributes:
         median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
-        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with actions of no relation; where
-            that is less than 5 times ``median`` it tells nothing, and 30 times is assumed.
+        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with unrelated actions. Where that
+            is less than 5 times ``median``, it tells nothing, and 30 times ``median`` is assumed.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
-        separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, less that over held-out
-            rows: how well the model tells what the expert does in a state from what it does elsewhere.
-        unused_median: Median error of expert rows that no model saw (those that a selection left out), if any.
-            Near ``median`` where the folds tell the truth.
+        separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, minus its mean over
+            held-out rows. It says how well the model tells what the expert does in a state from what it does
+            elsewhere.
+        unused_median: Median error of the expert rows that a selection left out, which no model saw; None without
+            such rows. It is near ``median`` where the folds tell the truth.
     """
 
     median: float
@@ -43,50 +46,48 @@ class Calibration:
     unused_median: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Calibration:
-        """The inverse of ``to_dict``."""
+        """Build a calibration from what ``to_dict`` returned."""
         return cls(**{**values, "quantiles": tuple(values["quantiles"])})
 
 
 @dataclass(frozen=True, eq=False)
 class KnownErrors:
-    """Errors (rows,) of rows of known kinds, which calibration and checks sum up.
+    """Errors of rows of known kinds, each (rows,), which calibration and checks sum up.
 
     Attributes:
-        held_out: Each demonstrated row, by the model that never saw it.
+        held_out: Demonstrated rows, each scored by the model that never saw it.
         uniform: Demonstrated states with uniformly random actions.
         others: Demonstrated states with other rows' actions.
-        unused: Expert rows that a selection left out, if any.
+        unused: Expert rows that a selection left out; None without such rows.
     """
 
-    held_out: NDArray[np.float32]
-    uniform: NDArray[np.float32]
-    others: NDArray[np.float32]
-    unused: NDArray[np.float32] | None
+    held_out: Float32
+    uniform: Float32
+    others: Float32
+    unused: Float32 | None
 
 
-def known_errors(
-    demonstrations: Demonstrations, held_out: NDArray[np.float32], novelty: Score, seed: int
-) -> KnownErrors:
-    """Score them.
+def known_errors(demonstrations: Demonstrations, held_out: Float32, novelty: Score, seed: int) -> KnownErrors:
+    """Score rows of known kinds.
 
     Args:
-        demonstrations: What the models were fitted to.
+        demonstrations: The demonstrations that the models were fitted to.
         held_out: (N,) error of each row by the model that never saw it.
-        novelty: The ensemble's error of any rows.
+        novelty: Scores any rows by all models together.
         seed: Seed of the unrelated actions.
     """
     unused = demonstrations.unused_transitions()
     uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed))
-    return KnownErrors(held_out, uniform, others, None if unused is None else novelty(unused))
+    return KnownErrors(held_out, uniform, others, None if unused is None else novelty(Rows.of_transitions(unused)))
 
 
 def calibrate(errors: KnownErrors) -> Calibration:
-    """Sum up ℓ, L₀ and the curve."""
+    """Measure ℓ, L₀ and the calibration curve."""
     held_out, others = errors.held_out, errors.others
     median = float(np.median(held_out))
     anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform, others]), ANCHOR_QUANTILE))
@@ -102,11 +103,11 @@ def calibrate(errors: KnownErrors) -> Calibration:
     )
 
 
-def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Transitions, Transitions]:
-    """Demonstrated states with uniformly random actions, and with the actions of other rows.
+def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, Rows]:
+    """Return demonstrated states with uniformly random actions, and the same states with the actions of other rows.
 
-    Uniform actions span the action space where it is known, else the range of the demonstrated ones.
-    For models on (s, s') the next observations are those of other rows in both.
+    Uniform actions span the action space where it is known, else the range of the demonstrated actions. Both have
+    the next observations of other rows, for models of (s, s').
     """
     rows = demonstrations.transitions()
     rng = np.random.default_rng(seed)
@@ -117,19 +118,5 @@ def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Transi
     else:
         low, high = demonstrations.action_bounds or (rows.act.min(axis=0), rows.act.max(axis=0))
         uniform = rng.uniform(low, high, size=(ANCHOR_ROWS, rows.act.shape[1])).astype(np.float32)
-    return _with_actions(rows, pick, uniform, other), _with_actions(rows, pick, rows.act[other], other)
-
-
-def _with_actions(
-    rows: Transitions, pick: NDArray[np.int64], act: NDArray[Any], other: NDArray[np.int64]
-) -> Transitions:
-    return Transitions(
-        obs=rows.obs[pick],
-        act=act,
-        next_obs=rows.next_obs[other],
-        terminated=rows.terminated[pick],
-        truncated=rows.truncated[pick],
-        next_known=rows.next_known[pick],
-        trajectory=rows.trajectory[pick],
-        step=rows.step[pick],
-    )
+    obs, next_obs, step = rows.obs[pick], rows.next_obs[other], rows.step[pick]
+    return Rows(obs, uniform, next_obs, step), Rows(obs, rows.act[other], next_obs, step)

@@ -1,20 +1,17 @@
-"""What a fitted reward pays for rows of known kinds, and whether that can teach a policy."""
+"""Checks: what a fitted reward pays for rows of known kinds, and whether that can teach a policy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reward.calibration import KnownErrors
-from rexd.reward.standstill import standstill_novelty
-
-if TYPE_CHECKING:
-    from rexd.reward.red.red import RED
+from rexd.reward.rows import Float32
+from rexd.reward.standstill import HasNovelty, standstill_novelty
 
 EXPERT = "expert rows, held out"
 UNUSED = "expert rows, unused"
@@ -24,13 +21,32 @@ STANDSTILL = "worst standstill"
 RANDOM_POLICY = "random policy"
 ZERO_ACTIONS = "zero actions"
 FLAT = 0.1  # a smaller difference between the expert and random actions drowns in the critic's error
-SATURATED = 0.05
-STANDSTILL_SHARE = 0.5
+SATURATED = 0.05  # a smaller reward of the expert is as good as none
+STANDSTILL_SHARE = 0.5  # of the expert's reward; standing still that earns more tempts a policy
+
+
+class PaysByNovelty(Protocol):
+    """A fitted reward that is a function of the novelty alone."""
+
+    def reward_of_novelty(self, novelty: Float32) -> Float32:
+        """Return the reward of each error: (batch,) -> (batch,)."""
+        ...
+
+
+class FittedReward(PaysByNovelty, HasNovelty, Protocol):
+    """What ``check_reward`` needs of a fitted reward."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Mean reward and median error of one kind of rows."""
+    """What the reward pays for one kind of rows.
+
+    Attributes:
+        name: The kind of rows.
+        reward: Mean reward of the rows.
+        novelty: Median error of the rows.
+        rows: Number of rows.
+    """
 
     name: str
     reward: float
@@ -38,41 +54,43 @@ class Check:
     rows: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Return plain JSON types."""
         return asdict(self)
 
     @classmethod
-    def of(cls, name: str, novelty: NDArray[np.float32], model: RED) -> Check:
-        """Summarise errors under the model's reward."""
+    def of(cls, name: str, novelty: Float32, model: PaysByNovelty) -> Check:
+        """Sum up the errors (rows,) of one kind of rows, and what ``model`` pays for them."""
         return cls(name, float(model.reward_of_novelty(novelty).mean()), float(np.median(novelty)), len(novelty))
 
 
 def check_reward(
-    model: RED,
+    model: FittedReward,
     errors: KnownErrors,
     demonstrations: Demonstrations,
+    seed: int,
     velocity_columns: Sequence[int] | None = None,
 ) -> tuple[Check, ...]:
     """Measure everything that needs no environment.
 
     Args:
-        model: Fitted to ``demonstrations``.
-        errors: Its errors.
-        demonstrations: Where the search for the worst standstill starts.
+        model: A reward that was fitted to ``demonstrations``.
+        errors: Its errors on rows of known kinds.
+        demonstrations: The search for the worst standstill starts from their states.
+        seed: Seed of that search.
         velocity_columns: Observation columns that are velocities; with them the worst standstill is searched.
     """
-    checks = [Check.of(EXPERT, model.held_out_novelty_, model)]
+    checks = [Check.of(EXPERT, errors.held_out, model)]
     for name, novelty in ((UNUSED, errors.unused), (RANDOM_ACTIONS, errors.uniform), (OTHER_ACTIONS, errors.others)):
         if novelty is not None:
             checks.append(Check.of(name, novelty, model))
     if velocity_columns:
-        worst = standstill_novelty(model, demonstrations, velocity_columns)
+        worst = standstill_novelty(model, demonstrations, velocity_columns, seed)
         checks.append(Check.of(STANDSTILL, worst, model))
     return tuple(checks)
 
 
 def warnings_of(checks: Sequence[Check]) -> list[str]:
-    """What is wrong with the reward, with the mend; empty where it can teach."""
+    """Return what is wrong with the reward, each with its mend; nothing where the reward can teach."""
     pays = {check.name: check.reward for check in checks}
     expert = pays[EXPERT]
     found = []

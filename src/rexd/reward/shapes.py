@@ -6,26 +6,24 @@ With ℓ the held-out median of L on the expert's own rows and r₀ the reward w
     rational      r = 1 / (1 + σL)                             σ = (1/r₀ − 1) / ℓ
     logarithmic   r = clip(1 − ln(1 + σL) / ln(1 + σL₀), 0, 1)   σ = 1 / ℓ
 
-The exponential is the paper's (Wang et al. 2019, eq. 9). It is flat beyond a few ℓ, where the policies of a
-high-dimensional task start. The rational one has a heavier tail. The logarithmic one falls at an even rate over
-all orders of magnitude between two measured anchors: the expert's own unseen rows (ℓ) and actions that have
-nothing to do with the state (L₀), so that there is something to climb everywhere in between.
+The exponential shape is the paper's (Wang et al. 2019, eq. 9). It is flat beyond a few ℓ, where the policies of a
+high-dimensional task start. The rational shape has a heavier tail. The logarithmic shape falls at an even rate over all
+orders of magnitude between two measured anchors, the expert's own unseen rows (ℓ) and actions that have nothing to do
+with the state (L₀), so that there is something to climb everywhere between them.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-Shape = Literal["logarithmic", "rational", "exponential"]
-SHAPES: tuple[Shape, ...] = get_args(Shape)
+from rexd.reward.choices import Shape
 
 
 def sigma_at_median(shape: Shape, median: float, reward: float) -> float:
-    """The bandwidth σ that pays ``reward`` where the error equals ``median`` (1/ℓ for the logarithmic shape).
+    """Return the bandwidth σ that pays ``reward`` where the error equals ``median`` (1/ℓ for the logarithmic shape).
 
     Args:
         shape: One of ``SHAPES``.
@@ -40,7 +38,7 @@ def sigma_at_median(shape: Shape, median: float, reward: float) -> float:
 
 
 def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float) -> Tensor:
-    """The reward of each error, by the formulas of this module; ``anchor`` is L₀ of the logarithmic shape."""
+    """Return the reward of each error by the formulas above; ``anchor`` is L₀ of the logarithmic shape."""
     scaled = sigma * novelty
     if shape == "exponential":
         return torch.exp(-scaled)

@@ -1,51 +1,64 @@
-"""The adversarial standstill: the most rewarded way of not moving (docs/reward.md, Drawbacks).
+"""The adversarial standstill: the best-paid way of not moving (docs/reward.md, Drawbacks).
 
 Support is not density. A predictor interpolates the middle of the data, where velocities are zero, and
-demonstrations start at rest, so that a body which stands still may look expert. The search starts from demonstrated
-states with their velocities set to zero and descends the error over positions and actions, inside the demonstrated
-range. It is an upper bound: whether the body can hold such a pose is for the simulator to say.
+demonstrations start at rest, so that a body which stands still may look like the expert. The search starts from
+demonstrated states with their velocities set to zero, and descends the error over positions and actions inside the
+demonstrated range. What it finds is an upper bound: the body may not be able to hold such a pose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.reward.red.encoder import CLOCK
-
-if TYPE_CHECKING:
-    from rexd.reward.red.red import RED
+from rexd.reward.columns import CLOCK
+from rexd.reward.encoder import Encoder
+from rexd.reward.rows import Float32, Rows
 
 STARTS = 128
 STEPS = 100
 STEP_SIZE = 0.05  # in standard deviations of the demonstrations
 
 
+class HasNovelty(Protocol):
+    """A novelty that can be descended: differentiable in the standardised inputs."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """What gives the networks their inputs."""
+        ...
+
+    def novelty_of_inputs(self, x: Tensor) -> Tensor:
+        """Return the error of standardised inputs: (batch, C) -> (batch,)."""
+        ...
+
+
 def standstill_novelty(
-    model: RED, demonstrations: Demonstrations, velocity_columns: Sequence[int]
-) -> NDArray[np.float32]:
-    """Errors of the best tenth of the standstills found: (STARTS // 10,) float32.
+    model: HasNovelty, demonstrations: Demonstrations, velocity_columns: Sequence[int], seed: int
+) -> Float32:
+    """Return the errors of the best tenth of the standstills that were found: (STARTS // 10,) float32.
 
     Args:
-        model: A fitted RED.
-        demonstrations: Where the search starts, and the range that it keeps to.
-        velocity_columns: Observation columns that are velocities, set to zero.
+        model: A fitted novelty.
+        demonstrations: The search starts from their states and stays within their range.
+        velocity_columns: Observation columns that are velocities, which are set to zero.
+        seed: Seed of the choice of states.
     """
-    encoder, rows = model.encoder_, demonstrations.transitions()
-    pick = np.random.default_rng(model.config.seed).integers(len(rows), size=STARTS)
+    encoder, rows = model.encoder, demonstrations.transitions()
+    pick = np.random.default_rng(seed).integers(len(rows), size=STARTS)
     still = rows.obs[pick].copy()
     still[:, list(velocity_columns)] = 0.0
-    act = rows.act
-    # standing still, the next state is the state
-    x = encoder.standardise(encoder.raw(still, act[pick], still)).requires_grad_()  # at a typical time
-    seen = encoder.standardise(encoder.raw(rows.obs, act, rows.next_obs, rows.step))
+    # The body stands still, so that the next state is the state; the clock shows a typical time.
+    x = encoder.standardise(encoder.raw(Rows(still, rows.act[pick], still))).requires_grad_()
+    seen = encoder.standardise(encoder.raw(Rows.of_transitions(rows)))
     low, high = seen.min(dim=0).values, seen.max(dim=0).values
-    fixed = torch.tensor([_is_fixed(encoder.column_names[c], velocity_columns, encoder.discrete) for c in encoder.kept])
+    discrete = encoder.columns.discrete
+    fixed = torch.tensor([_is_fixed(name, velocity_columns, discrete) for name in encoder.kept_names])
     start = x.detach().clone()
     optimiser = torch.optim.Adam([x], lr=STEP_SIZE)
     best = torch.full((STARTS,), torch.inf)
@@ -61,7 +74,7 @@ def standstill_novelty(
 
 
 def _is_fixed(column: str, velocity_columns: Sequence[int], discrete: bool) -> bool:
-    """Velocities stay zero, time and one-hot actions as they are; positions and continuous actions are searched."""
+    """Return whether the search leaves a column as it is: velocities, the time and one-hot actions."""
     if column == CLOCK:
         return True
     kind, number = column.rstrip("]").split("[")

@@ -1,14 +1,13 @@
 """Environments with a learnt reward, and policies trained on it.
 
-The names below are loaded when they are first used, so that ``import rexd.rl`` asks for no extra.
+The names below are loaded when they are first used, so that ``import rexd.rl`` needs no extra.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rexd.errors import import_extra
+from rexd.lazy import lazy_names
 
 if TYPE_CHECKING:
     from rexd.rl.callbacks.reward_model import RewardModelCallback
@@ -26,7 +25,7 @@ __all__ = [
     "add_absorbing",
 ]
 
-# Where each name lives, and the package that it needs.
+# The module of each name, and the package that this module needs.
 _HOME = {
     "AbsorbingStates": ("rexd.rl.wrappers.absorbing", "gymnasium"),
     "RewardModelCallback": ("rexd.rl.callbacks.reward_model", "stable_baselines3"),
@@ -36,18 +35,4 @@ _HOME = {
     "add_absorbing": ("rexd.rl.wrappers.absorbing", "gymnasium"),
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first asked for (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'rexd.rl' has no attribute '{name}'")
-    module, needs = _HOME[name]
-    import_extra(needs, "train")
-    value = getattr(import_module(module), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names too before they are loaded."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

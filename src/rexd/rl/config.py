@@ -1,4 +1,4 @@
-"""The settings of a training run: plain data, kept in the run folder as ``config.json``."""
+"""The settings of a training run: plain data, which the run folder keeps as ``config.json``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
-from rexd.configs import Config
+from rexd.configs import Settings
 from rexd.errors import RexdError
 from rexd.reward.red.config import REDConfig
 
@@ -15,74 +15,79 @@ RewardSource = Literal["learned", "constant", "adversarial", "env"]
 
 
 @dataclass(frozen=True)
-class TrainConfig(Config):
-    """Settings of ``rexd train``; one default for all tasks."""
+class TrainConfig(Settings):
+    """Settings of ``rexd train``. The defaults are the same for all tasks."""
 
-    what: ClassVar[str] = "training"
-    parts: ClassVar[Mapping[str, type[Config]]] = {"reward": REDConfig}
+    label: ClassVar[str] = "training"
+    nested: ClassVar[Mapping[str, type[Settings]]] = {"reward": REDConfig}
 
     algorithm: Algorithm = "sbx-sac"
-    """Who learns: SAC of sbx (JAX, the fastest), SAC or PPO of Stable-Baselines3."""
+    """sbx-sac: SAC of sbx (JAX), the fastest. sb3-sac and sb3-ppo: SAC and PPO of Stable-Baselines3."""
     reward_source: RewardSource = "learned"
-    """learned: the reward model's. constant: 1 for demonstrations and 0 for the agent (SQIL, the control). adversarial:
-    a discriminator's, learnt against the agent (discriminator-actor-critic, sbx-sac alone); the reward model then only
-    selects. env: the environment's own, for experts and ceilings; the one exception to the rule that it never reaches
-    the learner."""
+    """learned: the reward model's. constant: 1 for demonstrations and 0 for the agent (SQIL), as a control.
+    adversarial: a discriminator's, trained against the agent (sbx-sac); the reward model then only selects the policy.
+    env: the environment's own reward, to train experts and upper bounds; no other source lets it reach the learner."""
     steps: int = 100_000
-    """Environment steps of the learner, those of all its environments together."""
+    """Number of environment steps of the training, summed over all environments."""
     environments: int = 1
-    """Copies of the environment that sb3-ppo steps together; SAC has one."""
+    """Number of environments that sb3-ppo steps together. SAC has one."""
     seed: int = 0
-    """Seed of everything."""
+    """Seed of everything that is random."""
     reward: REDConfig = field(default_factory=REDConfig)
-    """Settings of the reward model, where it is fitted and not loaded."""
+    """Settings of the reward model, if it is fitted and not loaded."""
     demonstration_share: float = 0.5
-    """Share of each off-policy batch that is drawn from the demonstrations."""
+    """Share of the rows of each batch that are drawn from the demonstrations (off-policy)."""
     cloning_weight: float = 1.0
-    """Weight c of the cloning term c · (1 + 0.1 mean|Q|) · |mode π(s) − a|² in the actor's loss."""
+    """Weight c of the cloning term c · (1 + 0.1 mean|Q|) · |mode π(s) − a|² in the actor's loss (off-policy)."""
     best_episodes: int = 5
-    """Own episodes, those of the highest learned return so far, that are cloned beside the demonstrations."""
+    """Number of the agent's own episodes that are cloned beside the demonstrations (off-policy).
+    They are the ones with the highest learned return so far."""
     mean_matching: float = 0.2
-    """Weight β by which learned rewards are shaped towards the demonstrations' means (off-policy)."""
+    """Weight β by which learned rewards are shaped towards the means of the demonstrations (off-policy)."""
     warm_start: int = 2_000
-    """Gradient steps of behavioural cloning on the policy before the first environment step; 0 starts from chance."""
+    """Gradient steps of behavioural cloning that fit the policy before the first environment step.
+    With 0, the policy starts from random weights."""
     actor_starts: int = 2_000
-    """Updates in which the actor only clones, while the critics learn from what the cloned policy does (sbx-sac)."""
+    """Number of updates at the start in which the actor only clones (sbx-sac).
+    Meanwhile the critics learn from what the cloned policy does."""
     actor_ramp: int = 2_000
-    """Updates after these over which the critics' part in the actor's loss grows from 0 to 1."""
+    """Number of updates after these over which the critics' part in the actor's loss grows from 0 to 1 (sbx-sac)."""
     absorbing: bool = False
-    """Continue after a terminal state in an absorbing one until the time limit (Kostrikov et al. 2019)."""
+    """Whether episodes continue in an absorbing state after a terminal one until the time limit (arXiv 1809.02925)."""
     learning_rate: float = 3e-4
-    """Step size of actor, critic and entropy coefficient."""
+    """Step size of the optimisers of actor, critics and entropy coefficient."""
     batch_size: int = 256
-    """Rows of an update."""
+    """Number of rows in the batch of an update."""
     discount: float = 0.99
-    """Discount γ."""
+    """Discount factor γ."""
     learning_starts: int = 256
-    """Uniformly random environment steps before the first update (off-policy); none after a warm start."""
+    """Number of uniformly random environment steps before the first update (off-policy).
+    After a warm start there are none."""
     updates_every: int = 8
-    """Environment steps between two blocks of as many updates (off-policy)."""
+    """Number of environment steps after which the same number of updates follows (off-policy)."""
     entropy_coefficient: float = 0.02
-    """Where the learnt entropy coefficient starts. A reward of a few hundredths drowns in the usual 1."""
+    """Initial value of the entropy coefficient, which is learnt.
+    The usual value of 1 would outweigh rewards of a few hundredths."""
     target_entropy: float = -1.0
-    """Entropy of the policy that the coefficient is learnt for: nats for each action column, of actions in ±1."""
+    """Entropy of the policy at which the entropy coefficient is held.
+    It is counted in nats for each action column, with actions scaled to [−1, 1]."""
     backup_entropy: bool = False
-    """Whether the entropy of what the policy does next is part of the critics' targets, as in SAC (RLPD has the same
-    switch). Without it critics value returns alone, and a fall costs all that it loses."""
+    """Whether the entropy of the next action is part of the critics' targets, as in SAC (RLPD has the same switch).
+    Without it, the critics estimate returns alone, so that a fall costs the whole return that it loses."""
     n_step: int = 3
-    """Steps of the agent's whose rewards a critic's target adds up before it asks what follows, where its first 4,000
-    steps end in a terminal state every 300 or sooner; elsewhere 1 (off-policy; a discriminator's rewards: always 1).
-    More carry the price of a fall further back at once, and keep critics at what happened (docs/training.md)."""
+    """Number of the agent's rewards that a critic's target adds up before it uses an estimate (off-policy).
+    A number above 1 is used only if the agent's first 4,000 steps have a terminal state every 300 steps or sooner.
+    With a discriminator it is always 1. Higher numbers carry the cost of a fall back faster (docs/training.md)."""
     ensemble: int = 1
-    """Policies, those of the latest so many evaluations, of which the mean action is what evaluations play and the run
-    keeps. Training is the same. Try 3 where the policy falls now and then (docs/training.md)."""
+    """Number of policies, from the latest evaluations, whose mean action is evaluated and kept.
+    Training is not affected. Try 3 if the policy falls now and then (docs/training.md)."""
     evaluate_every: int = 2_000
-    """Environment steps between two evaluations; each also writes a checkpoint for --resume."""
+    """Number of environment steps between two evaluations. Each evaluation also writes a checkpoint for --resume."""
     evaluation_episodes: int = 5
-    """Deterministic episodes of an evaluation, in an environment of their own; not counted in steps. A policy that
-    seems to be the best is played three times as many more before it is."""
+    """Number of episodes of an evaluation, played deterministically in a separate environment; steps excludes them.
+    A policy that seems to be the best plays three times as many again before it counts as the best."""
     final_episodes: int = 20
-    """Episodes of the final evaluation of the selected policy."""
+    """Number of episodes in the final evaluation of the selected policy."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
@@ -94,12 +99,13 @@ class TrainConfig(Config):
             )
         if self.reward_source == "adversarial" and self.algorithm != "sbx-sac":
             raise RexdError(
-                f"reward_source is 'adversarial' with algorithm {self.algorithm!r}; the discriminator is learnt beside "
-                "the critics of sbx-sac alone. Use algorithm='sbx-sac'"
+                f"reward_source is 'adversarial' with algorithm {self.algorithm!r}; the discriminator is trained "
+                "beside the critics of sbx-sac only. Use algorithm='sbx-sac'"
             )
         if self.environments > 1 and self.algorithm != "sb3-ppo":
             raise RexdError(
-                f"environments is {self.environments} with algorithm {self.algorithm!r}; only 'sb3-ppo' takes more"
+                f"environments is {self.environments} with algorithm {self.algorithm!r}; only 'sb3-ppo' takes more "
+                "than 1"
             )
         for name in (
             "steps",

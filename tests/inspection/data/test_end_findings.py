@@ -12,12 +12,12 @@ def terminated(demos):
 
 def test_good_ends():
     for demos in (oscillators(), oscillators(terminated=True), oscillators().subsample(7)):
-        assert time_limits(demos, 500) == time_limits(demos, None) == early_ends(demos) == missing_ends(demos) == []
+        assert time_limits(500)(demos) == time_limits(None)(demos) == early_ends(demos) == missing_ends(demos) == []
 
 
 @pytest.mark.parametrize("limit", [120, None])
 def test_a_time_limit_that_is_marked_as_terminal(limit):
-    (found,) = time_limits(terminated(oscillators()), limit)
+    (found,) = time_limits(limit)(terminated(oscillators()))
     assert (found.severity, found.code) == ("warning", "time-limit-terminated")
     assert "6 of 6" in found.message
     assert "--time-limit-is-truncation" in found.mend
@@ -29,13 +29,13 @@ def test_some_of_them_at_the_time_limit():
         oscillators(3, 90, terminated=True).trajectories + terminated(oscillators(5, 200)).trajectories
     )
     for limit in (200, None):
-        (found,) = time_limits(demos, limit)
+        (found,) = time_limits(limit)(demos)
         assert "5 of 8" in found.message
 
 
 def test_one_that_ended_at_the_limit_may_have_fallen():
     demos = Demonstrations(oscillators(4, 60).trajectories + terminated(oscillators(1, 200)).trajectories)
-    assert time_limits(demos, 200) == time_limits(demos, None) == []
+    assert time_limits(200)(demos) == time_limits(None)(demos) == []
 
 
 def test_ends_that_are_the_wrong_way_round():

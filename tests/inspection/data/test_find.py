@@ -4,7 +4,7 @@ from oscillators import changed, oscillators
 
 from rexd.inspection.data import Finding, by_severity, exit_status, find
 from rexd.reading.bundled import bundled_demonstrations
-from rexd.reading.task import Task
+from rexd.reading.environment_facts import EnvironmentFacts
 
 
 class Box:
@@ -16,11 +16,11 @@ class Box:
 def test_good_data_has_no_finding(terminated):
     demos = oscillators(terminated=terminated)
     assert find(demos) == ()
-    assert find(demos, Task(None, Box(2), 1000)) == ()
+    assert find(demos, EnvironmentFacts(None, Box(2), 1000)) == ()
 
 
 def test_the_shipped_demonstrations_have_no_fault():
-    found = find(bundled_demonstrations(), Task(None, Box(6), 1000))
+    found = find(bundled_demonstrations(), EnvironmentFacts(None, Box(6), 1000))
     assert [(finding.severity, finding.code) for finding in found] == [("info", "saturated-actions")]
 
 
@@ -40,12 +40,12 @@ def test_the_worst_comes_first_and_each_code_once():
 
 def test_every_transition_is_counted():
     seen, demos = [], oscillators()
-    find(demos, Task(None, Box(2), 1000), progress=lambda done, total: seen.append((done, total)))
+    find(demos, EnvironmentFacts(None, Box(2), 1000), progress=lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == np.cumsum(demos.lengths).tolist()
     assert {total for _, total in seen} == {demos.n_transitions}
 
 
 def test_bounds_of_another_environment_are_not_compared():
     wide = changed(oscillators(), lambda number, t: {"actions": 5 * t.actions})
-    assert find(wide, Task(None, Box(3), None)) == ()
-    assert {f.code for f in find(wide, Task(None, Box(2), None))} == {"clipped-actions"}
+    assert find(wide, EnvironmentFacts(None, Box(3), None)) == ()
+    assert {f.code for f in find(wide, EnvironmentFacts(None, Box(2), None))} == {"clipped-actions"}

@@ -10,8 +10,7 @@ ROOT = Path(__file__).parents[3]
 def codes():
     """The codes that the source gives findings, with the severities that are written beside them."""
     found: dict[str, set[str]] = {}
-    files = [*(ROOT / "src/rexd/inspection").rglob("*.py"), ROOT / "src/rexd/cli/inspection.py"]
-    for file in files:
+    for file in (ROOT / "src/rexd").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Finding":
                 severity, code = node.args[:2]

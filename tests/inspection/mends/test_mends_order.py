@@ -135,7 +135,10 @@ def test_ends_that_are_inverted_say_nothing_about_the_last_row():
     [
         (Demonstrations((episode(),)), "8 steps do not divide into trajectories of 3"),
         (Demonstrations((episode(9),)).subsample(2, offset=0), "left out|do not divide"),
-        (Demonstrations((episode(), replace(episode(1), rewards=None))), "rewards are not recorded alike"),
+        (
+            Demonstrations((episode(), replace(episode(1), rewards=None))),
+            "rewards are recorded in some",
+        ),
     ],
 )
 def test_what_cannot_be_cut_is_refused(demos, message):

@@ -1,4 +1,4 @@
-"""Converting there and back gives the same bytes, or is refused with the mend, or says what it leaves out."""
+"""Converting there and back gives the same bytes, is refused with the mend, or notes what is left out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from rexd.demos import Demonstrations, Trajectory
 from rexd.errors import DemonstrationError
 from rexd.inspection.mends import values as mends
 from rexd.inspection.mends.target_format import fit_to_format
-from rexd.reading.formats.d4rl import save_d4rl
-from rexd.reading.formats.rexd_npz import save_demonstrations
+from rexd.reading.formats import WRITTEN
 from rexd.reading.load import load_demonstrations
-from rexd.reading.minari.writing import save_minari
 
-SAVES = {"npz": save_demonstrations, "minari": save_minari, "d4rl": save_d4rl}
-every_target = pytest.mark.parametrize("target", SAVES)
+every_target = pytest.mark.parametrize("target", WRITTEN)
 
 
 def there_and_back(demos: Demonstrations, target: str, folder: Path) -> Demonstrations:
     if target != "npz":
         pytest.importorskip("h5py")
-    return load_demonstrations(SAVES[target](demos, folder / "file"))
+    return load_demonstrations(WRITTEN[target].save(demos, folder / "file"))
 
 
 def assert_same(found: Demonstrations, expected: Demonstrations, *but: str) -> None:
@@ -44,7 +41,7 @@ def assert_same(found: Demonstrations, expected: Demonstrations, *but: str) -> N
 
 @st.composite
 def demonstrations(draw: st.DrawFn) -> Demonstrations:
-    """Whole episodes of every kind, with bits of every kind in their floats."""
+    """Draw whole episodes of every dtype and kind of action, with some zeros of negative sign."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     obs_dtype, act_dtype = draw(st.sampled_from(["f2", "f4", "f8"])), draw(st.sampled_from(["f4", "f8"]))
     reward_dtype = draw(st.sampled_from([None, "f4", "f8", "i8"]))
@@ -73,7 +70,7 @@ def test_whole_episodes_keep_every_byte(target: str, demos: Demonstrations) -> N
 
 @st.composite
 def damaged(draw: st.DrawFn) -> Demonstrations:
-    """The same with what formats may not hold: gaps, unknown next observations, missing rewards, open ends, ..."""
+    """Draw the same with what formats may not hold: gaps, unknown next observations, missing rewards, open ends, ..."""
     demos = draw(demonstrations())
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     faults = draw(st.sets(st.sampled_from(["gaps", "unknown", "unpaid", "open", "inside", "dtype", "unused", "jump"])))
@@ -150,7 +147,7 @@ def unpaid() -> Demonstrations:
     ("target", "demos", "message"),
     [
         ("minari", whole().subsample(2), "step 0 of trajectory 0 is not the row that follows.*--to npz"),
-        ("d4rl", whole(known=False).subsample(2, offset=0), "after step 0 of .* only where all next observations"),
+        ("d4rl", whole(known=False).subsample(2, offset=0), "after step 0 of .* if all next observations are known"),
         ("d4rl", mixed(), "drop all of them .--drop-last-next-observation. or write npz"),
         ("d4rl", unpaid(), "1 of 2 trajectories have no rewards, and D4RL has them for all rows or none; write npz"),
     ],
@@ -172,7 +169,7 @@ def test_the_mends_that_refusals_name_help(tmp_path):
         ("minari", whole(), ()),
         ("d4rl", whole(), ()),
         ("minari", mixed(), ("the last next observation of 1 of 2 trajectories is not known: the file repeats",)),
-        ("minari", unpaid(), ("1 of 2 trajectories have no rewards: the file says 0, marked as missing",)),
+        ("minari", unpaid(), ("1 of 2 trajectories have no rewards: the file says 0 and marks them as missing",)),
         ("d4rl", whole(known=False), ("the last next observation of each trajectory is not known",)),
         ("minari", whole().first(1), ("left out 5 rows that an earlier selection had set aside",)),
         (

@@ -13,8 +13,8 @@ from scripted import POLICIES, recorded, with_fault
 from rexd.demos import Demonstrations
 from rexd.inspection.data import find
 from rexd.inspection.simulator.findings import one_step_findings
-from rexd.inspection.simulator.replay import record
-from rexd.reading.task import make_task
+from rexd.inspection.simulator.replay import make_recording
+from rexd.reading.environment_facts import environment_facts
 
 FAULTS = {
     "actions_late": ("shifted-actions", "rexd convert --shift-actions 1"),
@@ -44,7 +44,7 @@ def test_good_data_raises_nothing(good):
     assert findings == []
     assert errors.maximum < 1e-3 < 0.02 < errors.action_effect
     assert errors.rows > 100
-    assert [f for f in find(demos, make_task(env)) if f.severity != "info"] == []
+    assert [f for f in find(demos, environment_facts(env)) if f.severity != "info"] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -127,12 +127,12 @@ def test_an_environment_that_hides_its_state():
 
 def test_of_many_rows_some_trajectories_are_replayed():
     demos = recorded("Pendulum-v1")
-    rows = record(demos, most=250)
+    rows = make_recording(demos, most=250)
     assert len(rows) == 300
     assert len(set(rows.trajectory)) == 3
     for number in set(rows.trajectory):
         assert np.array_equal(rows.observations[rows.trajectory == number], demos.trajectories[number].observations)
-    cut = record(demos.first(1), most=30)
+    cut = make_recording(demos.first(1), most=30)
     assert (len(cut), cut.left[-1], cut.step[-1]) == (30, 70, 29)
 
 

@@ -1,4 +1,4 @@
-"""Tables in text: delimiters, headers, truth values, and what is no table."""
+"""Tables in text: delimiters, headers, truth values, and texts that are not tables."""
 
 from __future__ import annotations
 

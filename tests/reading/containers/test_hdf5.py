@@ -1,4 +1,4 @@
-"""HDF5 opens no other file, and allocates nothing that the file does not hold."""
+"""Reading HDF5 opens no other file, and allocates no memory for values that the file does not hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each container is told by its content, opened once, and never believed."""
+"""A source tells each container by its content, opens it once, and does not trust what it claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One dict of arrays: end to end, padded, or one array for each trajectory."""
+"""One dict of arrays: rows end to end, padded trajectories, or one array for each trajectory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_other_names_without_ends(tmp_path: Path, names: tuple[str, str]) -> Non
 
 
 def padded(*, final: bool = False) -> dict[str, Any]:
-    """Trajectories of (B, T, D), as ikostrikov's GAIL keeps them."""
+    """Return padded trajectories of (B, T, D), as in the files of ikostrikov's GAIL."""
     count, steps = len(LENGTHS), max(LENGTHS)
     made = {
         "states": np.zeros((count, steps + final, COLUMNS)),

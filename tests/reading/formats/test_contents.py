@@ -1,4 +1,4 @@
-"""Whatever object a file holds, formats read it, leave it to others or raise rexd's errors."""
+"""Random objects as a file's content: a format reads one, leaves it to others, or raises one of rexd's errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def honest() -> list[Any]:
 
 
 class Maker:
-    """Random objects, and honest ones with parts replaced by random ones."""
+    """A maker of random objects, and of honest ones with parts replaced by random ones."""
 
     def __init__(self, seed: int) -> None:
         self.random, self.numpy = random.Random(seed), np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Random contents outside of pickles: in memory, in an npz and in text."""
+"""Random contents that are not in pickles: in memory, in an npz and in text."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ PIECES = [
 
 @pytest.mark.parametrize("seed", range(2))
 def test_text(tmp_path: Path, seed: int) -> None:
-    """Tables of numbers with some cells, lines or delimiters replaced."""
+    """Tables of numbers with some cells or lines replaced raise no other errors than rexd's."""
     chance = random.Random(seed)
     file, read = tmp_path / "observations.csv", 0
     for _ in range(150):

@@ -140,7 +140,7 @@ def test_real_files(shared_data: Path) -> None:
 
 
 def golden(folder: Path) -> list[Golden]:
-    """Folders: the name of a file in a pair tells what it belongs to, and the tests of all formats rename files."""
+    """Return folders only: the tests of all formats rename files, but in a pair the names tell what each file holds."""
     pair(folder / "spaces")
     pair(folder / "commas", ("obs.txt", "acts.txt"), ",")
     half = Hints(episode_length=STEPS // 2)

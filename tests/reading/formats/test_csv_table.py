@@ -31,7 +31,7 @@ def written(
     delimiter: str = ",",
     **extra: object,
 ) -> Path:
-    """The recorded rows; extra columns come first."""
+    """Return the recorded rows as a table; extra columns come first."""
     columns = flat()
     found = {name: np.asarray(values) for name, values in extra.items()}
 
@@ -110,7 +110,7 @@ def test_one_episode(tmp_path: Path) -> None:
 def test_steps_that_count_nothing_are_ignored(tmp_path: Path) -> None:
     demos = load_demonstrations(written(tmp_path, step=np.zeros(12, int)))
     assert_read(demos)
-    assert "ignored the column of steps, which does not count any" in demos.notes
+    assert "ignored the column of steps, which does not count up" in demos.notes
 
 
 def test_names_of_the_environments_own(tmp_path: Path) -> None:

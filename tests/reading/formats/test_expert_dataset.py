@@ -1,4 +1,4 @@
-"""Stable-Baselines 2: episode starts are objects of two kinds, and next observations may be those of a reset."""
+"""The npz of Stable-Baselines 2, with mixed objects as episode starts and next observations recorded after resets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = np.isin(np.arange(STEPS), np.cumsum((0, *LENGTHS[:-1])))
 
 
 def mixed_starts() -> Any:
-    """As ``generate_expert_traj`` leaves them: truth values, and arrays of one from vectorised environments."""
+    """Return starts as ``generate_expert_traj`` writes them: truth values, and arrays of one from vector envs."""
     starts = np.empty(STEPS, object)
     starts[:] = [bool(value) if row % 2 else np.array([value]) for row, value in enumerate(START)]
     return starts
@@ -53,7 +53,7 @@ def test_next_observations_after_a_reset_are_not_used(tmp_path: Path) -> None:
 
 
 def demos_without_last(demos: Any) -> Any:
-    """The last next observation is the row's own, wherever it was not known."""
+    """A last next observation that is not known repeats the row's own observation."""
     for t in demos:
         assert not t.next_known[-1]
         np.testing.assert_array_equal(t.next_observations[-1], t.observations[-1])

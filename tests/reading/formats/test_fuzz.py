@@ -1,4 +1,4 @@
-"""Good files of every format, mutated: whatever comes of it, the only exception that escapes is rexd's own."""
+"""Mutated files of every format: reading one raises no other errors than rexd's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _mutations = st.one_of(
 
 
 def mutate(content: bytes, kind: str, place: float, piece: bytes) -> bytes:
-    """One change; ``piece`` also tells by its length how much is dropped or repeated."""
+    """Return the content with one change; the length of ``piece`` tells how much is dropped or repeated."""
     at = int(place * len(content))
     before, after = content[:at], content[at:]
     if kind == "cut":
@@ -103,7 +103,7 @@ atheris.Fuzz()
 
 @every_format
 def test_guided_mutations_raise_rexd_errors_only(item: Format, tmp_path: Path) -> None:
-    """The same by coverage, where atheris is installed; it exits with another status where something escapes."""
+    """The same guided by coverage, if atheris is installed; its status is not 0 if another error escapes."""
     pytest.importorskip("atheris", reason="atheris is not installed: files are mutated without its guidance only")
     corpus = tmp_path / "corpus"
     corpus.mkdir()

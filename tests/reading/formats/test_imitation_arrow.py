@@ -1,4 +1,4 @@
-"""The Hugging Face dataset folders of imitation."""
+"""The Hugging Face dataset folders that imitation writes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from golden import Golden
 from recorded import assert_read, trajectories
+from stress import damaged
 
 from rexd.errors import DemonstrationError, MissingExtraError, RexdError, UnsafeFileError
 from rexd.reading.containers.source import Source
@@ -41,7 +42,7 @@ def kinds() -> dict[str, Any]:
 
 
 def write(folder: Path, content: dict[str, Any], types: Any = None, **options: Any) -> Path:
-    """As ``datasets.save_to_disk`` does: Arrow streams, here of two batches in the first of two files."""
+    """Write a folder as ``datasets.save_to_disk`` does: two Arrow streams, the first of two batches."""
     pa = pytest.importorskip("pyarrow")
     folder.mkdir(parents=True)
     types = kinds() | (types or {})
@@ -143,12 +144,8 @@ def test_files_outside_of_the_folder_are_not_opened(tmp_path: Path) -> None:
 def test_damage(tmp_path: Path) -> None:
     folder = write(tmp_path / "walk", columns())
     file = folder / "data-00000-of-00002.arrow"
-    honest, rng = file.read_bytes(), np.random.default_rng(0)
-    for _ in range(200):
-        changed = bytearray(honest)
-        for position in rng.integers(0, len(honest), 3):
-            changed[position] = rng.integers(256)
-        file.write_bytes(changed if rng.random() < 0.8 else changed[: rng.integers(1, len(honest))])
+    for content in damaged(file.read_bytes(), 200):
+        file.write_bytes(content)
         with suppress(RexdError):
             load_demonstrations(folder)
 

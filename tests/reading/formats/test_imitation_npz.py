@@ -1,4 +1,4 @@
-"""imitation's npz: the final observation of each trajectory is there, and one terminal for each."""
+"""imitation's npz, which has the final observation and one terminal flag of each trajectory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rexd.reading.rows.hints import Hints
 
 
 def saved(folder: Path, **changes: Any) -> Path:
-    """What ``imitation.data.types.save`` made of trajectories; None leaves an array out."""
+    """Write what ``imitation.data.types.save`` made of trajectories; None leaves an array out."""
     made = trajectories()
     infos = np.empty(STEPS, object)
     infos[:] = [{"episode": {"r": 1.0}} for _ in range(STEPS)]

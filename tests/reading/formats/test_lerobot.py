@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from golden import Golden
 from recorded import LENGTHS, STEPS, assert_read, flat
+from stress import damaged
 
 from rexd.errors import DemonstrationError, RexdError
 from rexd.reading.containers.arrow import as_numbers, columns_of, read_parquet
@@ -33,7 +34,7 @@ FEATURES = {
 
 
 def columns() -> dict[str, Any]:
-    """All frames; the arrays of each feature as pyarrow keeps them."""
+    """Return the features of all frames, as pyarrow arrays."""
     pa = pytest.importorskip("pyarrow")
     made = flat()
 
@@ -54,7 +55,7 @@ def columns() -> dict[str, Any]:
 
 
 def write(folder: Path, version: str, changes: dict[str, Any] | None = None, info: Any = None) -> Path:
-    """Version 2 has a file for each episode, version 3 one of several."""
+    """Write a dataset: version 2 has one file for each episode, version 3 has files of several episodes."""
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     content = columns() | (changes or {})
@@ -85,7 +86,7 @@ def test_frames_are_read(tmp_path: Path, version: str) -> None:
     assert_read(demos, following=False)
     assert demos.notes == (
         "observation columns are 'observation.environment_state' 0:1, 'observation.state' 1:3",
-        "left out 'observation.images.top': images, videos and what else is not one row of numbers",
+        "left out 'observation.images.top': images, videos and other columns without one row of numbers",
     )
 
 
@@ -118,7 +119,7 @@ def test_done_before_the_end(tmp_path: Path) -> None:
     done[LENGTHS[0] - 2] = True
     demos = load_demonstrations(write(tmp_path, "v3.0", {"next.done": done}))
     assert_read(demos, following=False)
-    assert demos.notes[-1] == "1 frames before the last of their episode are marked as done: kept within it"
+    assert demos.notes[-1] == "1 frames before the last of their episode are marked as done: the episode goes on"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_done_before_the_end(tmp_path: Path) -> None:
         ({}, {"features": {"action": {"dtype": "float32", "shape": [2]}}}, "no low-dimensional observations"),
         ({}, {"total_episodes": 4}, "has 3 episodes; expected 4"),
         ({"action": None}, {}, "has no column 'action'"),
-        ({"frame_index": np.arange(STEPS) * 2}, {}, r"episode 0 has frames \[0 2 4 6\] to 6, some missing"),
+        ({"frame_index": np.arange(STEPS) * 2}, {}, r"episode 0 has frames \[0 2 4 6\] to 6, of which some"),
         ({"episode_index": np.arange(STEPS) / 2}, {}, "'episode_index' has dtype float64; expected whole numbers"),
         ({"next.done": np.full(STEPS, 3)}, {}, "hold numbers other than 0 and 1"),
         ({"action": ["text"] * STEPS}, {}, "'action' is of type string; expected numbers"),
@@ -194,12 +195,8 @@ def test_honest_files_are_not_refused(tmp_path: Path, version: str, page: str, c
 def test_damage(tmp_path: Path) -> None:
     folder = write(tmp_path, "v3.0")
     file = folder / "data" / "chunk-000" / "file-001.parquet"
-    honest, rng = file.read_bytes(), np.random.default_rng(0)
-    for _ in range(100):
-        changed = bytearray(honest)
-        for position in rng.integers(0, len(honest), 3):
-            changed[position] = rng.integers(256)
-        file.write_bytes(changed if rng.random() < 0.8 else changed[: rng.integers(1, len(honest))])
+    for content in damaged(file.read_bytes(), 100):
+        file.write_bytes(content)
         with suppress(RexdError):
             load_demonstrations(folder)
     for text in ("{", "[]", "{}"):

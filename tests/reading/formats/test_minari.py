@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from golden import Golden
+from stress import damaged
 
 from rexd.demos import Demonstrations, Trajectory
 from rexd.errors import DemonstrationError, MissingExtraError, RexdError, SpaceMismatchError
@@ -38,7 +39,7 @@ def has(module: str) -> bool:
 
 
 def record(folder: Path, monkeypatch: pytest.MonkeyPatch, storage: str = "hdf5", **spaces: Any) -> Path:
-    """Two episodes, of 3 steps to the goal and of 2 steps cut off."""
+    """Record two episodes: one of 3 steps that reaches the goal, and one of 2 steps that is truncated."""
     if storage != "hdf5":
         pytest.importorskip("pyarrow")
     with warnings.catch_warnings():
@@ -79,7 +80,7 @@ def record(folder: Path, monkeypatch: pytest.MonkeyPatch, storage: str = "hdf5",
 
 
 def transposed(space: Any, samples: Any) -> Any:
-    """Samples of a dict or a tuple as a dict or a tuple of samples, as Minari's buffers hold them."""
+    """Turn samples of a dict or a tuple into a dict or a tuple of samples, as in Minari's buffers."""
     if isinstance(getattr(space, "spaces", None), dict):
         return {key: transposed(part, [sample[key] for sample in samples]) for key, part in space.spaces.items()}
     if hasattr(space, "spaces"):
@@ -119,7 +120,7 @@ def test_discrete_actions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stora
 
 
 def parts() -> tuple[Any, Any]:
-    """A space of many kinds, and the part of it that is numbers."""
+    """Return a space of many kinds, and the part of it that holds numbers."""
     spaces = pytest.importorskip("gymnasium").spaces
     usable = {
         "state": spaces.Box(-1, 1, (3,), np.float64),
@@ -147,7 +148,7 @@ def test_parts_are_flattened_as_gymnasium_does(tmp_path: Path, monkeypatch: pyte
     assert demos.notes == (
         "observation columns are 'choice' 0:4, 'grid' 4:8, 'nested/0' 8:11, 'nested/1' 11:16, 'one' 16:17, "
         "'state' 17:20",
-        "left out 'camera' of the observations: images, text and what else is no numbers",
+        "left out 'camera' of the observations: images, text and other parts without numbers",
     )
 
 
@@ -173,7 +174,7 @@ def test_spaces_that_would_take_too_much_are_refused(tmp_path: Path, monkeypatch
         load_demonstrations(dataset)
     monkeypatch.setattr("rexd.reading.containers.npz.FREE_BYTES", 2**10)
     edit(dataset, observation_space=json.dumps({"type": "Discrete", "n": 90000, "start": 0}))
-    with pytest.raises(DemonstrationError, match="too large for one column for each value"):
+    with pytest.raises(DemonstrationError, match="too large to be encoded with one column for each value"):
         load_demonstrations(dataset)
 
 
@@ -184,7 +185,7 @@ def test_spaces_that_would_take_too_much_are_refused(tmp_path: Path, monkeypatch
         ('{"type": "Box", "dtype": "float32", "shape": [-1]}', "cannot be read .ValueError: a size of -1"),
         ('{"type": "Discrete", "n": 1e99, "start": 0}', "cannot be read"),
         ('{"type": "Text"}', "the observation space is Text; expected a flat Box"),
-        ('{"type": "Dict", "subspaces": {"a": {"type": "Text"}}}', r"made of several \(a\)"),
+        ('{"type": "Dict", "subspaces": {"a": {"type": "Text"}}}', r"made of several spaces \(a\)"),
         ('{"type": "Discrete", "n": 3, "start": 0}', "has 'observations' of shape .* expected values of its space"),
     ],
 )
@@ -212,7 +213,7 @@ def test_other_spaces_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_environment_of_the_file_is_never_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without spaces Minari would make it, which imports the module that the file names."""
+    """A dataset without spaces is refused: Minari would make the environment and import what the file names."""
     dataset = record(tmp_path, monkeypatch)
     edit(dataset, observation_space=None)
     gymnasium = pytest.importorskip("gymnasium")
@@ -357,7 +358,7 @@ def test_what_the_layout_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DemonstrationError, match="cannot hold the rows that a selection left out"):
         save_minari(demos.subsample(2), tmp_path / "file")
     gap = Demonstrations((demos.trajectories[0].rows(np.array([0, 2])),))
-    with pytest.raises(DemonstrationError, match="cannot hold the next observations of trajectory 0, which are not"):
+    with pytest.raises(DemonstrationError, match="cannot hold the next observations of trajectory 0, which differ"):
         save_minari(gap, tmp_path / "file")
     blind = replace(demos.trajectories[0], next_known=np.array([True, False, True]))
     with pytest.raises(DemonstrationError, match="cannot hold the next observations of trajectory 0, of which some"):
@@ -373,16 +374,12 @@ def test_what_the_layout_cannot_hold_is_refused(tmp_path: Path) -> None:
 def test_damaged_arrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str) -> None:
     dataset = record(tmp_path, monkeypatch, storage)
     (file,) = (dataset / "data" / "1").glob("part-0.*")
-    honest, rng = file.read_bytes(), np.random.default_rng(0)
-    for _ in range(60):
-        changed = bytearray(honest)
-        for position in rng.integers(0, len(honest), 3):
-            changed[position] = rng.integers(256)
-        file.write_bytes(changed if rng.random() < 0.8 else changed[: rng.integers(1, len(honest))])
+    for content in damaged(file.read_bytes(), 60):
+        file.write_bytes(content)
         with suppress(RexdError):
             load_demonstrations(dataset)
     file.unlink()
-    with pytest.raises(DemonstrationError, match=rf"1: has 0 files \*\.{storage}; expected one for the episode"):
+    with pytest.raises(DemonstrationError, match=rf"1: has 0 \*\.{storage} files; expected one for the episode"):
         load_demonstrations(dataset)
 
 

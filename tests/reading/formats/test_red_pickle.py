@@ -1,4 +1,4 @@
-"""The RED authors' pickles, real and broken."""
+"""The RED authors' pickles, real and damaged."""
 
 from __future__ import annotations
 

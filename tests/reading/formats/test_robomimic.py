@@ -69,7 +69,7 @@ def test_observations_are_side_by_side_by_name(tmp_path: Path) -> None:
     assert read.env_id == "Lift"
     assert read.notes == (
         "observation columns are 'object' 0:1, 'robot0_eef_pos' 1:3",
-        "left out 'agentview_image': images and what else is not one row of numbers for each step",
+        "left out 'agentview_image': images and other arrays without one row of numbers for each step",
         "ignored 'mask', 'states' of the file",
     )
     read = load_demonstrations(second.path)

@@ -1,4 +1,4 @@
-"""npy, npz and torch archives that claim more than they hold, or whose members lead elsewhere; and packed files."""
+"""npy, npz and torch archives that claim more than they hold or whose members lead elsewhere, and compressed files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOMB = 2**28 + 2**20  # just above what any file may claim
 
 
 def header(shape: str, descr: str = "<f8") -> bytes:
-    """The header of an npy with any text as its shape."""
+    """Return the header of an npy with any text as its shape."""
     text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
@@ -79,14 +79,14 @@ add(
 
 @functools.cache
 def zeros() -> bytes:
-    """A deflated stream that unpacks to BOMB zeros, made without ever holding them."""
+    """Return a deflated stream that unpacks to BOMB zeros, made without holding all of them in memory."""
     packer, piece = zlib.compressobj(1, zlib.DEFLATED, -15), bytes(2**20)
     parts = [packer.compress(piece) for _ in range(BOMB // 2**20)]
     return b"".join([*parts, packer.flush()])
 
 
 def _packed_zip(file: Path, members: dict[str, int], head: bytes = b"") -> Path:
-    """An archive whose members are the zeros, each with the size that it claims."""
+    """Write an archive whose members are the zeros, each with the size that it claims."""
     body, central = io.BytesIO(), io.BytesIO()
     for name, size in members.items():
         raw, at = name.encode(), body.tell()
@@ -153,7 +153,7 @@ def _linked(folder: Path, mark: Path) -> Path:
 
 
 def _twice(folder: Path, mark: Path) -> Path:
-    """The second of two members of one name is a pickle."""
+    """Write an npz with two members of one name, of which the second is a pickle."""
     import warnings
 
     with zipfile.ZipFile(folder / "demos.npz", "w") as archive, warnings.catch_warnings():
@@ -165,7 +165,7 @@ def _twice(folder: Path, mark: Path) -> Path:
 
 
 def _torch_names(folder: Path, mark: Path) -> Path:
-    """A tensor whose storage is named like a file elsewhere."""
+    """Write a torch file with a tensor whose storage has the path of a file elsewhere as its name."""
     key = b"../../../../etc/passwd"
     pid = (
         b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX"

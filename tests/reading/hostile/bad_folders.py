@@ -1,4 +1,4 @@
-"""Folders and text files: links to elsewhere, descriptions that exhaust memory, Arrow and Parquet beyond their size."""
+"""Folders and text files: links to elsewhere, descriptions that exhaust memory, and Arrow that claims too much."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _space(kind: str, count: int) -> str:
 
 
 def minari(folder: Path, storage: str = "hdf5") -> Path:
-    """A dataset of one episode."""
+    """Write a Minari dataset of one episode."""
     data = folder / "data"
     data.mkdir(parents=True)
     content = {
@@ -47,7 +47,7 @@ def minari(folder: Path, storage: str = "hdf5") -> Path:
 
 
 def lerobot(folder: Path) -> Path:
-    """A dataset of one episode of three frames."""
+    """Write a LeRobot dataset of one episode of three frames."""
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     (folder / "meta").mkdir(parents=True)
     (folder / "data" / "chunk-000").mkdir(parents=True)
@@ -64,7 +64,7 @@ def lerobot(folder: Path) -> Path:
 
 
 def hugging_face(folder: Path) -> Path:
-    """A dataset of imitation with one trajectory."""
+    """Write a dataset folder of imitation with one trajectory."""
     pa = pytest.importorskip("pyarrow")
     folder.mkdir(parents=True)
     table = pa.table({"obs": [[[0.0], [1.0]]], "acts": [[[0.5]]], "terminal": [True]})
@@ -79,7 +79,7 @@ def hugging_face(folder: Path) -> Path:
 
 
 def csv_pair(folder: Path) -> Path:
-    """Observations beside actions."""
+    """Write observations and actions to two text files in one folder."""
     folder.mkdir(parents=True)
     for name in ("observations.csv", "actions.csv"):
         (folder / name).write_text("0.5,1.5\n" * 6)
@@ -198,7 +198,7 @@ for _name, _change in (
 
 
 def _claiming_parquet(folder: Path) -> None:
-    """Eight million equal rows, which dictionaries and run lengths make a few kB of."""
+    """Write eight million equal rows, which dictionaries and run-length encoding compress to a few kB."""
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     rows = 10**6
     state = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2 * rows, np.float32)), 2)
@@ -232,7 +232,7 @@ def _endless_lists(folder: Path) -> None:
 
 
 def _pickled_infos(folder: Path) -> None:
-    """The infos of imitation are text that its own reader unpickles; here they are left closed, and obs are missing."""
+    """Write a pickle as text, as imitation's infos are, in the column of observations."""
     pa = pytest.importorskip("pyarrow")
     table = pa.table({"obs": ["cos\nsystem\n(S'true'\ntR."], "acts": [[[0.5]]], "terminal": [True]})
     file = str(folder / "data-00000-of-00001.arrow")

@@ -1,4 +1,4 @@
-"""HDF5 files that make the library open others, or allocate what they do not hold."""
+"""HDF5 files that would make the library open other files, or allocate memory for values that they do not hold."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _hdf5(fill: Fill) -> Make:
 
 
 def _episode(fill: Fill) -> Make:
-    """In a Minari dataset, whose arrays are checked one by one as they are read."""
+    """Fill an episode of a Minari dataset, whose arrays are checked one by one as they are read."""
 
     def make(folder: Path, mark: Path) -> Path:
         h5py = pytest.importorskip("h5py")

@@ -1,4 +1,4 @@
-"""Pickles that call, import, reach outside of the file, or claim what they do not hold."""
+"""Pickles that call functions, import modules, reach outside the file, or claim more than they hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
 class Attack:
-    """Pickles as a call of ``function``."""
+    """An object that is pickled as a call of ``function``."""
 
     def __init__(self, function: Callable[..., Any], *args: object) -> None:
         self.function, self.args = function, args
@@ -31,7 +31,7 @@ class Attack:
 
 
 def attacks(mark: Path) -> dict[str, Attack]:
-    """Calls that Python itself pickles, and that leave a mark where they succeed."""
+    """Return calls that Python itself pickles; most of them leave a mark if they succeed."""
     touch = f"touch {mark}"
     return {
         "system": Attack(os.system, touch),
@@ -123,7 +123,7 @@ for _name in attacks(Path("mark")):
 
 
 def opcodes(mark: Path) -> dict[str, bytes]:
-    """Pickles by the instruction that they abuse."""
+    """Return pickles by the instruction that they abuse."""
     touch = f"touch {mark}".encode()
     text = b"X" + len(touch).to_bytes(4, "little") + touch
     return {
@@ -282,7 +282,7 @@ GLOBALS = [
 
 
 def call(name: str, *args: object) -> bytes:
-    """A pickle that calls a global by name; nothing of it has to exist here."""
+    """Return a pickle that calls a global by name; the global need not exist on this machine."""
     module, _, function = name.rpartition(".")
     return f"\x80\x02c{module}\n{function}\n".encode("latin-1") + pickle.dumps(args, 2)[2:-1] + b"R."
 
@@ -385,7 +385,7 @@ CLAIMS = {
     "an unknown instruction": b"\x80\x04\xff.",
     "a later protocol": b"\x80\x7fN.",
 }
-"""By what they claim; no error of Python may escape, and nothing may be allocated."""
+"""Pickles by what they claim; no error of Python may escape, and nothing may be allocated."""
 
 
 def _claim(content: bytes) -> Make:

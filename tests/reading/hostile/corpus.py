@@ -1,7 +1,7 @@
-"""The hostile files: what each tries, how it is made, and what its refusal names.
+"""The corpus of hostile files: how each is made, and what its refusal says.
 
-A member is a function that writes one file or folder. It gets an empty folder for that, and a place for a *mark*, which
-an attack that succeeds would make.
+A member of the corpus is a function that writes one file or folder. It gets an empty folder to write to, and the path
+of a *mark*, which an attack would make if it succeeded.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Make = Callable[[Path, Path], Path]
-"""``make(folder, mark)`` writes a hostile file in the folder and gives its path."""
+"""``make(folder, mark)`` writes a hostile file to the folder and returns its path."""
 
 CORPUS: dict[str, Hostile] = {}
-"""Every member by its name; filled by the modules ``bad_*``."""
+"""Every member by its name; the modules ``bad_*`` fill it."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Hostile:
     """One hostile file.
 
     Attributes:
-        make: Writes it.
-        refusal: What the error says, as a regular expression: the offending global, link or limit.
-        unsafe: Whether it is refused as unsafe; otherwise as damaged, or as larger than it may be.
+        make: The function that writes it.
+        refusal: A regular expression for the error's message, which names the offending global, link or limit.
+        unsafe: Whether it is refused as unsafe; otherwise it is refused as damaged or as too large.
     """
 
     make: Make

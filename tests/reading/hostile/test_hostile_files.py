@@ -22,7 +22,7 @@ assert all((bad_archives, bad_folders, bad_hdf5, bad_pickles))  # they fill the 
 
 LEAST = 60
 ALLOWED_BYTES = 96 * 2**20
-"""Above what is held before: the largest hostile files are a few MB, and unpacking is done in pieces."""
+"""The bytes that reading a file may take at its peak; the largest files are a few MB, and are unpacked in pieces."""
 
 _LAZY = (
     *("h5py", "pyarrow", "pyarrow.compute", "pyarrow.ipc", "pyarrow.parquet", "pyarrow.types", "tokenize", "numpy.ma"),
@@ -35,7 +35,7 @@ _LAZY = (
 
 @pytest.fixture(scope="session")
 def _listening() -> None:
-    """Everything that honest files would make rexd import is imported, so that no import is left to be seen."""
+    """Import everything that honest files would make rexd import, so that any import that is seen is the attack's."""
     for name in _LAZY:
         try:
             import_module(name)
@@ -57,7 +57,7 @@ def test_refused_and_nothing_done(name: str, tmp_path: Path) -> None:
     path = item.make(folder, mark)
     outside = [place for place in (Path("/etc/passwd"), tmp_path / "outside.h5") if place.exists()]
     before = forget_peak()
-    for _ in range(3):  # others on the machine open /etc/passwd too, and a hostile file would do so each time
+    for _ in range(3):  # other programs open /etc/passwd too, but a hostile file would do so each time
         with opened_by_anything(*outside) as opened, watching() as seen:
             error = refusal(path)
         if not opened:
@@ -75,7 +75,7 @@ def test_refused_and_nothing_done(name: str, tmp_path: Path) -> None:
 
 
 def refusal(path: Path) -> RexdError:
-    """The error of reading it; any other kind escapes and fails the test."""
+    """Return the error of reading the file; an error of any other kind escapes and fails the test."""
     try:
         load_demonstrations(path)
     except RexdError as error:

@@ -1,4 +1,4 @@
-"""No pickle makes rexd execute anything: every attack would leave a mark, and none does."""
+"""No pickle makes rexd execute anything: an attack that succeeded would leave a mark, and none does."""
 
 from __future__ import annotations
 

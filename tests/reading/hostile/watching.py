@@ -1,4 +1,4 @@
-"""What loading a file did besides: files opened, code executed, modules imported, memory taken."""
+"""Watching the side effects of loading a file: files opened, code executed, modules imported, memory taken."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _IN_OPEN = 0x20
 
 @dataclass
 class Seen:
-    """What was seen: forbidden events, files opened by Python, and files of watched folders opened by anything."""
+    """What was seen: forbidden events, and the files that Python opened."""
 
     forbidden: list[str] = field(default_factory=list)
     opened: list[Path] = field(default_factory=list)
@@ -77,13 +77,13 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 
 
 def install() -> None:
-    """Start to listen to Python's audit events; that cannot be undone, and costs nothing while nobody watches."""
+    """Start to listen to Python's audit events, which cannot be undone; events are noted within ``watching`` only."""
     sys.addaudithook(_hook)
 
 
 @contextmanager
 def watching() -> Iterator[Seen]:
-    """Note what is done within the block."""
+    """Note the events within the block."""
     global _watching
     seen = Seen()
     _watching = seen
@@ -95,7 +95,7 @@ def watching() -> Iterator[Seen]:
 
 @contextmanager
 def opened_by_anything(*paths: Path) -> Iterator[list[str]]:
-    """Whether anything, such as a library in C, opens these files; where the kernel does not tell, nothing is noted."""
+    """Note which of these files anything, such as a C library, opens; nothing is noted if the kernel does not tell."""
     found: list[str] = []
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(os.O_NONBLOCK) if hasattr(libc, "inotify_init1") else -1
@@ -119,12 +119,12 @@ def opened_by_anything(*paths: Path) -> Iterator[list[str]]:
 
 
 def peak_memory() -> int | None:
-    """The most bytes that this process has held since ``forget_peak``; None where the kernel does not tell."""
+    """Return the most bytes that this process has held since ``forget_peak``; None if the kernel does not tell."""
     return _status("VmHWM")
 
 
 def forget_peak() -> int | None:
-    """Start to measure the peak anew, and give what is held now."""
+    """Start to measure the peak anew, and return the bytes that are held now."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -10,6 +10,7 @@ from test_equal_length import episodes
 
 from rexd.demos import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 
@@ -21,8 +22,15 @@ OBS = np.random.default_rng(0).normal(size=(N, 2))
 NEXT = np.where(ENDS[:, None], 100 + OBS, np.roll(OBS, -1, axis=0))
 
 
-def build(hints: Hints = Hints(), actions: Any = None, obs: Any = OBS, **options: Any) -> Demonstrations:  # noqa: B008
-    return from_steps("f.pkl", obs, np.zeros((len(obs), 1)) if actions is None else actions, hints=hints, **options)
+def build(
+    hints: Hints = Hints(),  # noqa: B008
+    actions: Any = None,
+    obs: Any = OBS,
+    notes: tuple[str, ...] = (),
+    **columns: Any,
+) -> Demonstrations:
+    actions = np.zeros((len(obs), 1)) if actions is None else actions
+    return from_steps("f.pkl", RecordedColumns(obs, actions, **columns), hints=hints, notes=notes)
 
 
 def ended(demos: Demonstrations) -> tuple[list[int], list[bool], list[bool]]:
@@ -219,7 +227,7 @@ def test_rewards_in_any_shape() -> None:
 
 
 def test_notes_of_the_format_come_last() -> None:
-    assert build(PLAIN, notes=["a note"]).notes[1:] == ("a note",)
+    assert build(PLAIN, notes=("a note",)).notes[1:] == ("a note",)
 
 
 def test_trajectories_and_steps_are_named() -> None:
@@ -246,5 +254,6 @@ def test_next_observations_that_are_not_known() -> None:
 
 
 def test_one_row() -> None:
-    demos = from_steps("f.pkl", OBS[:1], np.zeros((1, 1)), next_observations=NEXT[:1], dones=[True], hints=Hints())
+    columns = RecordedColumns(OBS[:1], np.zeros((1, 1)), next_observations=NEXT[:1], dones=[True])
+    demos = from_steps("f.pkl", columns, hints=Hints())
     assert demos.trajectories[0].next_known.tolist() == [True]

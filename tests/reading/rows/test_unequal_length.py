@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rexd.errors import DemonstrationError
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.unequal_length import find_breaks
@@ -64,12 +65,12 @@ def test_nothing_is_guessed(observations: NDArray[np.float64]) -> None:
 
 def test_rows_end_to_end_are_cut_there() -> None:
     rows = swings()
-    demos = from_steps("f.csv", rows, np.zeros((len(rows), 1)), hints=Hints())
+    demos = from_steps("f.csv", RecordedColumns(rows, np.zeros((len(rows), 1))), hints=Hints())
     assert [len(t) for t in demos] == list(LENGTHS)
     assert demos.notes[0].startswith("inferred 4 trajectories: a position follows from the row before")
     assert not any(t.terminated.any() for t in demos)
     with pytest.raises(DemonstrationError, match="do not divide into trajectories of 50"):
-        from_steps("f.csv", rows, np.zeros((len(rows), 1)), hints=Hints(episode_length=50))
+        from_steps("f.csv", RecordedColumns(rows, np.zeros((len(rows), 1))), hints=Hints(episode_length=50))
 
 
 def test_real_cartpole(shared_data: object) -> None:

@@ -8,9 +8,9 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
 from rexd.reward.checks import STANDSTILL
+from rexd.reward.choices import INPUTS
+from rexd.reward.columns import CLOCK
 from rexd.reward.files import load_reward
-from rexd.reward.red.config import INPUTS
-from rexd.reward.red.encoder import CLOCK
 from rexd.reward.red.red import RED
 
 
@@ -55,7 +55,7 @@ def test_without_a_time_it_is_a_typical_one(timed):
 
 
 def test_the_clock_is_a_column_of_its_own(timed, tmp_path):
-    assert timed.encoder_.column_names == ["observation[0]", "observation[1]", "observation[2]", "action[0]", CLOCK]
+    assert timed.encoder_.columns.names == ["observation[0]", "observation[1]", "observation[2]", "action[0]", CLOCK]
     loaded = load_reward(timed.save(tmp_path / "reward.safetensors"))
     rows = starting().transitions()
     assert loaded.clock
@@ -95,8 +95,8 @@ def test_rows_of_one_time_leave_no_clock(inputs, tmp_path):
         tuple(replace(t.rows([row]), steps=first) for t in circling(2, 40) for row in range(0, 40, 2))
     )
     model = RED(inputs=inputs, **TINY).fit(single)
-    assert CLOCK in model.encoder_.column_names
-    assert len(model.encoder_.column_names) - 1 not in model.encoder_.kept
+    assert CLOCK in model.encoder_.columns.names
+    assert len(model.encoder_.columns.names) - 1 not in model.encoder_.kept
     assert CLOCK not in model.encoder_.dropped_columns  # no column of the demonstrations
     assert CLOCK not in model.encoder_.weighted_columns
     t, loaded = single.transitions(), load_reward(model.save(tmp_path / "reward.safetensors"))

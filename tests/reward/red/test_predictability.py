@@ -7,9 +7,9 @@ from circling import TINY, choosing, circling, rows
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
+from rexd.reward.encoder import CONSTANT
 from rexd.reward.files import load_reward
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.encoder import CONSTANT
 from rexd.reward.red.predictability import LEAST, action_predictability
 from rexd.reward.red.red import RED
 
@@ -106,7 +106,7 @@ def model():
 
 class TestReward:
     def test_noise_is_weighted_down_and_named(self, model):
-        weight = dict(zip(model.encoder_.column_names, model.encoder_.relevance.tolist(), strict=True))
+        weight = dict(zip(model.encoder_.columns.names, model.encoder_.relevance.tolist(), strict=True))
         assert weight[NOISE] == pytest.approx(LEAST)
         assert weight[FOLLOWS] > 0.8
         assert {name for name, factor in weight.items() if factor < 1.0} <= {FOLLOWS, NOISE}

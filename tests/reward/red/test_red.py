@@ -6,9 +6,11 @@ from circling import TINY, VELOCITIES, choosing, circling, rows, sparse
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, NotFittedError
+from rexd.reward.choices import SHAPES
+from rexd.reward.red import fitted
 from rexd.reward.red import red as module
 from rexd.reward.red.red import RED
-from rexd.reward.shapes import SHAPES
+from rexd.reward.rows import Rows
 
 
 def without_final(demos):
@@ -84,7 +86,7 @@ def test_the_error_by_hand(tiny):
 def test_held_out_rows_are_scored_by_the_model_that_never_saw_them(tiny):
     demos = circling()
     t = demos.transitions()
-    x = tiny.encoder_.standardise(tiny.encoder_.raw(t.obs, t.act, None, t.step))
+    x = tiny.encoder_.standardise(tiny.encoder_.raw(Rows(t.obs, t.act, None, t.step)))
     errors = module.squared_error(tiny.target_, tiny.predictor_, x.expand(4, -1, -1)).numpy()
     np.testing.assert_array_equal(tiny.held_out_novelty_, errors[t.trajectory, np.arange(len(t))])
     assert tiny.calibration_.median == np.median(tiny.held_out_novelty_)
@@ -125,7 +127,7 @@ def test_huge_observations_earn_a_finite_reward(tiny, shape):
 def test_rows_do_not_influence_one_another(tiny, monkeypatch):
     obs, act, _ = rows(circling())
     whole = tiny.novelty(obs, act)
-    monkeypatch.setattr(module, "BLOCK_ROWS", 37)
+    monkeypatch.setattr(fitted, "BLOCK_ROWS", 37)
     np.testing.assert_allclose(tiny.novelty(obs, act), whole, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(tiny.novelty(obs[5:6], act[5:6]), whole[5:6], rtol=1e-4, atol=1e-6)
 

@@ -7,8 +7,10 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import RunError
-from rexd.rl.replay.batches import DemonstrationReplay, draw_batches, load_buffer, save_buffer
+from rexd.rl.replay.batches import BatchRecipe, draw_batches
 from rexd.rl.replay.best_episodes import BestEpisodes
+from rexd.rl.replay.buffer_state import load_buffer, save_buffer
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.wrappers.scaling import ObservationScale
 
 LOW, HIGH = np.array([-2.0, 0.0], np.float32), np.array([2.0, 1.0], np.float32)
@@ -72,17 +74,8 @@ def marked(envs=1):
 
 
 def draw(steps, buffer=None, replay=None, share=0.5, seed=0, best=0, **settings):
-    return draw_batches(
-        buffer or marked(),
-        replay,
-        np.random.default_rng(seed),
-        steps=steps,
-        batch_size=N,
-        share=share,
-        discount=0.5,
-        best=BestEpisodes(best),
-        **settings,
-    )
+    recipe = BatchRecipe(discount=0.5, replay=replay, share=share, best=BestEpisodes(best), **settings)
+    return draw_batches(buffer or marked(), recipe, np.random.default_rng(seed), steps=steps, batch_size=N)
 
 
 class TestBatches:

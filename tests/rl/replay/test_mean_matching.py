@@ -6,7 +6,7 @@ pytest.importorskip("stable_baselines3")
 from gymnasium.spaces import Box
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from rexd.rl.replay.batches import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.replay.mean_matching import FEWEST, LATEST, MeanMatching, slopes_of, standard_error, steps_of
 
 N, LENGTH = 200, 50  # demonstrated rows, of 4 trajectories; steps of each

@@ -8,6 +8,7 @@ pytest.importorskip("sbx")
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rexd.reward.base import predict_at
+from rexd.reward.rows import Rows
 from rexd.rl import RewardVecEnv
 from rexd.rl.learners.sb3.learner import Sb3SacLearner
 from rexd.rl.learners.sbx.learner import SbxLearner
@@ -65,5 +66,5 @@ def test_a_learner_knows_the_reward_of_every_step_it_took(kind, steps):
     obs, act, next_obs = (np.concatenate(column) for column in zip(*spy.calls, strict=True))
     assert len(obs) == buffer.size() >= steps
     np.testing.assert_allclose(buffer.observations[: buffer.size()].reshape(-1, 3), scale.apply(obs), rtol=1e-5)
-    np.testing.assert_array_equal(buffer.rewards[: buffer.size()].ravel(), predict_at(spy, obs, act, next_obs, None))
+    np.testing.assert_array_equal(buffer.rewards[: buffer.size()].ravel(), predict_at(spy, Rows(obs, act, next_obs)))
     assert buffer.rewards[: buffer.size()].all()

@@ -1,1 +1,1 @@
-"""What the command prints: tables, progress bars, findings and text."""
+"""What the command prints: results, tables, findings and progress bars."""

@@ -1,4 +1,4 @@
-"""What a benchmark shows while it lasts: one live table on a terminal, plain lines elsewhere."""
+"""What a running benchmark shows: one live table on a terminal, and plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ from rich.table import Table
 from rich.text import Text
 
 from rexd.benchmark.pace import Pace, speed, steps_done
-from rexd.benchmark.schedule import Phase, Progress
+from rexd.benchmark.schedule import Phase, RunProgress
 from rexd.cli.show.text import number, plain
 
-SHOWN_WAITING = 3
-SHOWN_DONE = 12
-MOST_ERROR = 50  # letters
+SHOWN_WAITING = 3  # runs that wait
+SHOWN_DONE = 12  # runs that are done
+MOST_ERROR = 50  # characters of an error
 _STYLES = {Phase.WAITING: "dim", Phase.RUNNING: "bold", Phase.DONE: "green", Phase.CRASHED: "bold red"}
 
 
 class LiveTable:
-    """A ``Watcher`` on a terminal."""
+    """A ``Watcher`` that shows all runs as one table on a terminal."""
 
     def __init__(self, console: Console, pace: Pace, *, jobs: int) -> None:
-        """Draw on ``console``."""
+        """Prepare the table.
+
+        Args:
+            console: Where the table is drawn.
+            pace: Estimates the time that is left.
+            jobs: Number of runs at a time.
+        """
         self.console, self.pace, self.jobs = console, pace, jobs
         self._live = Live(console=console, refresh_per_second=4, transient=False)
 
@@ -35,45 +41,45 @@ class LiveTable:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave its last state on the screen."""
+        """Stop, and leave the last state of the table on the screen."""
         self._live.stop()
 
-    def changed(self, item: Progress) -> None:
-        """The next tick shows it."""
+    def changed(self, item: RunProgress) -> None:
+        """Do nothing: the next ``tick`` shows the change."""
 
-    def tick(self, items: Sequence[Progress]) -> None:
-        """Draw anew."""
+    def tick(self, items: Sequence[RunProgress]) -> None:
+        """Draw the table again."""
         self._live.update(table(items, self.pace, self.jobs))
 
 
 class Lines:
-    """A ``Watcher`` where there is no terminal: a line for each run that begins, ends or is evaluated."""
+    """A ``Watcher`` for output that is no terminal: it prints a line when a run begins, ends or is evaluated."""
 
     def __init__(self, console: Console, pace: Pace, *, jobs: int) -> None:
-        """Print on ``console``."""
+        """Prepare to print; the arguments are those of ``LiveTable``."""
         self.console, self.pace, self.jobs = console, pace, jobs
-        self._items: Sequence[Progress] = ()
 
     def __enter__(self) -> Self:
-        """Nothing to begin."""
+        """Return the watcher; nothing has to be started."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing to end."""
+        """Do nothing; nothing has to be stopped."""
 
-    def changed(self, item: Progress) -> None:
-        """One line."""
+    def changed(self, item: RunProgress) -> None:
+        """Print the state of the run in one line."""
         parts = [item.run.id, str(item.phase), *(cell for cell in _cells(item, self.pace)[2:] if cell)]
         self.console.print(Text(" · ".join(parts)), soft_wrap=True)
 
-    def tick(self, items: Sequence[Progress]) -> None:
-        """Nothing: lines are for what changes."""
+    def tick(self, items: Sequence[RunProgress]) -> None:
+        """Do nothing: only changes are printed."""
 
 
-def table(items: Sequence[Progress], pace: Pace, jobs: int) -> Table:
-    """The runs that matter now, and how it goes with the whole.
+def table(items: Sequence[RunProgress], pace: Pace, jobs: int) -> Table:
+    """Return the table of the runs that matter now, with a summary of all runs as its caption.
 
-    All that run or crashed are shown, the latest that are done, and the next that wait.
+    It shows all runs that are running or crashed, the last ``SHOWN_DONE`` that are done, and the next ``SHOWN_WAITING``
+    that wait.
     """
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", caption_justify="left")
     for heading in ("run", "state", "steps", "return", "speed", "time left"):
@@ -88,8 +94,8 @@ def table(items: Sequence[Progress], pace: Pace, jobs: int) -> Table:
     return grid
 
 
-def summary(items: Sequence[Progress], pace: Pace, jobs: int) -> str:
-    """The whole in one line."""
+def summary(items: Sequence[RunProgress], pace: Pace, jobs: int) -> str:
+    """Return one line that counts the runs by phase and estimates the time that is left."""
     counts = Counter(item.phase for item in items)
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     left = pace.all_seconds(items, jobs)
@@ -97,7 +103,7 @@ def summary(items: Sequence[Progress], pace: Pace, jobs: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Hours and minutes, minutes and seconds, or seconds."""
+    """Return a duration in hours and minutes, in minutes and seconds, or in seconds."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02} min"
@@ -105,11 +111,11 @@ def duration(seconds: float) -> str:
 
 
 def _shortened(text: str) -> str:
-    """At most as much of an error as a table has room for; the whole stands in its record."""
+    """Return as much of an error as the table has room for; the record of the crash has all of it."""
     return text if len(text) <= MOST_ERROR else text[: MOST_ERROR - 1] + "…"
 
 
-def _cells(item: Progress, pace: Pace) -> tuple[str, ...]:
+def _cells(item: RunProgress, pace: Pace) -> tuple[str, ...]:
     if item.phase is Phase.CRASHED:
         return item.run.id, str(item.phase), _shortened(plain(item.error or ""))
     if item.phase is Phase.DONE and item.result is not None:

@@ -1,4 +1,4 @@
-"""What demonstrations hold, as JSON and as a table."""
+"""The facts about demonstrations, as JSON and as a table."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rexd.inspection.data.look import Look, Looking, look_at
 
 
 def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:
-    """Everything that is worth knowing, as plain JSON types.
+    """Return the facts about demonstrations as plain JSON types.
 
     Args:
-        raw: As the file has them.
-        fitted: After they were fitted to the environment, if one is named.
+        raw: The demonstrations as they are in the file.
+        fitted: The same after they were fitted to the environment; ``raw`` itself if none is named.
     """
     first = raw.trajectories[0]
     looks: list[Look[Any]] = [Look(partial(_see, bounds=fitted.action_bounds)), varying_columns]
@@ -54,15 +54,15 @@ def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:
         found["outside_action_space"] = {
             "entries": seen.outside,
             "share": seen.outside / (raw.n_transitions * raw.act_dim),
-            "low": _bounds(low),
-            "high": _bounds(high),
+            "low": _finite(low),
+            "high": _finite(high),
         }
     return found
 
 
 @dataclass
 class _Seen:
-    """What one reading of the trajectories shows."""
+    """What is counted in one pass over the trajectories."""
 
     terminated: int = 0
     missing: int = 0
@@ -86,13 +86,13 @@ def _see(demos: Demonstrations, bounds: tuple[Array, Array] | None) -> Looking[_
     return seen
 
 
-def _bounds(values: Any) -> list[float | None]:
-    """JSON has no infinity."""
+def _finite(values: Any) -> list[float | None]:
+    """Return the values with None for those that are infinite, as JSON has no infinity."""
     return [float(v) if np.isfinite(v) else None for v in np.atleast_1d(values)]
 
 
 def print_described(found: dict[str, Any]) -> None:
-    """The facts as a table, one line each."""
+    """Print the facts that ``describe`` returned as a table with one line for each."""
     lengths, actions, outside = found["lengths"], found["actions"], found["outside_action_space"]
     steps = f"{lengths[0]:,}" if len(set(lengths)) == 1 else f"{min(lengths):,} to {max(lengths):,}"
     returns, constant = found["returns"], found["constant_columns"]

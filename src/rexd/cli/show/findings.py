@@ -1,4 +1,4 @@
-"""Findings for people: how bad, what, and what to do."""
+"""Findings as a table for people: severity, code, message and mend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STYLES = {"error": "bold red", "warning": "bold yellow", "info": "dim"}
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """One row each, with the mend below what was found."""
+    """Print one row for each finding, with the mend below the message."""
     console = Console(highlight=False)
     if not findings:
         console.print(Text("no faults found", style="bold green"))
@@ -30,5 +30,5 @@ def print_findings(findings: Sequence[Finding]) -> None:
         if finding.mend:
             message.append(f"\n→ {plain(finding.mend)}", style="bold")
         table.add_row(Text(finding.severity, style=style), Text(finding.code, style=style), message)
-    # into a file or a pipe in whole lines, so that they can be searched
+    # In a file or a pipe each finding is one whole line, so that it can be searched for.
     console.print(table, soft_wrap=not console.is_terminal)

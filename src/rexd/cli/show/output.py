@@ -1,4 +1,4 @@
-"""What a verb prints: results on stdout, as tables or as one JSON document; all else on stderr."""
+"""What a verb prints: results on stdout, as tables or as one JSON document, and everything else on stderr."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 def stderr() -> Console:
-    """For progress, notes and warnings."""
+    """Return a console on stderr, for progress, notes and warnings."""
     return Console(stderr=True, highlight=False)
 
 
 def note(text: object, console: Console | None = None) -> None:
-    """Tell of something that was done."""
+    """Print a note about something that was done."""
     (console or stderr()).print(Text(plain(text), style="dim"), soft_wrap=True)
 
 
 def warn(text: object, console: Console | None = None) -> None:
-    """Tell, so that it cannot be overlooked, of something that looks wrong."""
+    """Print a warning that cannot be overlooked."""
     (console or stderr()).print(Text(f"WARNING: {plain(text)}", style="bold yellow"), soft_wrap=True)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """The one document of ``--json``."""
+    """Print the one document of ``--json``."""
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
 def print_facts(facts: Mapping[str, object], title: str | None = None) -> None:
-    """Names and values, one pair a line; None is left out."""
+    """Print names and values, one pair on each line; facts that are None are left out."""
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         if value is not None:
@@ -49,7 +49,7 @@ def print_facts(facts: Mapping[str, object], title: str | None = None) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], console: Console | None = None) -> None:
-    """A table whose first column is text and whose others are numbers."""
+    """Print a table whose first column is text and whose other columns are numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
@@ -59,7 +59,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], conso
 
 
 def print_checks(checks: Sequence[Check], warnings: Sequence[str], console: Console | None = None) -> None:
-    """What the reward pays for rows of known kinds, and loudly what is wrong with it."""
+    """Print the reward of each check, and the warnings about it."""
     median = checks[0].novelty
     shown = console or Console(highlight=False)
     print_table(
@@ -75,7 +75,12 @@ RETURN_HEADINGS = ("return", "mean ± std", "IQM [95% interval]", "episodes")
 
 
 def return_row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """A row under ``RETURN_HEADINGS`` from the fields of ``rexd.evaluation.statistics.Summary``."""
+    """Return a row under ``RETURN_HEADINGS``.
+
+    Args:
+        name: First cell of the row.
+        summary: The fields of a ``rexd.evaluation.statistics.Summary``.
+    """
     return (
         name,
         f"{number(summary['mean'])} ± {number(summary['std'])}",

@@ -1,4 +1,4 @@
-"""One bar on a terminal, and a line for each evaluation: what watches a training run from the command line."""
+"""The progress of a fit, a training run or an evaluation: a bar on a terminal, and a line for each evaluation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rexd.reward.checks import Check
 
 
-class Progress:
-    """An ``Observer`` on stderr; a bar only where that is a terminal, lines everywhere."""
+class ProgressBar:
+    """An ``Observer`` that prints lines on stderr, and shows a bar where stderr is a terminal."""
 
     def __init__(self, *, learned: bool = True) -> None:
-        """Show the learned return, or with ``learned=False`` say that it is the environment's."""
+        """Prepare the bar; ``learned=False`` labels the return as the environment's instead of the learned one."""
         self.console = stderr()
         self._return = "learned return" if learned else "return"
         self._bar = bars.Progress(
@@ -43,33 +43,33 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Take it away."""
+        """Remove the bar."""
         self._bar.stop()
 
     def message(self, text: str) -> None:
-        """Above the bar."""
+        """Print a message above the bar."""
         note(text, self.console)
 
     def fit(self, done: int, total: int) -> None:
-        """The reward's fit."""
+        """Show the progress of the reward's fit in updates."""
         self._show("fitting the reward", "updates", done, total)
 
     def checks(self, checks: Sequence[Check], warnings: Sequence[str]) -> None:
-        """The table, above the bar."""
+        """Print the table of checks above the bar."""
         print_checks(checks, warnings, self.console)
 
     def step(self, steps: int, total: int, learned_return: float | None) -> None:
-        """Environment steps."""
+        """Show the progress of the training in environment steps."""
         extra = "" if learned_return is None else f"{self._return} {number(learned_return)}"
         self._show("training", "steps", steps, total, extra)
 
     def episodes(self, total: int) -> Callable[[int, object], None]:
-        """Counts episodes: call what it returns with the number and the trajectory of each one as it ends."""
-        ended = count(1)  # and not their numbers: they end in any order
+        """Return a function that counts episodes; it is called with the number and the trajectory of each that ends."""
+        ended = count(1)  # counted here, as episodes do not end in the order of their numbers
         return lambda number, trajectory: self._show("playing", "episodes", next(ended), total)
 
     def evaluated(self, record: dict[str, Any]) -> None:
-        """One line above the bar."""
+        """Print the record of an evaluation in one line above the bar."""
         learned, std = record.get("learned_return"), record.get("true_return_std")
         parts = [
             f"{record['steps']:>9,} steps",
@@ -85,14 +85,14 @@ class Progress:
         if self._task is None or doing != self._doing:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            # begun where it stands, or a resumed run would look fast
+            # The bar starts at ``done``: a resumed run would otherwise look as if it had made those steps just now.
             self._task = self._bar.add_task(doing, total=total, completed=done, extra=extra, unit=unit)
             self._doing = doing
         self._bar.update(self._task, completed=done, total=total, extra=extra)
 
 
 class _Speed(bars.ProgressColumn):
-    """Steps a second, or whatever is counted."""
+    """The speed in units of the task per second."""
 
     def render(self, task: bars.Task) -> Text:
         speed = task.finished_speed or task.speed

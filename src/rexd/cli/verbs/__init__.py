@@ -1,1 +1,1 @@
-"""The verbs of the command, one thin module each, which holds its class ``Command``."""
+"""The verbs of the command: one module for each, which holds its options as the class ``Command``."""

@@ -1,4 +1,4 @@
-"""``rexd benchmark``: a suite of runs, and what they show together."""
+"""``rexd benchmark``: run a suite, and report its results."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from rexd.errors import RexdError, import_extra
 
 if TYPE_CHECKING:
     from rexd.benchmark.runs import Folders, RunSpec, State
-    from rexd.benchmark.schedule import Progress
+    from rexd.benchmark.schedule import RunProgress
     from rexd.benchmark.suite import Suite
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")]
-CRASHED = 1
+CRASHED = 1  # exit status
 
 
 @dataclass(frozen=True)
 class Command:
-    """Run a suite of tasks, methods and seeds, each run in a process of its own, and report what they show.
+    """Run a suite of tasks, methods and seeds, each run in its own process, and report the results.
 
-    What has a result is skipped, what was killed goes on from its checkpoint, and what crashes is recorded and does not
-    stop the others: give the same command again until nothing is left. Exit status 1 where runs crashed.
+    Runs that have a result are skipped, and runs that were stopped continue from their checkpoint. A run that crashes
+    is recorded and does not stop the others. The same command can be repeated until all runs are done. The exit status
+    is 1 if runs crashed.
 
     Examples:
         rexd benchmark quick
@@ -39,39 +40,39 @@ class Command:
     """
 
     suite: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SUITE")]
-    """quick, red, or the path of a TOML file."""
+    """The name of a suite that rexd ships (quick, red), or the path of a TOML file."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Folder of the demonstrations, where rexd does not ship them."""
+    """Folder of the demonstration files that rexd does not ship."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("benchmarks") / "results"
-    """Folder of the results: one JSON for each run."""
+    """Folder of the results, one JSON file for each run."""
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs") / "benchmark"
-    """Folder of what they are made from: checkpoints, logs, records of crashes."""
+    """Folder of the run folders with their checkpoints, of the logs and of the records of crashes."""
     tasks: Names = ()
-    """Only these."""
+    """Run only these tasks."""
     methods: Names = ()
-    """Only these."""
+    """Run only these methods."""
     regimes: Names = ()
-    """Only these."""
+    """Run only these regimes."""
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...")] = ()
-    """These instead of the suite's. Methods that have fewer seeds or regimes keep to them, unless --methods names
-    them."""
+    """Run these seeds instead of the suite's. A method that lists its own seeds or regimes keeps to them, unless it is
+    named by --methods."""
     jobs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Runs at a time, each with one thread on a core of its own. None: one for each core."""
+    """Number of runs at a time, each with one thread on its own core. None: one run for each core."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Most environment steps of a training run: for a trial."""
+    """Largest number of environment steps of a training run, for a trial."""
     redo: bool = False
-    """Also do those runs again whose result, or checkpoint, was made with other settings."""
+    """Also repeat the runs whose result or checkpoint was made with other settings."""
     dry_run: bool = False
-    """List the runs, and what there is of each; do nothing."""
+    """List the runs and the state of each, and run nothing."""
     report: bool = False
-    """Run nothing; print the tables of what is there, and write figures and a page."""
+    """Run nothing; print the tables of the results that exist, and write a figure and an HTML page."""
     write: bool = False
-    """With --report: renew the marked sections of README.md and docs/benchmark.md in this folder, and their figure."""
+    """With --report, also renew the marked sections of README.md and docs/benchmark.md here, and the figure."""
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> int:
-        """List, report, or run."""
+        """Report, list or run the suite, as the options ask."""
         from rexd.benchmark.runs import Folders, expand, narrowed
         from rexd.benchmark.suite import load_suite
 
@@ -97,7 +98,7 @@ class Command:
             if value is not None and value < 1:
                 raise RexdError(f"--{name} is {value}; expected 1 or more")
         if self.write and not self.report:
-            raise RexdError("--write belongs to --report, which it tells to renew the documents; give both")
+            raise RexdError("--write belongs to --report, and renews the documents; give both")
         if self.write and (self.tasks or self.methods or self.regimes or self.seeds):
             raise RexdError("--write renews whole documents; leave --tasks, --methods, --regimes and --seeds out")
 
@@ -155,7 +156,7 @@ class Command:
         return {State.NEW, State.STARTED} | ({State.STALE} if self.redo else set())
 
     def _tell(self, runs: list[RunSpec], states: dict[str, State], folders: Folders) -> None:
-        """Of the runs that are not made."""
+        """Print which runs are skipped, and why."""
         from rexd.benchmark.runs import State, differences
 
         if done := sum(state is State.DONE for state in states.values()):
@@ -188,7 +189,7 @@ class Command:
             note("the documents were up to date")
 
 
-def _outcome(run: RunSpec, before: State, made: list[Progress], folders: Folders) -> dict[str, Any]:
+def _outcome(run: RunSpec, before: State, made: list[RunProgress], folders: Folders) -> dict[str, Any]:
     from rexd.benchmark.runs import read_result
 
     item = next((item for item in made if item.run == run), None)

@@ -1,4 +1,4 @@
-"""``rexd collect``: demonstrations from a policy."""
+"""``rexd collect``: record demonstrations with a policy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 from rexd.cli import options as opt
 from rexd.cli.policies import open_policy
 from rexd.cli.show.output import print_facts, print_json
-from rexd.cli.show.progress import Progress
+from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.text import number
 from rexd.cli.verbs.evaluate import check_counts, environment_of
 from rexd.errors import import_extra
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """Record episodes of a policy as demonstrations, with the environment's rewards for later comparison.
+    """Record episodes of a policy as demonstrations.
+
+    The file also holds the environment's rewards, for comparison.
 
     Examples:
         rexd collect --env Hopper-v5 --policy runs/expert --episodes 4 -o demos.npz
@@ -33,28 +35,28 @@ class Command:
     """
 
     policy: Annotated[Path, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
+    """A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
     env: opt.EnvId = None
     """Gymnasium id, or module:Id. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
-    """Arguments of the environment, as k=v pairs or as one JSON object; with --env they replace those of the run."""
+    """Arguments of the environment, as k=v pairs or as one JSON object. They replace the arguments of the run."""
     episodes: int = 4
-    """How many."""
+    """Number of episodes."""
     seed: int = 0
-    """Of the episodes, and of the policy's noise."""
+    """Seed of the episodes and of the policy's noise."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("demos.npz")
-    """Where to write them; replaced if it exists."""
+    """File to write the demonstrations to. An existing file is replaced."""
     stochastic: bool = False
-    """Sample the policy's actions instead of taking its mode."""
+    """Sample the actions of the policy instead of taking its mode."""
     float32: bool = False
-    """Keep observations in single precision, which is all that learning uses, in half the space."""
+    """Save observations in single precision. This halves the file, and learning uses single precision in any case."""
     trust: bool = False
-    """Load a zip even though that executes code in it."""
+    """Load a zip although loading it executes code that it holds."""
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> None:
-        """Play, save, print the returns."""
+        """Play the episodes, save them, and print their returns."""
         import_extra("gymnasium", "train")
         from gymnasium.spaces import Discrete
 
@@ -70,7 +72,7 @@ class Command:
         probe = opt.open_environment(env, env_kwargs)
         space, env_id = probe.action_space, environment_name(probe)
         probe.close()
-        with Progress() as progress:
+        with ProgressBar() as progress:
             played = rollout(
                 lambda: opt.open_environment(env, env_kwargs),
                 opened.policy,

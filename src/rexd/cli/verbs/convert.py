@@ -1,10 +1,10 @@
-"""``rexd convert``: a demonstration file, mended and in another format."""
+"""The verb ``rexd convert``, which mends demonstrations and writes them in another format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -16,13 +16,15 @@ from rexd.cli.show.waiting import Waiting
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import lengths_of
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
-from rexd.inspection.mends.target_format import Target, fit_to_format
+from rexd.inspection.mends.target_format import fit_to_format
+from rexd.reading.formats import WRITTEN, WrittenFormat
 
 if TYPE_CHECKING:
-    from rexd.reading.task import Task
+    from rexd.reading.environment_facts import EnvironmentFacts
 
-SUFFIXES: dict[str, Target] = {"": "minari", ".npz": "npz", ".hdf5": "d4rl", ".h5": "d4rl"}
-NAMES: dict[Target, str] = {"minari": "Minari dataset", "npz": "rexd npz", "d4rl": "D4RL HDF5"}
+    Target = str
+else:
+    Target = Literal[tuple(WRITTEN)]  # the choices of --to
 
 
 @dataclass(frozen=True)
@@ -30,24 +32,24 @@ class ReadOptions(opt.SelectionOptions):
     """How to read a demonstration file, and how much of it to write."""
 
     env: opt.EnvId = None
-    """Gymnasium id, or module:Id. Columns are compared with it and its name is recorded; actions are left as they are
-    unless --clip-actions is given."""
+    """Gymnasium id, or module:Id. Columns are compared with the environment, and its name is recorded; actions are
+    clipped only if --clip-actions is given."""
     episode_length: opt.Count = None
-    """Steps of each trajectory; where the file marks other ends, the rows are cut anew."""
+    """Steps of each trajectory; if the file marks other ends, the rows are cut anew."""
     columns: Annotated[str | None, tyro.conf.arg(metavar="A:B", aliases=["--obs-columns"])] = None
     """Observation columns to keep, such as 0:27 or 0,1,5:9."""
     trajectories: opt.Count = None
     """Write the first N trajectories. None: all."""
     subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
-    """Write every K-th transition of each trajectory, from a random offset. Minari cannot hold that."""
+    """Write every K-th transition of each trajectory, from a random offset. Minari cannot hold these."""
 
 
 @dataclass(frozen=True)
 class Command:
     """Convert demonstrations of any format that rexd reads to Minari, rexd's npz or D4RL, and mend them on the way.
 
-    Every array keeps its bytes but for what an option is asked to change. What a format cannot hold is refused, or told
-    of. The mends are those that rexd inspect proposes (docs/convert.md).
+    Every array keeps its bytes except where an option changes them. What a format cannot hold is refused or noted. The
+    mends are those that rexd inspect proposes (docs/convert.md).
 
     Examples:
         rexd convert demos.npz hopper-expert-v0 --env Hopper-v5
@@ -58,22 +60,22 @@ class Command:
     file: opt.File
     """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
     output: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """Where to write: a folder is a Minari dataset, .npz rexd's own file, .hdf5 or .h5 D4RL's."""
+    """The output: a folder (a Minari dataset), or a file named .npz (rexd's own format), .hdf5 or .h5 (D4RL's)."""
     to: Target | None = None
-    """The format, where the name of OUT does not tell it. Only npz holds everything."""
+    """The format, if the name of OUT does not tell it. Only npz holds everything."""
     overwrite: bool = False
     """Replace OUT if it exists."""
     leave_out: Annotated[str | None, tyro.conf.arg(metavar="A,B:C")] = None
-    """Trajectories to leave out, such as 3,17:20; of a file with --trajectories, of those."""
+    """Trajectories to leave out, such as 3,17:20; with --trajectories, they are counted among the first N."""
     mends: Annotated[MendOptions, tyro.conf.arg(name="")] = field(default_factory=MendOptions)
     data: Annotated[ReadOptions, tyro.conf.arg(name="")] = field(default_factory=ReadOptions)
     seed: int = 0
-    """Of the offsets of --subsample."""
+    """Seed of the random offsets of --subsample."""
     json: bool = False
     """Print one JSON document and nothing else."""
 
     def run(self) -> None:
-        """Read, mend, write, and tell of it."""
+        """Read, mend and write the demonstrations, and report what was done."""
         target = target_of(self.output, self.to)
         check_output(self.output, target, overwrite=self.overwrite)
         if self.data.columns is not None and self.mends.drop_columns is not None:
@@ -89,7 +91,7 @@ class Command:
                 demos = mend(_selected(reading.demos, self.data.trajectories, self.leave_out), self.mends, task)
                 demos = _thinned(demos, self.data.subsample, self.seed)
                 demos = demos if env is None else _of_environment(demos, env)
-                demos = fit_to_format(demos, target)
+                demos = fit_to_format(demos, target.target)
                 waiting.step(f"writing {self.output}", 2, 3)
                 saved = write(demos, self.output, target, overwrite=self.overwrite)
         finally:
@@ -97,7 +99,7 @@ class Command:
                 env.close()
         self._tell(reading, demos, target, saved)
 
-    def _tell(self, reading: Reading, demos: Demonstrations, target: Target, saved: Path) -> None:
+    def _tell(self, reading: Reading, demos: Demonstrations, target: WrittenFormat, saved: Path) -> None:
         before, read, written = len(reading.demos.notes), _counts(reading.demos), _counts(demos)
         size = sum(item.stat().st_size for item in ([saved] if saved.is_file() else saved.rglob("*")) if item.is_file())
         if self.json:
@@ -106,53 +108,55 @@ class Command:
                     "read": {"file": self.file, "format": reading.format, **read},
                     "notes": list(reading.demos.notes),
                     "done": list(demos.notes[before:]),
-                    "written": {"output": str(saved), "format": NAMES[target], **written, "bytes": size},
+                    "written": {"output": str(saved), "format": target.name, **written, "bytes": size},
                 }
             )
             return
         for text in demos.notes:
             note(text)
         print_table(["", "read", "written"], _rows(read, written))
-        note(f"read {self.file}, {reading.format}; wrote {saved}, {NAMES[target]}, {size / 1e6:,.2f} MB")
+        note(f"read {self.file}, {reading.format}; wrote {saved}, {target.name}, {size / 1e6:,.2f} MB")
 
 
-def target_of(output: Path, to: Target | None) -> Target:
-    """The format of an output, by its suffix.
+def target_of(output: Path, to: str | None) -> WrittenFormat:
+    """Return the format in which to write an output: the one that is named, or else the one of its suffix.
 
     Raises:
-        RexdError: Its name does not tell.
+        RexdError: No format is named, and the suffix tells none.
     """
-    found = SUFFIXES.get(output.suffix.lower()) if to is None else to
+    if to is not None:
+        return WRITTEN[to]
+    suffix = output.suffix.lower()
+    found = next((item for item in WRITTEN.values() if suffix in item.suffixes), None)
     if found is None:
+        known = ", ".join(suffix or "a folder" for item in WRITTEN.values() for suffix in item.suffixes)
         raise RexdError(
-            f"{output}: the suffix {output.suffix!r} names no format that rexd writes; expected a folder, .npz, .hdf5 "
-            "or .h5, or say which it is (--to minari, --to npz, --to d4rl)"
+            f"{output}: the suffix {output.suffix!r} names no format that rexd writes; expected one of {known}, or the "
+            f"format itself: {', '.join(f'--to {name}' for name in WRITTEN)}"
         )
     return found
 
 
-def check_output(output: Path, target: Target, *, overwrite: bool) -> None:
-    """Refuse an output that exists, before anything is read.
+def check_output(output: Path, target: WrittenFormat, *, overwrite: bool) -> None:
+    """Refuse an output that exists and may not be replaced.
 
     Raises:
-        RexdError: It exists and may not be replaced.
+        RexdError: Something is at the path, and ``overwrite`` is false or it is not of the kind that is written.
     """
     if not output.exists() and not output.is_symlink():
         return
-    if target == "minari" and output.is_dir() and not any(output.iterdir()):
+    if target.check_folder is not None and output.is_dir() and not any(output.iterdir()):
         return
     if not overwrite:
         raise RexdError(f"{output}: exists; name another file or folder, or replace it with --overwrite")
-    if target == "minari":
-        from rexd.reading.minari.writing import check_place
-
-        check_place(output, overwrite=True)
+    if target.check_folder is not None:
+        target.check_folder(output)
     elif output.is_dir():
-        raise RexdError(f"{output}: is a folder, and {NAMES[target]} is one file; name another, or remove the folder")
+        raise RexdError(f"{output}: is a folder, and {target.name} is one file; name another, or remove the folder")
 
 
-def read(file: str, options: opt.DataOptions, task: Task | None) -> Reading:
-    """Read a file as it is; where it marks other ends than ``episode_length`` says, its rows are cut anew.
+def read(file: str, options: opt.DataOptions, task: EnvironmentFacts | None) -> Reading:
+    """Read a file as it was recorded; if its marked ends contradict ``episode_length``, its rows are cut anew.
 
     Raises:
         RexdError: The file or an option cannot be used.
@@ -164,7 +168,7 @@ def read(file: str, options: opt.DataOptions, task: Task | None) -> Reading:
     except DemonstrationError as refused:
         if options.episode_length is None:
             raise
-        # elsewhere a length that contradicts the file is a mistake; here it may be what mends the file
+        # In other verbs a length that contradicts the file is a mistake, but here it may be what mends the file.
         from rexd.inspection.mends.order import recut
 
         try:
@@ -174,27 +178,22 @@ def read(file: str, options: opt.DataOptions, task: Task | None) -> Reading:
         return replace(found, demos=recut(found.demos, options.episode_length))
 
 
-def write(demos: Demonstrations, output: Path, target: Target, *, overwrite: bool) -> Path:
-    """Write the file or folder in one step."""
-    if target == "minari":
-        from rexd.reading.minari.writing import save_minari
+def write(demos: Demonstrations, output: Path, target: WrittenFormat, *, overwrite: bool) -> Path:
+    """Write the file or folder in one step.
 
-        return save_minari(demos, output, overwrite=overwrite)
-    if target == "d4rl":
-        from rexd.reading.formats.d4rl import save_d4rl
-
-        return save_d4rl(demos, output)
-    from rexd.reading.formats.rexd_npz import save_demonstrations
-
-    return save_demonstrations(demos, output)
+    Raises:
+        RexdError: Something that may not be replaced has come to the path since it was first checked.
+    """
+    check_output(output, target, overwrite=overwrite)
+    return target.save(demos, output)
 
 
-def _task(env: Any) -> Task | None:
+def _task(env: Any) -> EnvironmentFacts | None:
     if env is None:
         return None
-    from rexd.reading.task import make_task
+    from rexd.reading.environment_facts import environment_facts
 
-    return make_task(env)
+    return environment_facts(env)
 
 
 def _selected(demos: Demonstrations, count: int | None, left_out: str | None) -> Demonstrations:
@@ -211,7 +210,7 @@ def _thinned(demos: Demonstrations, k: int, seed: int) -> Demonstrations:
 
 
 def _of_environment(demos: Demonstrations, env: Any) -> Demonstrations:
-    """Compared with the environment and named after it, but not clipped to it."""
+    """Return demonstrations compared with the environment and named after it, but not clipped to its bounds."""
     from rexd.demos.spaces import fit_to_spaces
     from rexd.envs.make import environment_name
 
@@ -246,7 +245,7 @@ def _counts(demos: Demonstrations) -> dict[str, Any]:
 
 
 def _rows(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, ...]]:
-    """A few of the counts, side by side."""
+    """Return the rows of a table that compares a few of the counts."""
 
     def actions(found: dict[str, Any]) -> str:
         kind = found["actions"]

@@ -1,4 +1,4 @@
-"""``rexd demo``: the whole way with the demonstrations that rexd ships."""
+"""``rexd demo``: fit, train and compare with the demonstrations that rexd ships."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rexd.cli import options as opt
 from rexd.cli.show.output import note
 from rexd.cli.verbs.train import report, train_watched
 from rexd.errors import RunError, import_extra
+from rexd.reading import BUNDLED
 from rexd.rl.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ CLONED_FILE = "cloned_policy.safetensors"
 
 @dataclass(frozen=True)
 class Command:
-    """From 200 demonstrated transitions of HalfCheetah-v5 to a policy, in a few minutes on two cores.
+    """Train a policy from 200 demonstrated transitions of HalfCheetah-v5, in a few minutes on two cores.
 
-    Fits a reward to the demonstrations, trains a policy on it, and compares it with the demonstrations and with
-    behavioural cloning of the same rows.
+    The demo fits a reward to the demonstrations, trains a policy on it, and compares the policy with the demonstrations
+    and with behavioural cloning of the same transitions.
 
     Examples:
         rexd demo
@@ -34,16 +35,16 @@ class Command:
     """
 
     steps: int = 12_000
-    """Environment steps of the learner."""
+    """Environment steps of the training."""
     seed: int = 0
-    """Seed of everything."""
+    """Seed of the whole demo."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Folder of the run. None: runs/demo, or the next number that is free."""
+    """Folder of the run. None: runs/demo, or runs/demo-2 and so on if it exists."""
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> None:
-        """Load, clone, train, compare."""
+        """Train a policy and a clone of the same transitions, and print both with the demonstrations."""
         import_extra("gymnasium", "train")
         from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations
 
@@ -56,7 +57,7 @@ class Command:
         options = ["--trajectories", str(len(rows)), "--subsample", str(SUBSAMPLE), "--seed", str(self.seed)]
         resume = [
             "train",
-            opt.BUNDLED,
+            BUNDLED,
             "--env",
             env,
             *options,
@@ -71,7 +72,7 @@ class Command:
         report(run, whole.returns, as_json=self.json, others={"behavioural cloning": cloned})
 
     def _clone(self, rows: Demonstrations, env: str, out: Path, config: TrainConfig) -> dict[str, Any]:
-        """Clone the same rows, and play the same episodes as the final evaluation of the run does."""
+        """Clone the same transitions, and play the same episodes as the final evaluation of the run."""
         from rexd.demos.spaces import fit_to_spaces
         from rexd.evaluation.evaluate import evaluate
         from rexd.rl.policies.cloning import clone
@@ -89,7 +90,7 @@ class Command:
 
 
 def fresh_folder(wanted: Path) -> Path:
-    """``wanted`` if nothing is there, else the first of ``wanted-2``, ``wanted-3`` ... that is free."""
+    """Return ``wanted`` if it does not exist, else the first of ``wanted-2``, ``wanted-3`` ... that does not exist."""
     if not wanted.exists():
         return wanted
     for count in range(2, 10_000):

@@ -1,4 +1,4 @@
-"""``rexd evaluate``: what a policy earns."""
+"""``rexd evaluate``: play a policy and summarise its returns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import tyro
 from rexd.cli import options as opt
 from rexd.cli.policies import Opened, open_policy
 from rexd.cli.show.output import RETURN_HEADINGS, note, print_facts, print_json, print_table, return_row
-from rexd.cli.show.progress import Progress
+from rexd.cli.show.progress import ProgressBar
 from rexd.errors import RexdError, import_extra
 
 
 @dataclass(frozen=True)
 class Command:
-    """Play a policy and sum up the environment's returns, with the learned ones beside them.
+    """Play a policy, and summarise its returns by the environment's reward and by the learned one.
 
     Examples:
         rexd evaluate runs/hopper --episodes 20
@@ -27,34 +27,34 @@ class Command:
     """
 
     policy: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
+    """A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
     episodes: int = 20
-    """How many."""
+    """Number of episodes."""
     seed: int = 0
-    """Of the episodes."""
+    """Seed of the episodes."""
     env: opt.EnvId = None
     """Gymnasium id, or module:Id. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
-    """Arguments of the environment, as k=v pairs or as one JSON object; with --env they replace those of the run."""
+    """Arguments of the environment, as k=v pairs or as one JSON object. They replace the arguments of the run."""
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
-    """Film one more episode."""
+    """Film one further episode into this file."""
     trust: bool = False
-    """Load a zip even though that executes code in it."""
+    """Load a zip although loading it executes code that it holds."""
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> None:
-        """Play, print, film."""
+        """Play the episodes, film one if asked to, and print the returns."""
         import_extra("gymnasium", "train")
         from rexd.evaluation.evaluate import evaluate
         from rexd.evaluation.video import check_video, record_video
 
         if self.video is not None:
-            check_video(self.video)  # before minutes of playing
+            check_video(self.video)  # before the episodes are played, which takes minutes
         opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
         check_counts(self.episodes, self.seed)
-        with Progress() as progress:
+        with ProgressBar() as progress:
             result = evaluate(
                 lambda: opt.open_environment(env, env_kwargs),
                 opened.policy,
@@ -72,7 +72,7 @@ class Command:
                     self.video,
                     seed=self.seed,
                 )
-            except RexdError as error:  # told after the numbers, which are worth having all the same
+            except RexdError as error:  # raised after the returns are printed, as they are valid all the same
                 failed = error
         self._print(result, env, env_kwargs, filmed=self.video is not None and failed is None)
         if failed is not None:
@@ -94,25 +94,27 @@ class Command:
 
 
 def environment_of(opened: Opened, named: str | None, pairs: tuple[str, ...], path: Path) -> tuple[str, dict[str, Any]]:
-    """The environment that the user names, else that of the run.
+    """Return the environment that the user names, else the one of the run, and its arguments.
 
     Raises:
-        RexdError: Neither names one.
+        RexdError: Neither the user nor a run folder names one.
     """
     arguments = opt.environment_arguments(pairs)
     if named is not None:
         same = named == opened.env and not arguments
         return named, opened.env_kwargs if same else arguments
     if opened.env is None:
-        raise RexdError(f"{path}: lies in no run folder that names its environment; give one, such as --env Hopper-v5")
+        raise RexdError(
+            f"{path}: does not lie in a run folder, which would name the environment; give it, such as --env Hopper-v5"
+        )
     return opened.env, arguments or opened.env_kwargs
 
 
 def check_counts(episodes: int, seed: int) -> None:
-    """Refuse numbers that cannot work.
+    """Check the number of episodes and the seed.
 
     Raises:
-        RexdError: There is nothing to play, or the seed is negative.
+        RexdError: There are no episodes to play, or the seed is negative.
     """
     if episodes < 1:
         raise RexdError(f"--episodes is {episodes}; expected 1 or more")

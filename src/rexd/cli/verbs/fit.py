@@ -1,4 +1,4 @@
-"""``rexd fit``: a reward from demonstrations."""
+"""``rexd fit``: fit a reward to demonstrations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.show.output import note, print_checks, print_facts, print_json, warn
-from rexd.cli.show.progress import Progress
+from rexd.cli.show.progress import ProgressBar
 from rexd.files import check_writable
 from rexd.reward.red.config import REDConfig
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings(REDConfig):
+class RewardOptions(REDConfig):
     """Settings of the reward."""
 
     type: Annotated[Literal["red"], tyro.conf.Suppress] = "red"
@@ -28,13 +28,15 @@ class Settings(REDConfig):
 
 @dataclass(frozen=True)
 class Command:
-    """Fit a RED reward to demonstrations, check what it pays, and save it as one file.
+    """Fit a RED reward to demonstrations, check it, and save it as one file.
 
-    The checks tell whether the reward can teach: it should pay much more for expert rows that no model saw than for
-    random actions in the same states, and a standstill should not pay. --env adds the action bounds, what a random
-    policy and zero actions earn, and, for MuJoCo tasks, the standstill.
-    Of a file larger than memory 50,000 transitions are used, drawn uniformly from those that --trajectories and
-    --subsample select.
+    The checks show whether a policy can learn from the reward. It should be much higher for expert transitions that
+    were held out than for random actions in the same states, and low for standing still. With --env the bounds of the
+    actions are known, and the checks also score a random policy, zero actions and, for MuJoCo tasks, the standstill
+    with the highest reward.
+
+    If the file is larger than memory, 50,000 transitions are drawn uniformly from those that
+    the options --trajectories and --subsample select.
 
     Examples:
         rexd fit demos.npz -o reward.safetensors
@@ -43,26 +45,26 @@ class Command:
     """
 
     file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
+    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("reward.safetensors")
-    """Where to write the reward; replaced if it exists."""
+    """File to write the reward to. An existing file is replaced."""
     velocity_columns: opt.Columns = None
-    """Columns, of those kept, that are velocities, such as 5:11: the worst standstill is searched with them at zero.
-    Asked of the simulator where --env names a MuJoCo task."""
+    """Velocity columns, counted among the columns that are kept, such as 5:11. The standstill with the highest reward
+    is searched with these columns at zero. If --env names a MuJoCo task, the simulator tells them."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
-    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> None:
-        """Fit, save and print the checks."""
+        """Fit the reward, save it, and print its checks."""
         from rexd.reward.checks import warnings_of
 
         check_writable(self.output)
         demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed).held(self.settings.seed)
         for text in demos.notes:
             note(text)
-        with Progress() as progress:
+        with ProgressBar() as progress:
             model = self._fit(demos, progress)
         saved = model.save(self.output)
         warnings = warnings_of(model.checks_)
@@ -94,8 +96,8 @@ class Command:
             }
         )
 
-    def _fit(self, demos: Demonstrations, progress: Progress) -> RED:
-        """With an environment at hand more can be checked."""
+    def _fit(self, demos: Demonstrations, progress: ProgressBar) -> RED:
+        """Fit the reward; with an environment more can be checked."""
         from rexd.reward.red.red import RED
 
         config, columns = REDConfig(**asdict(self.settings)), None

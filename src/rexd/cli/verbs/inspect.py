@@ -1,4 +1,4 @@
-"""``rexd inspect``: what a demonstration file holds, and what is wrong with it."""
+"""``rexd inspect``: show what a demonstration file holds, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rexd.cli.show.waiting import Waiting
 
 @dataclass(frozen=True)
 class Command:
-    """Show what a demonstration file holds, what is wrong with it, and the option that mends it.
+    """Show what a demonstration file holds, its faults, and the option that mends each.
 
-    The format is told by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation, D4RL,
-    robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
-    (docs/formats.md), of which nothing is executed. With --env, single steps are replayed in the simulator where it
-    exposes its state: that shows actions that are shifted or scaled, and the wrong environment. docs/inspect.md lists
-    what is found. Exit status: 0, 1 with warnings, 2 with errors.
+    The format is recognised by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation,
+    D4RL, robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
+    (docs/formats.md). Nothing in a file is executed. With --env, single steps are replayed in the simulator if it
+    exposes its state. This finds actions that are shifted or scaled, and a wrong environment. docs/inspect.md lists all
+    findings. The exit status is 0 without faults, 1 with warnings and 2 with errors.
 
     Examples:
         rexd inspect demos.npz
@@ -31,13 +31,13 @@ class Command:
     """
 
     file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
+    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
     data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> int:
-        """Read the file, and print what is in it and what was found."""
+        """Read the file, and print its facts and the findings."""
         from rexd.cli.inspection import inspect_file
         from rexd.inspection.data import exit_status
 

@@ -1,4 +1,4 @@
-"""``rexd score``: the rewards of a demonstration file."""
+"""``rexd score``: score demonstrations with a saved reward."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rexd.files import atomic_path
 class Command:
     """Score demonstrations with a reward that rexd fit or rexd train saved.
 
-    Rows that the reward was fitted to are scored by the models that never saw them. A reward that knows the time is
-    told that of each row.
+    Transitions that the reward was fitted to are scored by the models that did not see them. A reward with a clock is
+    given the time of each transition within its trajectory.
 
     Examples:
         rexd score reward.safetensors demos.npz
@@ -28,19 +28,19 @@ class Command:
     """
 
     reward: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="REWARD")]
-    """A reward, such as reward.safetensors."""
+    """A file with a reward, such as reward.safetensors."""
     file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
+    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """Write the arrays 'rewards' and 'trajectory' (the number of each row's trajectory) to this npz."""
+    """Npz file to write the arrays 'rewards' and 'trajectory' (the number of each row's trajectory) to."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     seed: int = 0
-    """Of the offsets of --subsample; give the seed of the fit to select the same rows."""
+    """Seed of the random offsets of --subsample. The seed of the fit selects the same rows."""
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> None:
-        """Score the rows and sum them up for each trajectory."""
+        """Score the transitions, and print a summary for each trajectory."""
         from rexd.reward.files import load_reward
 
         model = load_reward(self.reward)

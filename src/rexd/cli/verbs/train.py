@@ -1,4 +1,4 @@
-"""``rexd train``: demonstrations into a policy."""
+"""``rexd train``: train a policy from demonstrations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 from rexd.cli import Interrupted
 from rexd.cli import options as opt
 from rexd.cli.show.output import RETURN_HEADINGS, print_facts, print_json, print_table, return_row
-from rexd.cli.show.progress import Progress
+from rexd.cli.show.progress import ProgressBar
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError, import_extra
 from rexd.reward.red.config import REDConfig
@@ -26,29 +26,31 @@ SOURCES: tuple[RewardSource, ...] = ("env", "constant", "adversarial")
 
 
 @dataclass(frozen=True)
-class RewardSettings(REDConfig):
-    """Settings of the reward model, where it is fitted and not loaded."""
+class RewardOptions(REDConfig):
+    """Settings of the reward model, if it is fitted and not loaded."""
 
     type: Annotated[Literal["red"], tyro.conf.Suppress] = "red"
-    seed: Annotated[int, tyro.conf.Suppress] = 0  # training gives its own
+    seed: Annotated[int, tyro.conf.Suppress] = 0  # the seed of the training replaces it
 
 
 @dataclass(frozen=True)
-class Settings(TrainConfig):
+class TrainingOptions(TrainConfig):
     """Settings of the training."""
 
-    reward_source: Annotated[RewardSource, tyro.conf.Suppress] = "learned"  # told by --reward
-    reward: RewardSettings = field(default_factory=RewardSettings)
+    reward_source: Annotated[RewardSource, tyro.conf.Suppress] = "learned"  # --reward sets it
+    reward: RewardOptions = field(default_factory=RewardOptions)
 
 
 @dataclass(frozen=True)
 class Command:
-    """Fit a reward to demonstrations and train a policy on it; the environment's own reward is never learnt from.
+    """Fit a reward to demonstrations, and train a policy on it.
 
-    The run folder holds the reward, the policy that the learned return selected, metrics, a checkpoint and the final
-    evaluation. After Ctrl-C or a crash the same command with --resume goes on.
-    Of a file larger than memory 50,000 transitions are used, drawn uniformly from those that --trajectories and
-    --subsample select.
+    The environment's own reward is recorded, and no policy learns from it (except with --reward env). The run folder
+    holds the reward, the policy with the highest learned return, metrics, a checkpoint and the final evaluation. After
+    Ctrl-C or a crash the same command with --resume continues the run.
+
+    If the file is larger than memory, 50,000 transitions are drawn uniformly from those that
+    the options --trajectories and --subsample select.
 
     Examples:
         rexd train bundled --env HalfCheetah-v5 --subsample 20 --steps 20000
@@ -59,21 +61,23 @@ class Command:
     """
 
     file: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE")] = None
-    """A file, a folder, the id of a local Minari dataset, or 'bundled'. May be left out with --reward env."""
+    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships. It may
+    be left out with --reward env."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of the run. None: runs/<env>-seed<seed>."""
     resume: bool = False
-    """Go on with the run in the folder, or start it if there is none."""
+    """Continue the run in the folder, or start it if the folder holds none."""
     reward: Annotated[str | None, tyro.conf.arg(metavar="FILE|env|constant|adversarial")] = None
-    """A reward that rexd fit saved; None fits one. env: the environment's own, for experts and ceilings. constant: 1
-    for demonstrations and 0 for the policy, the control. adversarial: a discriminator's, learnt against the policy."""
+    """File of a reward that rexd fit saved. None: a reward is fitted. env: the environment's own reward, to train
+    experts and upper bounds. constant: 1 for demonstrations and 0 for the policy, as a control. adversarial: the reward
+    of a discriminator that is trained against the policy."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
-    settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    settings: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
     json: bool = False
-    """Print one JSON document and nothing else."""
+    """Print the results as one JSON document."""
 
     def run(self) -> None:
-        """Load, train, and print what came of it."""
+        """Load the demonstrations, train, and print the final evaluation."""
         config = self._config()
         if self.file is None and config.reward_source != "env":
             raise RexdError("no demonstration file is given; only --reward env trains without one")
@@ -89,7 +93,7 @@ class Command:
             reward=self._reward_model(config),
             resume=self.resume,
         )
-        # the return of a subsampled trajectory is the sum of what was kept; the user means the whole
+        # A subsampled trajectory has only part of its return, and the table shows the whole return.
         report(run, None if whole is None else _used(whole, self.data).returns, as_json=self.json)
 
     def _config(self) -> TrainConfig:
@@ -109,7 +113,7 @@ def _used(whole: Demonstrations, options: opt.SelectionOptions) -> Demonstration
 
 
 def file_name(env: str) -> str:
-    """An environment's id as the name of a folder."""
+    """Return the id of an environment in a form that can be the name of a folder."""
     return env.rpartition(":")[2].replace("/", "-")
 
 
@@ -124,13 +128,19 @@ def train_watched(
     resume: bool = False,
     resume_command: list[str] | None = None,
 ) -> Run:
-    """Train with a bar; Ctrl-C says how to go on once there is something to go on with."""
+    """Train with a progress bar.
+
+    The arguments are those of ``rexd.train``, and ``resume_command``: the words after ``rexd`` that continue the run.
+
+    Raises:
+        Interrupted: Ctrl-C after the run folder was begun, so that the run can be continued.
+    """
     import_extra("gymnasium", "train")
     from rexd.rl.training.run_folder import CONFIG_FILE
     from rexd.rl.training.train import train
 
     try:
-        with Progress(learned=config.reward_source != "env") as progress:
+        with ProgressBar(learned=config.reward_source != "env") as progress:
             return train(
                 demos,
                 env=env,
@@ -154,13 +164,13 @@ def report(
     as_json: bool,
     others: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """The final table of a run.
+    """Print the final evaluation of a run as a table or as JSON.
 
     Args:
         run: The finished run.
-        demonstrated: Returns of the demonstrations, where they are known.
-        as_json: One JSON document instead.
-        others: Summaries of other policies' true returns, by name.
+        demonstrated: Returns of the demonstrations; None if they are not known.
+        as_json: Whether one JSON document is printed instead of the table.
+        others: Summaries of the true returns of other policies, by name.
     """
     from rexd.evaluation.statistics import summarise
 

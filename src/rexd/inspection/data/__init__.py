@@ -1,6 +1,6 @@
-"""What is odd about demonstrations, how much it matters, and how to mend it; see docs/inspect.md.
+"""Findings in the data: what is odd about demonstrations, how much it matters, and how to mend it; see docs/inspect.md.
 
-One module for each place where faults lie: small functions over ``Demonstrations``, which need nothing but numpy.
+Each module looks at one part of the data, such as the actions or the ends of trajectories, and needs numpy alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Actions against the bounds of the action space."""
+"""Findings about actions, compared with the bounds of the action space."""
 
 from __future__ import annotations
 
@@ -11,38 +11,33 @@ from rexd.demos.trajectory import Array
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
 
-_ROUNDING = 1e-5  # of the range: float32, and tanh that comes to 0.999999
-# Recordings whose actions were clipped have none beyond the bounds. Of those that were not, Ant-v2 has 0.1%, of little
-# matter, HalfCheetah-v2 20%, Walker2d-v2 41% and Hopper-v2 45%.
+_ROUNDING = 1e-5  # share of the range: float32 rounds, and tanh only comes near to 1
+# Recordings that were never clipped have 0.1% (Ant-v2, where it matters little) to 45% (Hopper-v2) beyond the bounds.
 _MANY = 0.01
-# An expert that drives at full power has half of its entries at the bounds (HalfCheetah at 7500: 55%): nothing is wrong
-# with that, but a policy without squashing is to be preferred for it, and cut tails look the same.
+# An expert that drives at full power has half of its entries at the bounds (HalfCheetah: 55%). That is no fault, but
+# clipped actions look the same, and a policy without squashing suits them better.
 _OFTEN = 0.25
 # In units of half the range. Hopper-v2, never clipped, has a median of 1.4 in its worst column.
 _BEYOND, _BELOW = 3.0, 0.05
 _PILED, _AT_LEAST = 0.01, 5  # share and number of entries with exactly the largest value
-_SAMPLED = 2**21  # rows that are looked at for their units
-_INSIDE, _DISTINCT = 0.9, 20  # a controller that switches between a few forces uses the largest often
+_SAMPLED = 2**21  # largest number of rows whose units are looked at
+_INSIDE, _DISTINCT = 0.9, 20  # a controller that switches between a few forces often uses the largest
+_SCALE = "rexd convert --scale-actions"
 
 
-def clipped_actions(demos: Demonstrations, low: Array, high: Array) -> list[Finding]:
-    """Entries beyond the bounds, which the environment clips without a word."""
-    return Look(partial(_clipped, low=low, high=high))(demos)
+def clipped_actions(low: Array, high: Array) -> Look[list[Finding]]:
+    """Look for entries beyond the bounds, which the environment clips without a warning."""
+    return Look(partial(_clipped, low=low, high=high))
 
 
-def saturated_actions(demos: Demonstrations, low: Array, high: Array) -> list[Finding]:
-    """Entries exactly at the bounds."""
-    return Look(partial(_saturated, low=low, high=high))(demos)
+def saturated_actions(low: Array, high: Array) -> Look[list[Finding]]:
+    """Look for entries exactly at the bounds."""
+    return Look(partial(_saturated, low=low, high=high))
 
 
-def unscaled_actions(demos: Demonstrations, low: Array, high: Array) -> list[Finding]:
-    """Actions in other units than the environment's."""
-    return Look(partial(_unscaled, low=low, high=high))(demos)
-
-
-def bounded_looks(low: Array, high: Array) -> list[Look[list[Finding]]]:
-    """The three of them, against the bounds of an action space."""
-    return [Look(partial(look, low=low, high=high)) for look in (_clipped, _saturated, _unscaled)]
+def unscaled_actions(low: Array, high: Array) -> Look[list[Finding]]:
+    """Look for actions in other units than the environment's."""
+    return Look(partial(_unscaled, low=low, high=high))
 
 
 def _clipped(demos: Demonstrations, low: Array, high: Array) -> Looking[list[Finding]]:
@@ -70,7 +65,7 @@ def _saturated(demos: Demonstrations, low: Array, high: Array) -> Looking[list[F
     share = count / (demos.n_transitions * demos.act_dim)
     if share < _OFTEN:
         return []
-    message = f"{share:.1%} of the action entries lie exactly at the bounds: full power, or tails that were cut"
+    message = f"{share:.1%} of the action entries lie exactly at the bounds: full power, or clipped actions"
     return [Finding("info", "saturated-actions", message)]
 
 
@@ -91,7 +86,7 @@ def _unscaled(demos: Demonstrations, low: Array, high: Array) -> Looking[list[Fi
             f"units{sampled}"
         )
         return [Finding("warning", "unscaled-actions", message, _SCALE)]
-    # An action that was clipped in other units piles up at a value within the bounds, such as 1 where they are at 2.
+    # Actions that were clipped in other units pile up at a value within the bounds, such as 1 where the bound is 2.
     at_largest = np.isclose(size, largest, rtol=1e-6, atol=0)
     piled = (at_largest.mean(axis=0) >= _PILED) & (at_largest.sum(axis=0) >= _AT_LEAST)
     distinct = np.array([len(np.unique(column)) for column in size.T])
@@ -105,16 +100,13 @@ def _unscaled(demos: Demonstrations, low: Array, high: Array) -> Looking[list[Fi
         )
         return [Finding("warning", "unscaled-actions", message, _SCALE)]
     if largest.max() < _BELOW:
-        # no more than information: a pendulum that stands needs no force
+        # This is information only: a pendulum that stands needs no force.
         message = (
-            f"actions use no more than {largest.max():.2%} of their range: an expert at rest, or other units; with "
-            f"--env a replay tells{sampled}"
+            f"actions use no more than {largest.max():.2%} of their range: the expert is at rest, or the units are "
+            f"others; a replay with --env tells which{sampled}"
         )
         return [Finding("info", "unscaled-actions", message)]
     return []
-
-
-_SCALE = "rexd convert --scale-actions"
 
 
 def _margin(low: Array, high: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Observation columns that say nothing, say it twice, or say what time it is."""
+"""Findings about observation columns: constant columns, copies of other columns, and clocks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rexd.demos.trajectory import Array, Trajectory
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
 
-CONSTANT = 1e-6  # the same share of a column's size as where the reward's standardiser drops a column
+_CONSTANT = 1e-6  # share of a column's size, the same as where the reward's encoder drops a column
 _MIN_STEPS = 5
-# Of the spread. A clock is the same in all trajectories to the last digits of float32; of 14 recordings, the columns
-# that are no clock differ by 0.1 and more.
+# Share of the spread. A clock is the same in all trajectories up to float32's rounding; other columns differ by 0.1 and
+# more.
 _SAME_TIME = 1e-4
 
 
 @Look
 def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Columns that never vary."""
+    """Look for columns that never vary."""
     extremes = _Extremes()
     while (t := (yield)) is not None:
         extremes.see(t)
@@ -31,13 +31,13 @@ def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}"
     if len(found) == demos.obs_dim:
         return [Finding("error", "constant-columns", f"{message}; nothing can be learnt from them", "record it again")]
-    mend = f"nothing for rexd, whose reward drops them; for other tools, rexd convert --drop-columns {ranges(found)}"
+    mend = f"none for rexd, whose reward drops them; for other tools, rexd convert --drop-columns {ranges(found)}"
     return [Finding("info", "constant-columns", message, mend)]
 
 
 @Look
 def duplicate_columns(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Columns that equal an earlier one in every row."""
+    """Look for columns that equal an earlier column in every row."""
     alike, extremes = [list(range(demos.obs_dim))], _Extremes()
     while (t := (yield)) is not None:
         extremes.see(t)
@@ -57,19 +57,19 @@ def duplicate_columns(demos: Demonstrations) -> Looking[list[Finding]]:
 
 @Look
 def time_columns(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Columns that only count the steps, up or down."""
+    """Look for columns that only count the steps, up or down."""
     found = yield from _time_columns(demos)
     if not found or demos.offsets:
         return []
     message = (
         f"observation column {ranges(found)} is a clock: it moves evenly with the step, and alike in all trajectories. "
-        "A reward and a policy that see it learn when, not what"
+        "A reward and a policy that see it learn the time, not the task"
     )
     return [Finding("warning", "time-column", message, f"rexd convert --drop-columns {ranges(found)}")]
 
 
 def find_time_columns(demos: Demonstrations) -> list[int]:
-    """Those columns, ascending."""
+    """Return the columns that only count the steps, ascending."""
     return Look(_time_columns)(demos)
 
 
@@ -88,7 +88,7 @@ def _time_columns(demos: Demonstrations) -> Looking[list[int]]:
 
 
 def _alike(t: Trajectory, group: Sequence[int]) -> list[list[int]]:
-    """Those of a group of columns that have equal values in a trajectory too; columns without an equal are left out."""
+    """Split a group of columns into groups with equal values in this trajectory; columns without an equal drop out."""
     found: dict[bytes, list[int]] = {}
     for column in group:
         found.setdefault(t.observations[:, column].tobytes(), []).append(column)
@@ -96,7 +96,7 @@ def _alike(t: Trajectory, group: Sequence[int]) -> list[list[int]]:
 
 
 def ranges(columns: Iterable[int]) -> str:
-    """``3,27:111`` for 3 and 27 to 110, as ``--columns`` takes it."""
+    """Return the columns as the option ``--columns`` takes them: ``3,27:111`` for 3 and 27 to 110."""
     parts: list[list[int]] = []
     for column in columns:
         if parts and parts[-1][1] == column:
@@ -108,7 +108,7 @@ def ranges(columns: Iterable[int]) -> str:
 
 @Look
 def varying_columns(demos: Demonstrations) -> Looking[NDArray[np.bool_]]:
-    """(D,) whether each column takes more than one value."""
+    """Tell for each column whether it takes more than one value; (D,)."""
     extremes = _Extremes()
     while (t := (yield)) is not None:
         extremes.see(t)
@@ -129,4 +129,4 @@ class _Extremes:
 
     def varying(self) -> NDArray[np.bool_]:
         low, high = self.low.astype(np.float64), self.high.astype(np.float64)
-        return np.asarray(high - low > CONSTANT * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0))
+        return np.asarray(high - low > _CONSTANT * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0))

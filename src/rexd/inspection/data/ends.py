@@ -1,4 +1,4 @@
-"""What the flags say about the ends of trajectories."""
+"""Findings about the ends of trajectories, as ``terminated`` and ``truncated`` mark them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
 
-_SHARE, _COUNT = (
-    0.25,
-    3,
-)  # of terminated trajectories: falls of CartPole hardly ever come at one step, and then not last
+# The share, and the least number, of terminated trajectories that end at the largest length. Failures, such as falls of
+# CartPole, hardly ever come at one step, and then not at the last.
+_SHARE, _COUNT = 0.25, 3
 
 
-def time_limits(demos: Demonstrations, max_episode_steps: int | None) -> list[Finding]:
-    """Trajectories that are marked as terminated where a time limit ended them."""
-    return look_for_time_limits(max_episode_steps)(demos)
+def time_limits(max_episode_steps: int | None) -> Look[list[Finding]]:
+    """Look for trajectories that are marked as terminated where a time limit ended them.
 
-
-def look_for_time_limits(max_episode_steps: int | None) -> Look[list[Finding]]:
-    """The same as a look, with the environment's time limit where it is known."""
+    Args:
+        max_episode_steps: The environment's time limit; None if it is not known.
+    """
     return Look(partial(_time_limits, max_episode_steps=max_episode_steps))
 
 
@@ -38,7 +36,7 @@ def _time_limits(demos: Demonstrations, max_episode_steps: int | None) -> Lookin
     at_limit = int((lengths == limit).sum())
     longest = limit == max(last)
     if max_episode_steps is not None:
-        # one may have fallen at the last step; of several that is not to be believed
+        # One trajectory may have failed at the very last step, but hardly several.
         suspicious = at_limit >= 2 or at_limit == len(demos)
     else:
         suspicious = longest and at_limit >= min(_COUNT, len(demos)) and at_limit >= _SHARE * len(lengths)
@@ -58,13 +56,15 @@ def _time_limits(demos: Demonstrations, max_episode_steps: int | None) -> Lookin
 
 @Look
 def early_ends(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Ends that are marked within a trajectory, or in every row."""
+    """Look for ends that are marked within trajectories, or in nearly every row."""
     inside = 0
     while (t := (yield)) is not None:
         inside += int((t.terminated[:-1] | t.truncated[:-1]).sum())
     rows, single = demos.n_transitions, int((demos.lengths == 1).sum())
     if inside > 0.5 * max(rows - len(demos), 1):
-        message = f"{inside:,} of {rows:,} rows within trajectories are marked as ends: the flags say what goes on"
+        message = (
+            f"{inside:,} of {rows:,} rows within trajectories are marked as ends: the flags mark the rows that go on"
+        )
         return [Finding("error", "inverted-ends", message, "rexd convert --episode-length N")]
     if inside:
         message = f"{inside:,} rows within trajectories are marked as ends: trajectories that were joined"
@@ -77,11 +77,11 @@ def early_ends(demos: Demonstrations) -> Looking[list[Finding]]:
 
 @Look
 def missing_ends(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Trajectories whose last row is not marked as an end."""
+    """Look for trajectories whose last row is not marked as an end."""
     open_ended = 0
     while (t := (yield)) is not None:
         open_ended += not (t.terminated[-1] or t.truncated[-1])
     if not open_ended or demos.offsets:  # subsampling may leave the last row out
         return []
-    message = f"{open_ended} of {len(demos)} trajectories have no end that is marked: counted as cut off there"
+    message = f"{open_ended} of {len(demos)} trajectories have no end that is marked: they count as truncated there"
     return [Finding("info", "missing-ends", message)]

@@ -1,55 +1,67 @@
-"""Every look at the data that needs no simulator."""
+"""All findings that need no simulator, by one reading of the data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.inspection.data import actions, columns, ends, lengths, phases, returns, rows
-from rexd.inspection.data import next_observations as following
+from rexd.inspection.data.actions import clipped_actions, saturated_actions, unscaled_actions
+from rexd.inspection.data.columns import constant_columns, duplicate_columns, time_columns
+from rexd.inspection.data.ends import early_ends, missing_ends, time_limits
 from rexd.inspection.data.finding import Finding, by_severity
+from rexd.inspection.data.lengths import early_failures, short_trajectories
 from rexd.inspection.data.look import Look, look_at
-from rexd.reading.task import Task
+from rexd.inspection.data.next_observations import (
+    gaps,
+    next_episode_observations,
+    repeated_observations,
+    stale_first_observations,
+)
+from rexd.inspection.data.phases import phase_locked
+from rexd.inspection.data.returns import low_returns
+from rexd.inspection.data.rows import duplicate_rows, duplicate_trajectories
+from rexd.progress import Progress
+from rexd.reading.environment_facts import EnvironmentFacts
 
 LOOKS: tuple[Look[list[Finding]], ...] = (
-    columns.constant_columns,
-    columns.duplicate_columns,
-    columns.time_columns,
-    rows.duplicate_trajectories,
-    rows.duplicate_rows,
-    following.repeated_observations,
-    following.gaps,
-    following.next_episode_observations,
-    following.stale_first_observations,
-    ends.early_ends,
-    ends.missing_ends,
-    lengths.early_failures,
-    returns.low_returns,
-    phases.phase_locked,
+    constant_columns,
+    duplicate_columns,
+    time_columns,
+    duplicate_trajectories,
+    duplicate_rows,
+    repeated_observations,
+    gaps,
+    next_episode_observations,
+    stale_first_observations,
+    early_ends,
+    missing_ends,
+    early_failures,
+    low_returns,
+    phase_locked,
 )
-"""Each takes demonstrations as they were recorded and gives what it finds, nothing if all is well."""
+"""The looks that need no environment. Each takes demonstrations as they were recorded and returns its findings."""
 
 
 def find(
     demos: Demonstrations,
-    task: Task | None = None,
+    task: EnvironmentFacts | None = None,
     *,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> tuple[Finding, ...]:
-    """Everything that is odd, the worst first.
+    """Return all findings, the worst first.
 
     Args:
-        demos: As they were recorded: actions not clipped to the bounds.
-        task: What the environment says.
-        progress: Called now and then with the number of transitions that were seen, and of all.
+        demos: The demonstrations as they were recorded, with actions that are not clipped.
+        task: The facts about the environment; None if none is named.
+        progress: Called with the number of transitions so far, and the number of all.
     """
-    looks = [*LOOKS, ends.look_for_time_limits(None if task is None else task.max_episode_steps)]
+    looks = [*LOOKS, time_limits(None if task is None else task.max_episode_steps)]
     space: Any = None if task is None else task.action_space
     if hasattr(space, "low") and demos.n_actions is None and np.shape(space.low) == (demos.act_dim,):
-        looks += actions.bounded_looks(np.asarray(space.low), np.asarray(space.high))
+        low, high = np.asarray(space.low), np.asarray(space.high)
+        looks += [look(low, high) for look in (clipped_actions, saturated_actions, unscaled_actions)]
     found = look_at(demos, looks, progress)
-    return by_severity([*lengths.short_trajectories(demos), *chain.from_iterable(found)])
+    return by_severity([*short_trajectories(demos), *chain.from_iterable(found)])

@@ -1,4 +1,4 @@
-"""What a finding is."""
+"""Findings, their severities and the exit status."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
-"""From worst to best.
+"""The severities, from worst to best.
 
 - error: as they are read, most rows teach something false; mend the file first.
-- warning: a part of the rows is false, or an estimate that is made of them is.
+- warning: a part of the rows is false, or an estimate that is made from them is.
 - info: worth knowing; nothing needs to be done.
 """
 
@@ -22,9 +22,9 @@ class Finding:
 
     Attributes:
         severity: How much it matters; see ``SEVERITIES``.
-        code: A short name that stays the same, for scripts and for the table in docs/inspect.md.
+        code: A short name that never changes, for scripts and for the tables in docs/inspect.md.
         message: What was found, with numbers.
-        mend: The option or the step that mends it; empty where there is nothing to mend.
+        mend: The option or the action that mends it; empty where there is nothing to mend.
     """
 
     severity: Severity
@@ -34,7 +34,7 @@ class Finding:
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The worst first; of several findings with one code, whichever came first."""
+    """Return the findings, the worst first; of several findings with the same code only the first."""
     first: dict[str, Finding] = {}
     for finding in findings:
         first.setdefault(finding.code, finding)
@@ -42,5 +42,5 @@ def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """0 where nothing is above info, 1 for warnings, 2 for errors."""
+    """Return 2 if there is an error, 1 if there is a warning, and 0 otherwise."""
     return max((2 - SEVERITIES.index(finding.severity) for finding in findings), default=0)

@@ -1,4 +1,4 @@
-"""The option that leaves single trajectories out."""
+"""The options that leave single trajectories out, as findings propose them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Collection
 
 from rexd.inspection.data.columns import ranges
 
-_LONG = 100  # characters
+_LONG = 100  # characters after which the numbers are cut short
 
 
 def leave_out(count: int, numbers: Collection[int]) -> str:
-    """How to leave these of ``count`` trajectories out: fewer trajectories where they are the last ones."""
+    """Return the option that leaves trajectories out.
+
+    Args:
+        count: The number of all trajectories.
+        numbers: The numbers of those to leave out. If these are the last ones, the option keeps the first ones instead.
+    """
     kept = count - len(numbers)
     if kept and set(map(int, numbers)) == set(range(kept, count)):
         return f"--trajectories {kept}"

@@ -1,4 +1,4 @@
-"""Trajectories that are much shorter than the others."""
+"""Findings about the lengths of trajectories."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
 
-# Of the median length. A recording that was cut in the middle of an episode has 0.22 (LunarLander, 45 of 203 steps),
-# good episodes of CartPole 0.2 and more.
-_SHORT = 0.1
+_SHORT = 0.1  # share of the median length; good episodes of CartPole have 0.2 and more
 _MIN_STEPS = 2
-_WHOLE = 0.6  # of the trajectories last as long as the longest: then the others failed
-_FAILED = 0.5  # of that length
+_WHOLE = 0.6  # share of trajectories that last as long as the longest, so that the others failed
+_FAILED = 0.5  # share of that length
 
 
 def short_trajectories(demos: Demonstrations) -> list[Finding]:
-    """Trajectories of hardly any steps, or of far fewer than the others."""
+    """Find trajectories of hardly any steps, or of far fewer steps than the others."""
     lengths = demos.lengths
     limit = max(_SHORT * float(np.median(lengths)), _MIN_STEPS)
     short = np.flatnonzero(lengths < limit)
-    if not len(short) or len(short) > 0.5 * len(lengths):  # where most are, ``inverted-ends`` says so
+    if not len(short) or len(short) > 0.5 * len(lengths):  # if most are short, ``inverted-ends`` says so
         return _different(lengths)
     message = (
         f"{len(short)} of {len(lengths)} trajectories have no more than {lengths[short].max()} steps, half of them "
@@ -36,13 +34,13 @@ def short_trajectories(demos: Demonstrations) -> list[Finding]:
 def _different(lengths: NDArray[np.int64]) -> list[Finding]:
     if lengths.max() <= lengths.min() / _SHORT:
         return []
-    message = f"trajectories have from {lengths.min():,} to {lengths.max():,} steps: long ones count for more"
+    message = f"trajectories have from {lengths.min():,} to {lengths.max():,} steps: long ones have a larger weight"
     return [Finding("info", "different-lengths", message)]
 
 
 @Look
 def early_failures(demos: Demonstrations) -> Looking[list[Finding]]:
-    """The few that ended early where most last until the time limit."""
+    """Look for the few trajectories that terminated early where most last until the time limit."""
     ended = []
     while (t := (yield)) is not None:
         ended.append(bool(t.terminated[-1]))

@@ -1,4 +1,4 @@
-"""How the looks at the data share one reading of it: a file that is larger than memory is read once for all of them."""
+"""Looks at the data, which share one reading: a file that is larger than memory is read once for all of them."""
 
 from __future__ import annotations
 
@@ -8,41 +8,43 @@ from typing import Generic, TypeVar
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
+from rexd.progress import Progress
 
 T = TypeVar("T")
 
 Looking = Generator[None, Trajectory | None, T]
-"""Gets each trajectory by ``while (t := (yield)) is not None``, and returns what it found."""
+"""A generator that is sent each trajectory, ``while (t := (yield)) is not None``, and returns what it found."""
 
 
 class Look(Generic[T]):
-    """A function that is a generator of ``Looking``: called with demonstrations, it looks at all of them."""
+    """One look at demonstrations: a decorator of functions that return a ``Looking``.
+
+    Called with demonstrations, it reads all of them; ``look_at`` lets several looks share the reading.
+    """
 
     def __init__(self, function: Callable[[Demonstrations], Looking[T]]) -> None:
-        """Take the generator function."""
+        """Wrap the generator function."""
         self._function = function
         update_wrapper(self, function)
 
     def __call__(self, demos: Demonstrations) -> T:
-        """What it finds, by a reading of its own."""
+        """Read all demonstrations, and return what this look finds."""
         return look_at(demos, [self])[0]
 
     def begin(self, demos: Demonstrations) -> Looking[T]:
-        """Start, up to where it waits for the first trajectory; what it knows without any is in ``demos``."""
+        """Start the generator, up to where it waits for the first trajectory."""
         looking = self._function(demos)
         next(looking)
         return looking
 
 
-def look_at(
-    demos: Demonstrations, looks: Sequence[Look[T]], progress: Callable[[int, int], None] = lambda done, total: None
-) -> list[T]:
-    """What each of several looks finds, all by one reading.
+def look_at(demos: Demonstrations, looks: Sequence[Look[T]], progress: Progress = lambda done, total: None) -> list[T]:
+    """Read the demonstrations once, and return what each look finds.
 
     Args:
         demos: The demonstrations.
-        looks: What to look for.
-        progress: Called now and then with the number of transitions that were seen, and of all.
+        looks: The looks that share the reading.
+        progress: Called with the number of transitions so far, and the number of all.
     """
     begun = [look.begin(demos) for look in looks]
     seen, total = 0, demos.n_transitions
@@ -60,4 +62,4 @@ def _end(looking: Looking[T]) -> T:
     except StopIteration as end:
         found: T = end.value
         return found
-    raise RuntimeError("a look goes on after the last trajectory")
+    raise RuntimeError("a look still waits for trajectories after the last one; expected it to return")

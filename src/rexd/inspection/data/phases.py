@@ -1,4 +1,4 @@
-"""Trajectories that run in step with each other: at equal times they are in nearly equal states."""
+"""Findings about trajectories that are phase-locked: at equal times they are in nearly equal states."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from rexd.inspection.data.columns import find_time_columns
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
 
-_TRAJECTORIES = 8  # the first ones; each pair is compared
-_TIMES, _OTHERS = 100, 300  # steps of each pair that are compared, and with how many others
-_SETTLED = 0.25  # of the steps: all start alike, which says nothing
+_TRAJECTORIES = 8  # number of trajectories, the first ones, of which each pair is compared
+_TIMES, _OTHERS = 100, 300  # steps of a pair that are compared at equal times, and with how many other steps each
+_SETTLED = 0.25  # share of the steps that are left out: all trajectories start alike
 _LEAST = 40  # steps
-# Of the distances of pairs, the one that three quarters do not exceed: one trajectory may be out of step, and single
-# pairs come down to 0.1 by chance (two pendulums at rest). Hopper-v2 has 0.12 and another expert's Hopper 0.21, both
-# locked; its HalfCheetah 0.62 (a deterministic policy from nearly equal starts); all other recordings 0.96 and more.
-# Four independent gaits come below 0.35 once in 300 files, and below 0.65 five times.
+# The quantile over the pairs, since one trajectory may be out of step and single pairs agree by chance; and the largest
+# distances of locked and of partly locked trajectories. Locked recordings (two experts' Hopper) have 0.12 and 0.21, a
+# deterministic policy from nearly equal starts has 0.62, others have 0.96 and more. Four independent gaits have less
+# than 0.35 in one of 300 files.
 _PAIRS, _LOCKED, _PARTLY = 0.75, 0.35, 0.65
-_FEW = 3  # of two, the phases may agree by chance
+_FEW = 3  # the phases of two trajectories may agree by chance
 
 
 @Look
 def phase_locked(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Compare states at equal times with what independent phases would give."""
+    """Look for phase-locked trajectories: compare the states at equal times with those at independent times."""
     chosen: list[Trajectory] = []
     while (t := (yield)) is not None:
         if len(chosen) < _TRAJECTORIES:
@@ -53,9 +53,13 @@ def phase_locked(demos: Demonstrations) -> Looking[list[Finding]]:
 
 
 def phase_distance(demos: Demonstrations) -> float | None:
-    """Distance at equal times over distance at independent times, for most pairs at most; None where it cannot be told.
+    """Return the distance of states at equal times, relative to that at independent times.
 
-    Columns are standardised; those that never vary and clocks are left out, the first quarter of the steps too.
+    Columns are standardised. Constant columns, clocks and the first quarter of the steps are left out.
+
+    Returns:
+        The upper quartile over pairs of trajectories, about 1 for independent phases; None where the trajectories are
+        too few or too short.
     """
     chosen: Sequence[Trajectory] = demos.trajectories[:_TRAJECTORIES]
     states = [t.observations.astype(np.float64) for t in chosen if len(t) >= _LEAST]
@@ -73,6 +77,7 @@ def phase_distance(demos: Demonstrations) -> float | None:
 
 
 def _compare(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """Return the median distance at equal times over that at independent times, for (T, D) states of a pair."""
     steps = min(len(a), len(b))
     times, others = (np.unique(np.linspace(_SETTLED * steps, steps - 1, n).astype(int)) for n in (_TIMES, _OTHERS))
     equal = np.sqrt(((a[times] - b[times]) ** 2).sum(axis=1))

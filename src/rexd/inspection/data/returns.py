@@ -1,4 +1,4 @@
-"""Returns that are far below the others."""
+"""Findings about the returns of trajectories."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
 
-_LEAST = 4  # trajectories: of fewer, none can be told to be the odd one
-_FAR = 3.0  # ranges of the better three quarters
-_RELATIVE = 0.2  # of the median
+_LEAST = 4  # trajectories; among fewer, none stands out
+_FAR = 3.0  # least distance from the median, in ranges of the better three quarters
+_RELATIVE = 0.2  # least distance from the median, as a share of it
 
 
 @Look
 def low_returns(demos: Demonstrations) -> Looking[list[Finding]]:
-    """A failed trajectory among good ones.
+    """Look for failed trajectories among good ones: their returns are far below the others.
 
-    Compared with the range of the better three quarters, not with a deviation: returns of Pendulum come in lumps (-1,
-    -125, -240), among which a good start from below is 59 deviations away, but 1.2 such ranges. Reacher's worst of 100
-    is 1.0 ranges below the median, LunarLander's two landings that failed are 3.7 and more.
+    The distance from the median is measured in ranges of the better three quarters. Deviations would not do, since the
+    returns of Pendulum come in clusters: a good trajectory is 59 deviations away from the others, but only 1.2 ranges.
+    The worst trajectory of Reacher is 1.0 ranges away, failed landings of LunarLander 3.7 and more.
     """
     found: list[float] = []
     while (t := (yield)) is not None:
         if t.rewards is not None:
             found.append(float(np.sum(t.rewards)))
-    if len(found) < max(_LEAST, len(demos)):  # not all of them have rewards
+    if len(found) < max(_LEAST, len(demos)):  # too few trajectories, or some without rewards
         return []
     returns = np.array(found)
     best = np.sort(returns)[len(returns) // 4 :]

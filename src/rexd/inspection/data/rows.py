@@ -1,4 +1,4 @@
-"""Rows and trajectories that are stored more than once."""
+"""Findings about rows and trajectories that are stored more than once."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
 
-_MANY = 0.01  # none of 14 recordings repeats a single row: states of a simulator are never the same twice
-_NAMED = 5
-_COMPARED = 2**24  # rows: as many hashes are held in memory
+_MANY = 0.01  # share of the rows; the states of a simulator hardly ever repeat exactly
+_NAMED = 5  # pairs that a message names
+_COMPARED = 2**24  # largest number of rows that are compared, whose hashes are held in memory
 
 Hashes = NDArray[np.uint64]
 
 
 @Look
 def duplicate_trajectories(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Trajectories with the same observations and actions."""
+    """Look for trajectories with the same observations and actions."""
     copies = _Copies()
     while (t := (yield)) is not None:
         copies.see(t)
@@ -39,10 +39,10 @@ def duplicate_trajectories(demos: Demonstrations) -> Looking[list[Finding]]:
 
 @Look
 def duplicate_rows(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Rows with the same observation and action, apart from those of copied trajectories.
+    """Look for rows with the same observation and action; copies of whole trajectories do not count.
 
-    Of more than ``_COMPARED`` rows, those are compared whose hash is divisible by some number: equal rows stay
-    together, so that the share of what repeats is that of all rows.
+    If there are more than ``_COMPARED`` rows, only rows whose hash is divisible by some number are compared. Equal rows
+    have equal hashes, so that the share of repeated rows is that of all rows.
     """
     every = -(-demos.n_transitions // _COMPARED)
     copies, found, within, counted = _Copies(), list[Hashes](), 0, True
@@ -53,7 +53,7 @@ def duplicate_rows(demos: Demonstrations) -> Looking[list[Finding]]:
         hashes = hashes[hashes % np.uint64(every) == 0] if every > 1 else hashes
         found.append(hashes)
         within += len(hashes) - len(np.unique(hashes))
-        # states that are counted, as in a grid, are visited again
+        # whole numbers, such as the cells of a grid, are states that are visited again
         counted = counted and bool((t.observations == np.round(t.observations)).all())
     compared = np.concatenate(found)
     compared.sort()
@@ -76,7 +76,7 @@ def duplicate_rows(demos: Demonstrations) -> Looking[list[Finding]]:
 
 
 class _Copies:
-    """The number of each trajectory that is a copy, with the number of the original."""
+    """The trajectories that are copies: ``pairs`` holds the number of each copy with that of the original."""
 
     def __init__(self) -> None:
         self.pairs: dict[int, int] = {}
@@ -84,7 +84,7 @@ class _Copies:
         self._count = 0
 
     def see(self, t: Trajectory) -> bool:
-        """Whether the next trajectory is a copy of an earlier one."""
+        """Take the next trajectory, and return whether it is a copy of an earlier one."""
         digest = hashlib.sha256(t.observations.data)
         digest.update(t.actions.data)
         number, self._count = self._count, self._count + 1
@@ -95,9 +95,9 @@ class _Copies:
 
 
 def _hashes(t: Trajectory) -> Hashes:
-    """(T,) one number for each row, equal where rows are; sorting numbers is far quicker than sorting rows."""
+    """Return one number for each row, (T,), the same for equal rows: numbers are sorted faster than rows."""
     flat = np.concatenate([t.observations, t.actions.reshape(len(t), -1)], axis=1).astype(np.float64)
-    # minus zero is zero
+    # The addition turns minus zero into zero.
     bits = np.ascontiguousarray(flat + 0.0).view(np.uint64)
     mixed = np.zeros(len(t), np.uint64)
     for column in range(bits.shape[1]):

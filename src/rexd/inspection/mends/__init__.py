@@ -1,1 +1,1 @@
-"""Mends of demonstrations, each the answer to a finding; ``rexd convert`` applies them."""
+"""Mends of demonstrations, each of which answers a finding; ``rexd convert`` offers them."""

@@ -1,4 +1,4 @@
-"""Mends of which row belongs to which: actions that were stored beside another step's, and ends in the wrong places."""
+"""Mends of the order of rows: actions that were stored beside another step, and ends in the wrong places."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.equal_rows import equal_rows
 from rexd.demos.streamed import lengths_of, mapped
-from rexd.demos.trajectory import Array, BoolArray, Trajectory
+from rexd.demos.trajectory import BoolArray, Trajectory
 from rexd.errors import DemonstrationError
 
 
 def shift_actions(demos: Demonstrations, k: int) -> Demonstrations:
-    """Give each row the action of the row ``k`` later in its trajectory; rows without one are dropped.
+    """Give each row the action of the row ``k`` later in its trajectory; rows without such an action are dropped.
 
-    What stands beside the action tells which column was late. Where next observations are those of the rows that
-    follow, the actions alone are moved, and everything else stays. Where the next observation is the one that the
-    *observations* would have if they were moved by ``k``, the observations are what was stored at another step: next
-    observations, rewards, ends and step numbers then move with the actions.
+    The next observations tell which array was stored at another step. If each next observation is the observation of
+    the following row, the actions were: they alone are moved. If the next observations agree with the *observations*
+    moved by ``k``, the observations were: next observations, rewards, ends and step numbers then move with the actions.
 
-    A trajectory that loses its last row ends as truncated: where it went from there is not in it any more.
+    A trajectory that loses its last row ends as truncated, since it no longer shows how it went on.
 
     Args:
-        demos: Whole trajectories, step after step.
+        demos: Whole trajectories, with all steps in order.
         k: 1 for actions stored a row late or observations stored after the step; -1 for the opposite.
 
     Raises:
@@ -39,7 +39,7 @@ def shift_actions(demos: Demonstrations, k: int) -> Demonstrations:
     for number in np.flatnonzero(lengths <= abs(k)):
         raise DemonstrationError(
             f"{demos.source}: trajectory {number} has {lengths[number]} steps; shifting actions by {k} leaves none. "
-            "Drop it"
+            "Leave that trajectory out"
         )
     together = _moved_together(demos, k)
     made, unused = (mapped(part, lambda _, t: _shifted(t, k, together), lengths_of(part) - abs(k)) for part in parts)
@@ -53,7 +53,7 @@ def shift_actions(demos: Demonstrations, k: int) -> Demonstrations:
 
 
 def _moved_together(demos: Demonstrations, k: int) -> bool:
-    """Whether it is the observations that were stored at another step, and not the actions alone."""
+    """Return whether the observations were stored at another step; otherwise the actions were."""
     actions = observations = True
     number = step = 0
     for place, t in enumerate(chain(demos.trajectories, demos.unused)):
@@ -72,12 +72,16 @@ def _moved_together(demos: Demonstrations, k: int) -> bool:
 
 
 def _next_is(t: Trajectory, ahead: int) -> BoolArray:
-    """Whether each next observation is the observation ``ahead`` rows on; (T - 1,), true where it cannot be told."""
+    """Compare each next observation with the observation ``ahead`` rows later.
+
+    Returns:
+        (T - 1,) whether the two are equal; true where one of them is not known. False if the step numbers have a gap.
+    """
     same, count = np.ones(len(t) - 1, np.bool_), len(t)
     first, last = max(0, -ahead), min(count - 1, count - ahead)
     if first < last:
         index = np.arange(first, last)
-        same[index] = _same(t.next_observations[index], t.observations[index + ahead]) | ~t.next_known[index]
+        same[index] = equal_rows(t.next_observations[index], t.observations[index + ahead]) | ~t.next_known[index]
     return np.asarray(same & (np.diff(t.steps) == 1))
 
 
@@ -97,12 +101,17 @@ def _shifted(t: Trajectory, k: int, together: bool) -> Trajectory:
 def recut(demos: Demonstrations, episode_length: int) -> Demonstrations:
     """Put all rows end to end and cut them anew, for files whose ends are marked in the wrong places.
 
-    Ends that are marked within the new trajectories are removed. The last row of each is terminated if it was marked
-    so, unless most rows were, and truncated otherwise. A next observation that was not known because of an end is the
-    row that follows; one that is the first row of the next trajectory is not known.
+    Marks of ends within the new trajectories are removed. The last row of each is terminated if it was marked so and
+    most other rows are not marked as ends; otherwise it is truncated. A next observation that was not known because of
+    an end becomes the observation of the following row. A last next observation that is the first observation of the
+    next trajectory becomes not known.
+
+    Args:
+        demos: The demonstrations, of which no row was left out.
+        episode_length: The number of steps of each new trajectory.
 
     Raises:
-        DemonstrationError: The length does not divide the rows, or they cannot be put end to end.
+        DemonstrationError: The length does not divide the rows, or the rows cannot be put end to end.
     """
     rows, source = demos.n_transitions, demos.source
     if episode_length < 1 or rows % episode_length:
@@ -112,18 +121,21 @@ def recut(demos: Demonstrations, episode_length: int) -> Demonstrations:
         )
     if demos.streamed:
         raise DemonstrationError(
-            f"{source}: is larger than memory, so that its rows cannot be cut anew; convert it in parts (--leave-out)"
+            f"{source}: the file is larger than memory, so that its rows cannot be cut anew; convert it in parts "
+            "(--leave-out)"
         )
     if demos.unused or demos.offsets:
-        raise DemonstrationError(f"{source}: some rows are left out, so that it cannot be cut anew; use the whole file")
+        raise DemonstrationError(
+            f"{source}: some rows are left out, so that the rows cannot be cut anew; use the whole file"
+        )
     columns = {item.name: _end_to_end(demos, item.name) for item in fields(Trajectory) if item.name != "steps"}
     obs, following, known = columns["observations"], columns["next_observations"], columns["next_known"]
     last = np.arange(rows) % episode_length == episode_length - 1
     marked = columns["terminated"] | columns["truncated"]
-    # flags that are true in most rows say what goes on, and nothing about how the last row ended
+    # Flags that are true in most rows mark the rows that go on, so they do not tell how a trajectory ended.
     terminated = columns["terminated"] & last & (marked[~last].mean() <= 0.5 if (~last).any() else True)
     joins = ~last & ~known
-    reset = last & known & np.append(_same(following[:-1], obs[1:]), False)
+    reset = last & known & np.append(equal_rows(following[:-1], obs[1:]), False)
     following = following.copy()
     following[joins] = obs[1:][joins[:-1]]
     following[reset] = obs[reset]
@@ -151,14 +163,7 @@ def _end_to_end(demos: Demonstrations, name: str) -> Any:
         return None
     if len({None if part is None else part.dtype for part in parts}) > 1:
         raise DemonstrationError(
-            f"{demos.source}: {name.replace('_', ' ')} are not recorded alike in all trajectories, so that they cannot "
-            "be cut anew; leave --episode-length out"
+            f"{demos.source}: {name.replace('_', ' ')} are recorded in some trajectories only, or with several "
+            "dtypes, so that they cannot be cut anew; leave --episode-length out"
         )
     return np.concatenate(parts)
-
-
-def _same(a: Array, b: Array) -> BoolArray:
-    """(n, D), (n, D) -> (n,), as far as the coarser dtype tells."""
-    coarse = min(a.dtype, b.dtype, key=lambda dtype: dtype.itemsize)
-    with np.errstate(over="ignore"):
-        return np.asarray((a.astype(coarse) == b.astype(coarse)).all(axis=1))

@@ -1,13 +1,12 @@
-"""Mends of demonstrations, as ``rexd convert`` offers them: pure functions, each noting what it did.
+"""Mends of values, columns, flags and single rows: pure functions that note what they did.
 
-They change what they are named for and nothing else: every other array keeps its bytes.
+Each changes what its name says and nothing else: every other array keeps its bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +18,7 @@ from rexd.errors import DemonstrationError
 
 
 def scale_actions(demos: Demonstrations, factor: ArrayLike) -> Demonstrations:
-    """Multiply continuous actions, all by one factor or each column by its own.
+    """Multiply continuous actions, all by one factor or each column by its own factor.
 
     Raises:
         DemonstrationError: Actions are discrete, or the factors do not fit them.
@@ -29,7 +28,7 @@ def scale_actions(demos: Demonstrations, factor: ArrayLike) -> Demonstrations:
     if factors.shape not in ((), (1,), (demos.act_dim,)):
         raise DemonstrationError(
             f"{demos.source}: {factors.size} factors do not fit {demos.act_dim} action columns; expected one for all, "
-            "or one for each"
+            "or one for each column"
         )
     if not np.isfinite(factors).all() or not factors.all():
         raise DemonstrationError(
@@ -39,7 +38,7 @@ def scale_actions(demos: Demonstrations, factor: ArrayLike) -> Demonstrations:
 
 
 def scale_actions_to(demos: Demonstrations, low: ArrayLike, high: ArrayLike) -> Demonstrations:
-    """Scale actions from -1 to 1, as wrappers and squashed policies use them, to the bounds of the environment.
+    """Scale actions from the range -1 to 1, which wrappers and squashed policies use, to the environment's bounds.
 
     Raises:
         DemonstrationError: Actions are discrete, or the bounds are infinite or do not fit them.
@@ -62,7 +61,7 @@ def scale_actions_to(demos: Demonstrations, low: ArrayLike, high: ArrayLike) -> 
 
 
 def clip_actions(demos: Demonstrations, low: ArrayLike, high: ArrayLike) -> Demonstrations:
-    """Clip continuous actions to bounds, and say so even where none lies beyond them.
+    """Clip continuous actions to bounds; a note tells so even if no action lies beyond them.
 
     Raises:
         DemonstrationError: Actions are discrete, or the bounds do not fit them.
@@ -73,7 +72,7 @@ def clip_actions(demos: Demonstrations, low: ArrayLike, high: ArrayLike) -> Demo
 
 
 def drop_columns(demos: Demonstrations, columns: Sequence[int] | slice) -> Demonstrations:
-    """Leave these observation columns out.
+    """Leave some observation columns out.
 
     Raises:
         DemonstrationError: A column does not exist, or none is left.
@@ -87,13 +86,15 @@ def drop_columns(demos: Demonstrations, columns: Sequence[int] | slice) -> Demon
         )
     kept = np.setdiff1d(np.arange(demos.obs_dim), dropped)
     if not kept.size:
-        raise DemonstrationError(f"{demos.source}: all {demos.obs_dim} observation columns would be dropped; keep one")
+        raise DemonstrationError(
+            f"{demos.source}: all {demos.obs_dim} observation columns would be dropped; keep at least one"
+        )
     note = f"dropped {demos.obs_dim - kept.size} of {demos.obs_dim} observation columns"
     return _noted(replace(demos.select_columns(kept.tolist()), notes=demos.notes), note)
 
 
 def time_limit_is_truncation(demos: Demonstrations, limit: int) -> Demonstrations:
-    """Count episodes that are marked as terminated after exactly ``limit`` steps as truncated.
+    """Mark episodes as truncated that are marked as terminated after exactly ``limit`` steps.
 
     Raises:
         DemonstrationError: The limit is not positive.
@@ -105,7 +106,11 @@ def time_limit_is_truncation(demos: Demonstrations, limit: int) -> Demonstration
         return bool(t.terminated[-1]) and int(t.steps[-1]) + 1 == limit
 
     def mend(t: Trajectory) -> Trajectory:
-        return replace(t, **_ended(t, terminated=False)) if at_limit(t) else t
+        if not at_limit(t):
+            return t
+        terminated, truncated = t.terminated.copy(), t.truncated.copy()
+        terminated[-1], truncated[-1] = False, True
+        return replace(t, terminated=terminated, truncated=truncated)
 
     count = sum(map(at_limit, demos))
     return _map(
@@ -130,17 +135,17 @@ def drop_last_next_observation(demos: Demonstrations) -> Demonstrations:
 
 
 def keep_first(demos: Demonstrations, count: int) -> Demonstrations:
-    """The first ``count`` trajectories, and nothing of the others.
+    """Keep the first ``count`` trajectories, and nothing of the others.
 
     Raises:
-        DemonstrationError: There are fewer.
+        DemonstrationError: There are fewer trajectories.
     """
     kept = replace(demos.first(count), unused=demos.unused)
     return _noted(kept, f"kept the first {count} of {len(demos)} trajectories")
 
 
 def thin(demos: Demonstrations, k: int, seed: int = 0) -> Demonstrations:
-    """Every ``k``-th transition of each trajectory, from a random offset, and nothing of the others.
+    """Keep every ``k``-th transition of each trajectory, from a random offset, and nothing of the others.
 
     Raises:
         DemonstrationError: ``k`` is not positive, or a trajectory would be left empty.
@@ -151,7 +156,7 @@ def thin(demos: Demonstrations, k: int, seed: int = 0) -> Demonstrations:
 
 
 def leave_out(demos: Demonstrations, numbers: Sequence[int] | slice) -> Demonstrations:
-    """All trajectories but some, such as copies or failed attempts.
+    """Leave some trajectories out, such as copies or failed attempts.
 
     Raises:
         DemonstrationError: There is no such trajectory, or none would be left.
@@ -166,14 +171,14 @@ def leave_out(demos: Demonstrations, numbers: Sequence[int] | slice) -> Demonstr
         )
     kept = np.setdiff1d(index, dropped)
     if not kept.size:
-        raise DemonstrationError(f"{demos.source}: all {len(demos)} trajectories would be left out; keep one")
+        raise DemonstrationError(f"{demos.source}: all {len(demos)} trajectories would be left out; keep at least one")
     return _noted(demos.select(kept), f"left out {len(demos) - kept.size} of {len(demos)} trajectories")
 
 
 def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
-    """Leave the first rows of each trajectory out, such as one whose observation is older than the reset.
+    """Leave the first rows of each trajectory out, such as a row whose observation is older than the reset.
 
-    Step numbers stay what they were: the rows that are left are as late in the episode as before.
+    The other rows keep their step numbers, so that they are as late in the episode as before.
 
     Raises:
         DemonstrationError: ``count`` is not positive, or leaves no row of a trajectory.
@@ -181,8 +186,8 @@ def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
     if count < 1 or (demos.lengths <= count).any():
         short = f" of trajectory {int(demos.lengths.argmin())}, which has {demos.lengths.min()}" if count >= 1 else ""
         raise DemonstrationError(
-            f"{demos.source}: cannot leave the first {count} rows{short} out; expected one at least, and fewer than "
-            "the shortest has"
+            f"{demos.source}: cannot leave the first {count} rows{short} out; expected at least one, and fewer than "
+            "the shortest trajectory has"
         )
 
     def drop(_: int, t: Trajectory) -> Trajectory:
@@ -193,20 +198,13 @@ def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
 
 
 def _with_actions(demos: Demonstrations, change: Callable[[Array], Array], note: str) -> Demonstrations:
-    """Computed in double precision, kept in the recorded one."""
+    """Change all actions; computed in double precision, and kept in the recorded dtype."""
 
     def mend(t: Trajectory) -> Trajectory:
-        with np.errstate(over="ignore"):  # infinity is refused by Trajectory, which names the step
+        with np.errstate(over="ignore"):  # Trajectory refuses infinity and names the step
             return replace(t, actions=change(t.actions.astype(np.float64)).astype(t.actions.dtype))
 
     return _map(demos, mend, note)
-
-
-def _ended(t: Trajectory, *, terminated: bool) -> dict[str, Any]:
-    """The flags of a trajectory, with its last row marked as the end."""
-    term, trunc = t.terminated.copy(), t.truncated.copy()
-    term[-1], trunc[-1] = terminated, not terminated
-    return {"terminated": term, "truncated": trunc}
 
 
 def _check_continuous(demos: Demonstrations, what: str) -> None:
@@ -232,7 +230,7 @@ def _noted(demos: Demonstrations, note: str) -> Demonstrations:
 
 
 def _numbers(values: Array) -> str:
-    """One number where all are the same."""
+    """Return the numbers as text; one number if all are the same."""
     flat = np.atleast_1d(values)
     if (flat == flat[0]).all():
         flat = flat[:1]

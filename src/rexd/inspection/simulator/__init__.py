@@ -1,1 +1,1 @@
-"""Single demonstrated steps, replayed in a simulator, and what their errors show."""
+"""Single steps replayed in the simulator, and what the errors say about a recording."""

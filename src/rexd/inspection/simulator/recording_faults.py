@@ -1,4 +1,4 @@
-"""Faults of recording that a replay of single steps can tell apart: what a row would be if it had each of them."""
+"""Faults of recording that a replay of single steps tells apart, by replaying the rows with each fault undone."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from gymnasium.spaces import Box
 
 from rexd.demos.trajectory import Array
 from rexd.inspection.data.finding import Finding
-from rexd.inspection.simulator.replay import Errors, Replay, Rows
+from rexd.inspection.simulator.replay import Errors, Replay, RowNumbers
 
-WINS, LEAST = 0.75, 4  # share of the rows that differ, and how many have to
-BETTER = 0.5  # times the error
-EXPLAINED = 0.5  # times what the step changes; 0.13 in Ant-v2, whose contacts differ
-FITTED = 0.3  # a factor is fitted to the rows that it explains, so that it has to explain more
-_FACTORS = (-1.0, 0.4, 0.5, 2.0, 2.5)  # the other way round, Humanoid's bounds, bounds of 2, and back
+# The share, and the least number, of the rows with different errors in which a candidate has the smaller one.
+_WINS, _LEAST = 0.75, 4
+_BETTER = 0.5  # largest error of a candidate, as a multiple of the recording's
+_FITTED = 0.3  # the same for a factor that was fitted to these very rows, and so has to explain more of them
+_EXPLAINED = 0.5  # largest error, as a multiple of what the step changes; Ant-v2, whose contacts differ, has 0.13
+_FACTORS = (-1.0, 0.4, 0.5, 2.0, 2.5)  # a wrong sign, Humanoid's bounds, bounds of 2, and the inverse of both
 _FITTED_ROWS = 50
-_TRIMMED = 0.9  # share of the rows that counts: collisions are noisy
+_TRIMMED = 0.9  # share of the rows whose errors count: collisions are noisy
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,54 +28,57 @@ class Candidate:
     """A fault, and the rows as they would be without it.
 
     Attributes:
-        finding: What to say if these rows are reproduced far better.
-        observations: (n, D) in place of the recorded ones.
-        actions: (n, A) or (n,) in place of the recorded ones.
-        better: How many times smaller the error has to be, at most 1.
+        finding: The finding if these rows are reproduced far better than the recorded ones.
+        observations: (n, D) observations in place of the recorded ones.
+        actions: (n, A) or (n,) actions in place of the recorded ones.
+        better: The largest error that is accepted, as a multiple of the recording's; at most 1.
     """
 
     finding: Finding
     observations: Array
     actions: Array
-    better: float = BETTER
+    better: float = _BETTER
 
 
 def best_candidate(
-    replay: Replay, index: Rows, *, consecutive: bool, space: Any
+    replay: Replay, index: RowNumbers, *, consecutive: bool, space: Any
 ) -> tuple[Finding, Errors, Errors] | None:
-    """The fault that explains the rows far better than the recording as it is, with errors before and after.
+    """Find the fault without which the simulator reproduces the rows far better.
 
     Args:
-        replay: The simulator with the recording.
-        index: Rows that have neighbours in their trajectory on both sides.
+        replay: The replay of the recording.
+        index: Numbers of rows that have neighbours in their trajectory on both sides.
         consecutive: Whether neighbouring rows are consecutive steps.
         space: The action space.
+
+    Returns:
+        The finding, with the errors of the recorded rows and those without the fault; None if no fault explains them.
     """
     recorded = replay.errors(index)
     if not len(index):
         return None
-    candidates = [*(neighbours(replay, index) if consecutive else ()), *scales(replay, index, space)]
+    candidates = [*(_neighbours(replay, index) if consecutive else ()), *_scales(replay, index, space)]
     best: tuple[Candidate, Errors] | None = None
     for candidate in candidates:
         errors = replay.errors(index, candidate.actions, observations=candidate.observations)
         differ = np.abs(errors - recorded) > 0.1 * np.maximum(errors, recorded)
         wins = int((errors < recorded)[differ].sum())
-        if wins < max(LEAST, WINS * differ.sum()) or trimmed(errors) > candidate.better * trimmed(recorded):
+        if wins < max(_LEAST, _WINS * differ.sum()) or _trimmed(errors) > candidate.better * _trimmed(recorded):
             continue
-        if trimmed(errors) > EXPLAINED * trimmed(replay.change(index, candidate.observations)):
+        if _trimmed(errors) > _EXPLAINED * _trimmed(replay.errors_without_step(index, candidate.observations)):
             continue
-        if best is None or trimmed(errors) < trimmed(best[1]):
+        if best is None or _trimmed(errors) < _trimmed(best[1]):
             best = candidate, errors
     return None if best is None else (best[0].finding, recorded, best[1])
 
 
-def trimmed(errors: Errors) -> float:
-    """The mean without the largest errors."""
+def _trimmed(errors: Errors) -> float:
+    """Return the mean without the largest errors."""
     return float(np.sort(errors)[: max(1, int(_TRIMMED * len(errors)))].mean())
 
 
-def neighbours(replay: Replay, index: Rows) -> Iterator[Candidate]:
-    """Columns that were recorded a step too early or too late."""
+def _neighbours(replay: Replay, index: RowNumbers) -> Iterator[Candidate]:
+    """Yield the rows without a shift: with actions or observations that were recorded a step too early or too late."""
     rows = replay.rows
     here, actions = rows.observations[index], rows.actions[index]
     yield Candidate(
@@ -100,7 +104,7 @@ def neighbours(replay: Replay, index: Rows) -> Iterator[Candidate]:
         rows.actions[index - 1],
     )
     if np.mean((rows.observations[index + 1] == rows.next_observations[index]).all(axis=1)) < 0.5:
-        # otherwise it is where the step ends, and nothing is near to it but that
+        # Otherwise the following observation is where the step ends, and the simulator always stays near to it.
         yield Candidate(
             Finding(
                 "error",
@@ -116,7 +120,7 @@ def neighbours(replay: Replay, index: Rows) -> Iterator[Candidate]:
         Finding(
             "error",
             "late-observations",
-            "each step starts from the observation of the row before: observations were stored after the step in place "
+            "each step starts from the observation of the row before: observations were stored after the step instead "
             "of before it",
             "rexd convert --shift-actions 1",
         ),
@@ -125,8 +129,8 @@ def neighbours(replay: Replay, index: Rows) -> Iterator[Candidate]:
     )
 
 
-def scales(replay: Replay, index: Rows, space: Any) -> Iterator[Candidate]:
-    """Actions in other units than the environment's, or clipped after they were recorded."""
+def _scales(replay: Replay, index: RowNumbers, space: Any) -> Iterator[Candidate]:
+    """Yield the rows with actions in the environment's units, and with clipped actions."""
     if not isinstance(space, Box):
         return
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
@@ -165,7 +169,7 @@ def scales(replay: Replay, index: Rows, space: Any) -> Iterator[Candidate]:
             ),
             here,
             factor * actions,
-            FITTED if factor == fitted else BETTER,
+            _FITTED if factor == fitted else _BETTER,
         )
 
 
@@ -173,29 +177,32 @@ def _scaled(message: str, mend: str) -> Finding:
     return Finding("error", "scaled-actions", message, mend)
 
 
-def _fitted_factor(replay: Replay, index: Rows, low: Array, high: Array) -> float | None:
-    """What to multiply actions with, by how far small parts of them and the recorded steps move the state."""
+def _fitted_factor(replay: Replay, index: RowNumbers, low: Array, high: Array) -> float | None:
+    """Estimate the factor between recorded and taken actions.
+
+    The change of the state that the recording shows is compared with that of a small part of the recorded action.
+    """
     largest = np.abs(replay.rows.actions[index]).max(axis=1)
-    # those that moved least: the environment may have clipped the others
+    # The rows with the smallest actions are used, since the environment may have clipped the others.
     index = index[np.argsort(largest)[: max(_FITTED_ROWS, len(index) // 3)]]
     actions, here = replay.rows.actions[index].astype(np.float64), replay.rows.observations[index]
     reach = np.minimum(np.abs(low), np.abs(high)).min()
-    # a tenth of the bounds: what an action does is nearly linear there, and nothing is clipped
+    # A tenth of the bounds: the effect of an action is nearly linear there, and nothing is clipped.
     size = np.maximum(np.abs(actions).max(axis=1, keepdims=True), 1e-9)
     small = 0.1 * (reach if np.isfinite(reach) and reach > 0 else 1.0) / size
-    still = replay.following(here, np.zeros_like(actions))
-    effect = replay.scaled(replay.following(here, small * actions) - still) / small
-    recorded = replay.scaled(replay.rows.next_observations[index] - still)
+    still = replay.simulate(here, np.zeros_like(actions))
+    effect = replay.standardised(replay.simulate(here, small * actions) - still) / small
+    recorded = replay.standardised(replay.rows.next_observations[index] - still)
     along, length = (effect * recorded).sum(axis=1), (effect**2).sum(axis=1)
     valid = np.isfinite(along) & np.isfinite(length) & (length > 0)
     if not valid.any():
         return None
-    factor = float(np.median(along[valid] / length[valid]))  # over rows: in contact the effect is not linear
+    factor = float(np.median(along[valid] / length[valid]))  # the median, since the effect is not linear in contact
     return _rounded(factor) if 1e-4 < abs(factor) < 1e4 and abs(factor - 1) > 0.05 else None
 
 
 def _rounded(factor: float) -> float:
-    """A number that somebody may have typed, where one is within 2%."""
+    """Return a common factor, such as 0.5 or π/180, if one is within 2%; otherwise the factor itself."""
     plain = np.array([0.1, 0.2, 0.25, 0.4, 0.5, 1.0, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0, 100.0, np.pi / 180, 180 / np.pi])
     near = plain[np.abs(abs(factor) / plain - 1) < 0.02]
     return float(np.copysign(near[0], factor)) if near.size else factor
@@ -206,7 +213,7 @@ def _numbers(values: Array) -> str:
 
 
 def with_errors(finding: Finding, recorded: Errors, mended: Errors) -> Finding:
-    """The finding with how far apart simulator and recording are before and after."""
+    """Return the finding with the median errors of the recorded and of the mended rows in its message."""
     before, after = float(np.median(recorded)), float(np.median(mended))
     return replace(
         finding, message=f"{finding.message} (median one-step error {after:.2g} standard deviations, now {before:.2g})"

@@ -1,6 +1,6 @@
-"""How well a simulator reproduces demonstrated steps: put into each row's state, one step, compared with the recording.
+"""The replay of single steps, and its errors: from each row's state one step, compared with the recording.
 
-Errors are root mean squares over the columns that show the state, in standard deviations of these columns.
+An error is the root mean square over the columns that show the state, in standard deviations of these columns.
 """
 
 from __future__ import annotations
@@ -8,31 +8,30 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
+from rexd.envs.make import Env
 from rexd.inspection.simulator.state_map import StateMap
 
 Errors = NDArray[np.float64]
-Rows = NDArray[np.intp]
+RowNumbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Demonstrated rows end to end, as the replay needs them.
+    """The rows of several trajectories end to end, as the replay needs them.
 
     Attributes:
-        observations: (N, D).
-        actions: (N, A), or (N,) integers.
-        next_observations: (N, D).
+        observations: (N, D) observations.
+        actions: (N, A) actions, or (N,) integers.
+        next_observations: (N, D) next observations.
         known: (N,) whether the next observation was recorded.
         step: (N,) the number of each row within its trajectory.
-        left: (N,) how many rows of its trajectory follow each.
+        left: (N,) the number of rows that follow each row in its trajectory.
         trajectory: (N,) the number of each row's trajectory.
     """
 
@@ -40,17 +39,21 @@ class Recording:
     actions: Array
     next_observations: Array
     known: NDArray[np.bool_]
-    step: Rows
-    left: Rows
-    trajectory: Rows
+    step: RowNumbers
+    left: RowNumbers
+    trajectory: RowNumbers
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.actions)
 
 
-def record(demos: Demonstrations, most: int = 200_000) -> Recording:
-    """The rows of all trajectories, or of as many, drawn at random, as come to about so many rows."""
+def make_recording(demos: Demonstrations, most: int = 200_000) -> Recording:
+    """Put the rows of all trajectories end to end; if they are more than ``most``, those of some drawn at random.
+
+    Trajectories are drawn until they have ``most`` rows together, and of each no more than its first ``most`` rows are
+    taken.
+    """
     numbers = np.arange(len(demos))
     if demos.n_transitions > most:
         numbers = np.random.default_rng(0).permutation(numbers)
@@ -75,57 +78,65 @@ class Replay:
 
     def __init__(
         self,
-        env: gymnasium.Env[Any, Any],
+        env: Env,
         states: StateMap,
         rows: Recording,
         *,
         tick: Callable[[int], None] = lambda steps: None,
     ) -> None:
-        """Take an environment that was reset.
+        """Prepare the replay in an environment that was reset.
 
         Args:
-            env: Its limits of time and its wrappers play no part.
+            env: The environment; its time limit and its wrappers play no part.
             states: How its observations show its state.
-            rows: With the environment's columns.
-            tick: Called with the number of steps after some of them.
+            rows: The recording, with the environment's columns.
+            tick: Called now and then with the number of steps since the last call.
         """
         self.rows = rows
         self._task, self._states, self._tick = env.unwrapped, states, tick
         self._space = env.action_space
         self._columns = list(states.columns)
         spread = rows.observations[:, self._columns].std(axis=0, dtype=np.float64)
-        # a column that does not vary, such as CartPole's angle in a perfect recording, has no standard deviation
+        # A column that does not vary, such as CartPole's angle in a perfect recording, has no standard deviation.
         self._spread = np.where(spread > 1e-9, spread, 1.0)
         self._determined = states.determined(rows.observations)
 
-    def elsewhere(self, env: gymnasium.Env[Any, Any], states: StateMap) -> Replay | None:
-        """The same recording in another environment; None where its observations show its state in other columns."""
+    def in_environment(self, env: Env, states: StateMap) -> Replay | None:
+        """Return a replay of the same recording in another environment.
+
+        None: its observations show its state in other columns.
+        """
         if list(states.columns) != self._columns:
             return None
         return Replay(env, states, self.rows, tick=self._tick)
 
-    def replayable(self, index: Rows) -> Rows:
-        """Those of the rows that show their state whole and that have a next observation."""
+    def replayable(self, index: RowNumbers) -> RowNumbers:
+        """Return the given rows that show the whole state and have a next observation."""
         return index[self._determined[index] & self.rows.known[index]]
 
-    def change(self, index: Rows, observations: Array | None = None) -> Errors:
-        """The error of predicting that nothing changes, from the recorded observations or from others."""
-        return self._distance(self.rows.observations[index] if observations is None else observations, index)
-
-    def errors(self, index: Rows, actions: Array | None = None, *, observations: Array | None = None) -> Errors:
-        """One error for each row.
+    def errors_without_step(self, index: RowNumbers, observations: Array | None = None) -> Errors:
+        """Return the error of predicting that nothing changes, for each row.
 
         Args:
-            index: The rows.
-            actions: What to step with in place of the demonstrated actions, one for each row.
-            observations: Where to step from in place of the recorded observations.
+            index: (n,) numbers of the rows.
+            observations: (n, D) observations to compare in place of the recorded ones.
+        """
+        return self._distance(self.rows.observations[index] if observations is None else observations, index)
+
+    def errors(self, index: RowNumbers, actions: Array | None = None, *, observations: Array | None = None) -> Errors:
+        """Return the error of one simulated step for each row.
+
+        Args:
+            index: (n,) numbers of the rows.
+            actions: (n, A) or (n,) actions to take in place of the recorded ones.
+            observations: (n, D) observations to start from in place of the recorded ones.
         """
         actions = self.rows.actions[index] if actions is None else actions
         observations = self.rows.observations[index] if observations is None else observations
-        return self._distance(self.following(observations, actions), index)
+        return self._distance(self.simulate(observations, actions), index)
 
-    def following(self, observations: Array, actions: Array) -> Array:
-        """(n, D) -> (n, D): what the simulator makes of each; steps that it refuses are not finite."""
+    def simulate(self, observations: Array, actions: Array) -> Array:
+        """Return the observation after one step from each of (n, D); infinity where the simulator refuses the step."""
         found = np.full(observations.shape, np.inf)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # classic control warns of steps after a terminal state
@@ -138,23 +149,23 @@ class Replay:
         self._tick(len(observations) % 50)
         return found
 
-    def _distance(self, predicted: Array, index: Rows) -> Errors:
+    def _distance(self, predicted: Array, index: RowNumbers) -> Errors:
         recorded = self.rows.next_observations[index][:, self._columns].astype(np.float64)
         apart = (predicted[:, self._columns] - recorded) / self._spread
         return np.asarray(np.sqrt(np.mean(apart**2, axis=1)))
 
-    def scaled(self, differences: Array) -> Array:
-        """(n, D) -> (n, columns that show the state), in standard deviations."""
+    def standardised(self, differences: Array) -> Array:
+        """Return differences (n, D) of observations in standard deviations, (n, columns that show the state)."""
         return np.asarray(differences[:, self._columns] / self._spread)
 
 
-def choose(candidates: Rows, count: int, seed: int) -> Rows:
-    """At most so many of the rows, ascending."""
+def draw_rows(candidates: RowNumbers, count: int, seed: int) -> RowNumbers:
+    """Draw at most ``count`` of the rows without replacement, in ascending order."""
     if len(candidates) <= count:
         return candidates
     return np.sort(np.random.default_rng(seed).choice(candidates, count, replace=False))
 
 
-def median(errors: Sequence[float] | Errors) -> float:
-    """0 where there is none."""
+def median_or_zero(errors: Sequence[float] | Errors) -> float:
+    """Return the median, or 0 where there is no error."""
     return float(np.median(errors)) if len(errors) else 0.0

@@ -1,8 +1,8 @@
-"""Putting a simulator into the state that an observation shows.
+"""How an observation shows the state of the simulator, and how the simulator is put into that state.
 
-What the columns of an observation mean is asked of the simulator: one coordinate of its state at a time is set, and the
-columns that take its value, its sine or its cosine are its. Names of tasks are not needed, and a wrapper or an argument
-that changes the observation is noticed.
+The meaning of the columns is found by trial: one coordinate of the state at a time is set, and the columns that take
+its value, its sine or its cosine show that coordinate. No names of tasks are needed, and a wrapper or an argument that
+changes the observation is noticed.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
+
+from rexd.envs.make import Env
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-_PROBES = np.array([-1.3, -0.4, 0.7, 2.1])  # beyond a quarter turn on both sides, and no symmetry
-_FAR = 1e4  # shows where a column is clipped: Hopper's and Walker2d's velocities at 10
-_SAME = 1e-5  # observations may be float32
-_CLOSE = 1e-3  # of a step: contacts are solved from what the last step left, which no observation shows
+_PROBES = np.array([-1.3, -0.4, 0.7, 2.1])  # values without symmetry, some beyond a quarter turn
+_FAR = 1e4  # a value that shows where a column is clipped: Hopper's and Walker2d's velocities are, at 10
+_SAME = 1e-5  # tolerance of equal observations, which may be float32
+# Tolerance after a step: the contact solver starts from what the last step left, which no observation shows.
+_CLOSE = 1e-3
 _RESETS, _STEPS = 3, 8
 
 
@@ -28,56 +30,56 @@ class Simulator(Protocol):
     """The state of a simulator as one vector."""
 
     def read(self) -> Vector:
-        """The state, a copy."""
+        """Return a copy of the state."""
 
     def write(self, state: Vector) -> None:
         """Put the simulator into a state."""
 
     def observe(self) -> Vector:
-        """The observation of the present state."""
+        """Return the observation of the present state."""
 
 
 class MujocoSimulator:
-    """Positions and velocities of a Gymnasium MuJoCo task."""
+    """The simulator of a Gymnasium MuJoCo task, whose state is its positions and velocities."""
 
     def __init__(self, task: Any) -> None:
-        """Take the unwrapped environment."""
+        """Use an unwrapped environment."""
         self._task = task
 
     def read(self) -> Vector:
-        """Qpos and qvel."""
+        """Return qpos and qvel, end to end."""
         return np.concatenate([self._task.data.qpos, self._task.data.qvel]).astype(np.float64)
 
     def write(self, state: Vector) -> None:
-        """Set qpos and qvel; what the solver remembers of the last step is forgotten."""
+        """Set qpos and qvel, and clear what the solver keeps of the last step."""
         count = len(self._task.data.qpos)
         self._task.data.qacc_warmstart[:] = 0.0
         self._task.set_state(state[:count], state[count:])
 
     def observe(self) -> Vector:
-        """What the task makes of it."""
+        """Return the observation that the task makes of its state."""
         return np.array(self._task._get_obs(), dtype=np.float64)
 
 
 class ClassicSimulator:
-    """``state`` of a Gymnasium classic control task."""
+    """The simulator of a Gymnasium classic control task, whose state is its attribute ``state``."""
 
     def __init__(self, task: Any) -> None:
-        """Take the unwrapped environment."""
+        """Use an unwrapped environment."""
         self._task = task
 
     def read(self) -> Vector:
-        """The state, whether the task keeps it as an array or as a tuple."""
+        """Return the state, which the task keeps as an array or as a tuple."""
         return np.array(self._task.state, dtype=np.float64)
 
     def write(self, state: Vector) -> None:
-        """Set it, and forget that an episode has ended: CartPole warns of steps after that."""
+        """Set the state, and clear the mark of an ended episode: CartPole warns of steps after one."""
         self._task.state = np.array(state, dtype=np.float64)
         if hasattr(self._task, "steps_beyond_terminated"):
             self._task.steps_beyond_terminated = None
 
     def observe(self) -> Vector:
-        """What the task makes of it; CartPole and MountainCar show the state itself."""
+        """Return the observation that the task makes of its state; CartPole and MountainCar show the state itself."""
         for name in ("_get_obs", "_get_ob"):
             if hasattr(self._task, name):
                 return np.array(getattr(self._task, name)(), dtype=np.float64)
@@ -86,7 +88,7 @@ class ClassicSimulator:
 
 @dataclass(frozen=True)
 class _Coordinate:
-    """Where an observation shows one coordinate of the state; either its value, or sine and cosine."""
+    """The columns that show one coordinate of the state: either its value, or its sine and cosine."""
 
     value: int | None
     sine: int | None
@@ -111,8 +113,9 @@ class StateMap:
     """How the state is read off an observation.
 
     Attributes:
-        simulator: What is put into the state.
-        columns: The observation columns that show the state, ascending; others follow from them or are not used.
+        simulator: The simulator that is put into the state.
+        columns: The observation columns that show the state, ascending. Other columns follow from these, or are not
+            used.
     """
 
     simulator: Simulator
@@ -121,7 +124,7 @@ class StateMap:
     _coordinates: tuple[tuple[int, _Coordinate], ...]
 
     def determined(self, observations: NDArray[Any]) -> NDArray[np.bool_]:
-        """(N, D) -> (N,): rows that show the state whole: no column lies where the environment clips it."""
+        """Return for each of (N, D) whether it shows the whole state: no column lies where it is clipped; (N,)."""
         whole = np.ones(len(observations), np.bool_)
         for _, place in self._coordinates:
             if place.value is not None:
@@ -130,7 +133,7 @@ class StateMap:
         return whole
 
     def state(self, observation: NDArray[Any]) -> Vector:
-        """(D,) -> the state; coordinates that no column shows are those after a reset."""
+        """Return the state that (D,) shows; coordinates that no column shows have their value after a reset."""
         state = self._rest.copy()
         for index, place in self._coordinates:
             if place.value is not None:
@@ -140,11 +143,12 @@ class StateMap:
         return state
 
 
-def state_map(env: gymnasium.Env[Any, Any]) -> StateMap | None:
-    """How the observations of an environment show its state, or None where they do not.
+def state_map(env: Env) -> StateMap | None:
+    """Find how the observations of an environment show its state, by resetting and stepping it.
 
-    The environment is reset and stepped. None is returned where it does not expose its state, where a wrapper gives
-    other observations, and where the next observation depends on something that the observation does not show.
+    Returns:
+        The map. None where the environment does not expose its state, where a wrapper gives other observations, and
+        where the next observation depends on something that the observation does not show.
     """
     env.reset(seed=0)
     simulator = _simulator(env.unwrapped)
@@ -158,7 +162,7 @@ def state_map(env: gymnasium.Env[Any, Any]) -> StateMap | None:
         return None
     probed = [_probe(simulator, rest, index) for index in range(len(rest))]
     found = {index: place for index, shown in enumerate(probed) if (place := _find(shown)) is not None}
-    # what changes a column in another way, as the place of Pusher's object does, is shown but cannot be read off
+    # A coordinate that changes columns in another way, such as the place of Pusher's object, cannot be read off.
     if any(np.ptp(shown[: len(_PROBES)], axis=0).max() > _SAME for n, shown in enumerate(probed) if n not in found):
         return None
     columns = tuple(sorted({column for place in found.values() for column in place.columns}))
@@ -174,8 +178,8 @@ def _simulator(task: Any) -> Simulator | None:
     return ClassicSimulator(task) if vector and np.asarray(state).dtype.kind == "f" else None
 
 
-def _play(env: gymnasium.Env[Any, Any], simulator: Simulator) -> list[_Step] | None:
-    """Random steps from several resets, or None where the environment returns not what its state shows."""
+def _play(env: Env, simulator: Simulator) -> list[_Step] | None:
+    """Take random steps from several resets; None where ``step`` returns other observations than the state shows."""
     steps = []
     env.action_space.seed(0)
     for seed in range(_RESETS):
@@ -191,7 +195,7 @@ def _play(env: gymnasium.Env[Any, Any], simulator: Simulator) -> list[_Step] | N
 
 
 def _probe(simulator: Simulator, rest: Vector, index: int) -> Matrix:
-    """The observations for values of one coordinate: ``_PROBES``, far below, far above."""
+    """Return the observations for values of one coordinate: ``_PROBES``, one far below, one far above."""
     shown = []
     for value in (*_PROBES, -_FAR, _FAR):
         state = rest.copy()
@@ -203,6 +207,7 @@ def _probe(simulator: Simulator, rest: Vector, index: int) -> Matrix:
 
 
 def _find(shown: Matrix) -> _Coordinate | None:
+    """Return the columns that show a coordinate, from the observations of ``_probe``; None where none does."""
     near, (low, high) = shown[: len(_PROBES)], shown[len(_PROBES) :]
 
     def column(values: Vector) -> int | None:
@@ -218,10 +223,13 @@ def _find(shown: Matrix) -> _Coordinate | None:
     return None if sine is None or cosine is None else _Coordinate(None, sine, cosine, -np.inf, np.inf)
 
 
-def _replays(env: gymnasium.Env[Any, Any], mapped: StateMap, played: list[_Step]) -> bool:
-    """Whether states that were read off observations show the same, and lead to the same: nothing is hidden."""
+def _replays(env: Env, mapped: StateMap, played: list[_Step]) -> bool:
+    """Return whether states read off observations show the same observations, before and after a step.
+
+    If not, the next observation depends on something hidden.
+    """
     columns = list(mapped.columns)
-    for step in reversed(played):  # what depends on the order shows
+    for step in reversed(played):  # in another order, so that a dependence on the steps before shows
         if not mapped.determined(step.before[None])[0]:
             continue
         mapped.simulator.write(mapped.state(step.before))

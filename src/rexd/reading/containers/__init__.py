@@ -1,1 +1,1 @@
-"""Bytes into arrays without trust: npz, HDF5, Arrow, Parquet, text and pickles."""
+"""Containers (npz, HDF5, Arrow, Parquet, text, pickles and torch files), read without trusting their content."""

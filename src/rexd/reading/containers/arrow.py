@@ -1,7 +1,8 @@
 """Arrow and Parquet files, read without trusting what they claim.
 
-Both are of the extra ``arrow``. Only the columns that are asked for are turned into arrays, and only lists and
-structs of numbers and truth values: other kinds (null, run-end encoded) stand for any number of rows in a few bytes.
+Reading them needs pyarrow, which the extra ``arrow`` installs. Only the columns that are asked for are turned into
+arrays, and only lists and structs of numbers and truth values: in columns of other kinds (null, run-end encoded) a few
+bytes can stand for any number of rows.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ _HEADER, _COMPRESSION = 2, 3  # fields of the Message and RecordBatch tables (fo
 
 
 def read_ipc(path: Path) -> Any:
-    """The ``pyarrow.Table`` of an Arrow IPC file or stream.
+    """Read the ``pyarrow.Table`` of an Arrow IPC file or stream.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        DemonstrationError: It is damaged, or compressed, so that its size cannot be told.
+        DemonstrationError: The file is damaged, or compressed, so that its size cannot be told before it is read.
     """
     pa = import_extra("pyarrow", "arrow")
     ipc = import_extra("pyarrow.ipc", "arrow")
     check_file(path)
-    with naming_damage(path, "Arrow"):
+    with naming_damage(path, "the Arrow file"):
         content = pa.py_buffer(path.read_bytes())
-        # A file is a stream between a magic number and a table of contents, which is not needed.
+        # An IPC file is a stream between a magic number and a table of contents, which is not needed.
         stream = content.slice(len(_FILE_MAGIC)) if bytes(content[: len(_FILE_MAGIC)]) == _FILE_MAGIC else content
         for message in _messages(ipc, stream):
             if message.type == "dictionary" or _is_compressed(message):
@@ -48,20 +49,20 @@ def read_ipc(path: Path) -> Any:
 
 
 def read_parquet(path: Path, columns: Iterable[str]) -> Any:
-    """The ``pyarrow.Table`` of those columns of a Parquet file that it has.
+    """Read the ``pyarrow.Table`` of the given columns of a Parquet file; columns that it does not have are left out.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        DemonstrationError: It is damaged, or claims more than it can hold.
+        DemonstrationError: The file is damaged, or claims more than it can hold.
     """
     pa = import_extra("pyarrow", "arrow")
     parquet = import_extra("pyarrow.parquet", "arrow")
     limit, wanted = memory_limit(check_file(path), _EXPANSION), set(columns)
-    with naming_damage(path, "Parquet"):
+    with naming_damage(path, "the Parquet file"):
         content = path.read_bytes()
         if (claimed := claimed_bytes(content, wanted)) > limit:
             raise DemonstrationError(
-                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file"
+                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
             )
         file = parquet.ParquetFile(pa.BufferReader(content))
         names = [name for name in file.schema_arrow.names if name in wanted]
@@ -69,12 +70,12 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Any:
 
 
 def columns_of(path: Path, table: Any, wanted: Iterable[str]) -> dict[str, Any]:
-    """Those columns that a table has, by name; a name that stands twice is left out.
+    """Return the wanted columns of a table by name; those that it lacks or has twice are left out.
 
     Raises:
-        DemonstrationError: The table's offsets and lengths would lead out of what the file holds.
+        DemonstrationError: The table's offsets and lengths lead out of what the file holds.
     """
-    with naming_damage(path, "Arrow"):
+    with naming_damage(path, "the Arrow file"):
         names = table.column_names
         found = {name: table.column(name) for name in wanted if names.count(name) == 1}
         for column in found.values():
@@ -83,7 +84,7 @@ def columns_of(path: Path, table: Any, wanted: Iterable[str]) -> dict[str, Any]:
 
 
 def as_numbers(source: str, name: str, column: Any) -> Array:
-    """A column as one array, with an axis for each level of lists in it.
+    """Return a column as one array, with one more axis for each level of lists in it.
 
     Args:
         source: The file's name, for messages.
@@ -91,9 +92,9 @@ def as_numbers(source: str, name: str, column: Any) -> Array:
         column: A ``pyarrow.Array`` or ``ChunkedArray`` of ``columns_of``.
 
     Raises:
-        DemonstrationError: It has missing values, lists of different lengths, or something else than numbers.
+        DemonstrationError: It has missing values, lists of different lengths, or something other than numbers.
     """
-    with naming_damage(source, "Arrow"):
+    with naming_damage(source, "the Arrow file"):
         parts = [_values(source, name, chunk) for chunk in _chunks(column) if len(chunk)]
     if len({part.shape[1:] for part in parts}) > 1:
         raise DemonstrationError(f"{source}: {name!r} has lists of different lengths; expected the same in every row")
@@ -103,13 +104,13 @@ def as_numbers(source: str, name: str, column: Any) -> Array:
 
 
 def as_lists(source: str, name: str, column: Any) -> list[Array]:
-    """A column of lists as one array for each row; those may differ in their length.
+    """Return a column of lists as one array for each row; the rows may differ in their length.
 
     Raises:
-        DemonstrationError: A row has missing values, lists of different lengths, or something else than numbers.
+        DemonstrationError: A row has missing values, lists of different lengths, or something other than numbers.
     """
     found: list[Array] = []
-    with naming_damage(source, "Arrow"):
+    with naming_damage(source, "the Arrow file"):
         for chunk in _chunks(column):
             if not _is_list(chunk.type) or chunk.null_count:
                 raise DemonstrationError(f"{source}: {name!r} is of type {chunk.type}; expected a list for each row")
@@ -150,7 +151,7 @@ def _width(source: str, name: str, array: Any) -> int:
         raise DemonstrationError(
             f"{source}: {name!r} has lists of different lengths; expected the same number of columns in every row"
         )
-    if not len(lengths) or lengths[0] < 1:  # such lists may stand for any number of rows
+    if not len(lengths) or lengths[0] < 1:  # any number of empty lists takes no bytes
         raise DemonstrationError(f"{source}: {name!r} has lists without numbers; expected at least one in each")
     return int(lengths[0])
 
@@ -170,7 +171,7 @@ def _messages(ipc: Any, stream: Any) -> Iterator[Any]:
 
 
 def _is_compressed(message: Any) -> bool:
-    """Whether a record batch has compressed buffers; pyarrow reads the sizes that they claim, but does not tell."""
+    """Whether a record batch has compressed buffers, which pyarrow does not tell."""
     if message.type != "record batch":
         return False
     raw = bytes(message.metadata)
@@ -181,7 +182,7 @@ def _is_compressed(message: Any) -> bool:
 
 
 def _field(raw: bytes, table: int, number: int) -> int | None:
-    """Where a field of a flatbuffer table lies, None where it is not set."""
+    """Return the position of a field of a flatbuffer table; None if the field is not set."""
     vtable = table - struct.unpack_from("<i", raw, table)[0]
     place = 4 + 2 * number
     if place + 2 > struct.unpack_from("<H", raw, vtable)[0]:

@@ -1,8 +1,8 @@
-"""Tables of numbers in text files: comma, semicolon, tab or space separated, with or without a header.
+"""Tables of numbers in text files: separated by commas, semicolons, tabs or spaces, with or without a header.
 
-numpy's ``loadtxt`` reads the rows, which since numpy 1.23 is its quickest parser of text; it takes lines from an open
-file, so that no copy of the text is kept. It refuses rows of different lengths, so that a table takes at most four
-times the bytes of its file.
+``numpy.loadtxt`` reads the rows, which is numpy's fastest parser of text since version 1.23. It takes lines from an
+open file, so that no copy of the text is kept, and refuses rows of different lengths, so that a table takes at most
+four times the bytes of its file.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from rexd.errors import DemonstrationError, RexdError
 from rexd.reading.containers.guards import check_file, read_head
 
 MAX_TEXT_BYTES = 1024**3
-"""Larger text files are refused; binary ones of as many numbers are a quarter of the size."""
+"""Larger text files are refused; a binary file of the same numbers is a quarter of the size."""
 
 _HEAD = 1024**2
-_SAMPLED = 50  # rows that tell what a column holds
+_SAMPLED = 50  # number of rows that tell what a column holds
 _TRUTH = {"true": True, "false": False}
 _TRUTH_BYTES = "S6"
 
@@ -33,14 +33,14 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Table:
-    """How a text file's table is laid out; the rows are read when they are asked for.
+    """The layout of the table in a text file; the rows are read when they are asked for.
 
     Attributes:
         path: The file.
-        names: Of the columns, in lower case, as the header has them; None without a header.
-        kinds: Of each column: ``"integer"``, ``"number"``, ``"truth"``, ``"text"`` or ``"empty"``.
-        delimiter: Between columns; None for spaces.
-        skipped: Lines before the first row.
+        names: The names of the columns as in the header, in lower case; None without a header.
+        kinds: What each column holds: ``"integer"``, ``"number"``, ``"truth"``, ``"text"`` or ``"empty"``.
+        delimiter: The character between columns; None for spaces.
+        skipped: The number of lines before the first row.
         decimal_comma: Whether numbers are written as 0,5.
     """
 
@@ -53,11 +53,17 @@ class Table:
 
     @property
     def width(self) -> int:
-        """Number of columns; an empty one at the end of each line is none."""
+        """The number of columns, without an empty one at the end of each line."""
         return len(self.kinds) - (self.kinds[-1] == "empty")
 
     def rows(self, columns: Sequence[int] | None = None) -> Float64:
-        """The rows, (N, columns), of these columns or of all; truth values are 0 and 1.
+        """Read the rows.
+
+        Args:
+            columns: The columns to read, in this order; None for all.
+
+        Returns:
+            (N, columns) numbers; truth values are 0 and 1.
 
         Raises:
             DemonstrationError: A column does not hold numbers, a row is of another length, or the file is too large.
@@ -76,7 +82,7 @@ class Table:
                 return self._read(stream, chosen)
         except (RexdError, MemoryError):
             raise
-        except Exception as error:  # loadtxt raises many kinds on damaged text
+        except Exception as error:  # loadtxt raises many kinds of errors on damaged text
             raise DemonstrationError(
                 f"{self.path}: cannot be read as a table of {self.width} columns ({str(error)[:200]}; rows are counted "
                 f"after the first {self.skipped} lines); expected numbers in all rows, write or download it again"
@@ -87,7 +93,7 @@ class Table:
         lines: Iterator[str] = iter(stream)
         if self.decimal_comma:
             lines = (line.replace(",", ".") for line in lines)
-        used = None if chosen == list(range(len(self.kinds))) else chosen  # None compares the lengths of all rows
+        used = None if chosen == list(range(len(self.kinds))) else chosen  # with None, loadtxt compares row lengths
         options: Any = {"delimiter": self.delimiter, "skiprows": self.skipped, "usecols": used, "quotechar": '"'}
         if not truths:
             return np.loadtxt(lines, ndmin=2, **options)
@@ -103,7 +109,8 @@ class Table:
         lower = np.char.lower(np.char.strip(values))
         if not np.isin(lower, [b"true", b"false"]).all():
             raise DemonstrationError(
-                f"{self.path}: {self._label(column)} holds more than True and False; expected nothing else"
+                f"{self.path}: {self._label(column)} holds more than True and False; expected nothing else. Write the "
+                "column again"
             )
         return np.asarray(lower == b"true")
 
@@ -112,11 +119,11 @@ class Table:
 
 
 def read_layout(path: Path) -> Table | None:
-    """How the table in a text file is laid out, told by its first lines; None if there is no row of numbers."""
+    """Return the layout of the table in a text file, told by its first lines; None if there is no row of numbers."""
     text = read_head(path, _HEAD).decode("utf-8-sig", "replace")
     lines = text.split("\n")
     if len(text) >= _HEAD:
-        lines.pop()  # it may be cut
+        lines.pop()  # the last line may be incomplete
     numbered = [(number, line.rstrip("\r")) for number, line in enumerate(lines[: 4 * _SAMPLED]) if line.strip()]
     header = None
     while numbered and (header is None or header.lstrip().startswith("#")) and not _is_row(numbered[0][1]):
@@ -126,7 +133,7 @@ def read_layout(path: Path) -> Table | None:
     first = numbered[0][1]
     delimiter = _delimiter(first)
     sampled = [_fields(line, delimiter) for _, line in numbered[:_SAMPLED]]
-    # a last line that is cut short is for loadtxt to name
+    # loadtxt names a row of another length later
     sampled = [fields for fields in sampled if len(fields) == len(sampled[0])]
     decimal_comma = delimiter != "," and any("," in field for fields in sampled for field in fields)
     kinds = tuple(_kind(values, decimal_comma) for values in zip(*sampled, strict=True))
@@ -135,13 +142,13 @@ def read_layout(path: Path) -> Table | None:
         found = _fields(header.lstrip("# "), delimiter)
         if len(found) == len(kinds):
             names = tuple(name.strip().lower() for name in found)
-        elif not header.lstrip().startswith("#"):  # a comment may say anything
+        elif not header.lstrip().startswith("#"):  # a comment need not name the columns
             return None
     return Table(path, names, kinds, delimiter, numbered[0][0], decimal_comma)
 
 
 def _is_row(line: str) -> bool:
-    """Whether a line is numbers, between spaces nothing else, and otherwise for the larger part."""
+    """Whether a line is a row of numbers: all of its fields between spaces, at least half of them otherwise."""
     delimiter = _delimiter(line)
     kinds = [_kind((field,), delimiter != ",") for field in _fields(line, delimiter)]
     numbers = sum(kind in ("integer", "number") for kind in kinds)
@@ -165,7 +172,7 @@ def _fields(line: str, delimiter: str | None) -> list[str]:
 
 
 def _kind(values: Sequence[str], decimal_comma: bool) -> str:
-    """What all of these hold: the least special kind of theirs."""
+    """Return the most specific kind that covers all values of a column."""
     found = {_kind_of(value.replace(",", ".") if decimal_comma else value) for value in values}
     if len(found) == 1:
         return found.pop()

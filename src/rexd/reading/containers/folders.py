@@ -1,28 +1,30 @@
-"""The files of datasets that are folders: opened only where they lie within the folder."""
+"""Datasets that are folders: their files, which must lie within the folder, and JSON descriptions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 from rexd.reading.containers.guards import check_file
 
-_MAX_JSON = 64 * 1024**2  # a description of thousands of episodes takes a few
+_MAX_JSON = 64 * 1024**2  # a description of thousands of episodes takes a few MB
 
 
 def inside(folder: Path, file: Path) -> Path:
-    """A file of a dataset's folder, unless a symbolic link leads out of there.
+    """Return a file of a dataset's folder, after checking that no symbolic link leads out of the folder.
 
-    The cache of the Hugging Face hub is made of links: ``snapshots/<revision>`` of a repository leads to its ``blobs``.
+    The cache of the Hugging Face hub consists of links from ``snapshots/<revision>`` of a repository to its ``blobs``,
+    which are accepted.
 
     Args:
         folder: The dataset's folder, as the user named it.
-        file: A path in it.
+        file: A path in the folder.
 
     Raises:
-        UnsafeFileError: It is a link to somewhere else, which was not opened.
+        UnsafeFileError: The file is a link out of the folder, which was not opened.
     """
     home, target = folder.resolve(), file.resolve()
     homes = [home, *(parent.parent / "blobs" for parent in home.parents if parent.name == "snapshots")]
@@ -35,16 +37,16 @@ def inside(folder: Path, file: Path) -> Path:
 
 
 def read_json(folder: Path, file: Path, expected: str) -> dict[str, Any]:
-    """The description that a dataset keeps beside its data.
+    """Read the JSON description that a dataset keeps beside its data.
 
     Args:
         folder: The dataset's folder.
-        file: The JSON file in it.
-        expected: What it should be, for messages.
+        file: The JSON file in the folder.
+        expected: What the file should hold, for messages.
 
     Raises:
-        UnsafeFileError: It is a link to somewhere else.
-        DemonstrationError: It is missing, too large, no JSON, or not a mapping.
+        UnsafeFileError: The file is a link out of the folder.
+        DemonstrationError: The file is missing, too large, not JSON, or not a mapping.
     """
     inside(folder, file)
     try:
@@ -59,3 +61,21 @@ def read_json(folder: Path, file: Path, expected: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DemonstrationError(f"{file}: holds a {type(content).__name__}; expected {expected}")
     return content
+
+
+def text_in_json(described: Mapping[str, Any], key: str, name: str) -> str | None:
+    """Return a text out of the JSON object that is kept as text under a key of a description.
+
+    Args:
+        described: The description.
+        key: The key whose value is a JSON object in a string.
+        name: The name within that object.
+
+    Returns:
+        The text; None if it is missing or no text, or if the JSON is damaged.
+    """
+    try:
+        found = json.loads(described[key])[name]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes, before any format reads it."""
+"""Checks of a file before any format reads it: what its first bytes say it is, and how large it is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from rexd.errors import DemonstrationError, RexdError
 
 MAX_FILE_BYTES = 4 * 1024**3
-"""Larger files are refused where they are held in memory."""
+"""Larger files are refused if they must be held in memory."""
 
 MAX_STREAMED_BYTES = 1024**4
-"""Larger files are refused where they are streamed; HDF5 is the one container that can be."""
+"""Larger files are refused even if they can be streamed; HDF5 is the only container that can."""
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -20,7 +20,11 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def read_head(path: Path, count: int = 512) -> bytes:
-    """The first bytes of a file, or an error that names it."""
+    """Return the first bytes of a file.
+
+    Raises:
+        DemonstrationError: The file cannot be read.
+    """
     try:
         with path.open("rb") as stream:
             return stream.read(count)
@@ -29,11 +33,11 @@ def read_head(path: Path, count: int = 512) -> bytes:
 
 
 def check_file(path: Path, *, max_bytes: int | None = None) -> int:
-    """Refuse what no format can hold: nothing, a pointer to a file, a web page, or far too much.
+    """Refuse a file that no format can hold: an empty one, a pointer to a file, a web page, or one that is too large.
 
     Args:
         path: The file.
-        max_bytes: Larger files are refused; None takes the limit of the container.
+        max_bytes: The largest size that is accepted; None stands for the limit of the file's container.
 
     Returns:
         The file's size in bytes.
@@ -50,7 +54,8 @@ def check_file(path: Path, *, max_bytes: int | None = None) -> int:
         raise DemonstrationError(f"{path}: is empty (0 bytes); expected demonstrations, download or record it again")
     if head.startswith(_LFS_POINTER):
         raise DemonstrationError(
-            f"{path}: is a Git LFS pointer of {size} bytes, not the data; run 'git lfs pull' where it comes from"
+            f"{path}: is a Git LFS pointer of {size} bytes, not the data; run 'git lfs pull' in the repository that it "
+            "comes from"
         )
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
@@ -64,22 +69,22 @@ def check_file(path: Path, *, max_bytes: int | None = None) -> int:
         max_bytes = MAX_STREAMED_BYTES if head.startswith(HDF5_MAGIC) else MAX_FILE_BYTES
     if size > max_bytes:
         raise DemonstrationError(
-            f"{path}: has {size} bytes; expected at most {max_bytes}, store fewer trajectories, or "
-            "as D4RL's HDF5 or a Minari dataset, which are streamed"
+            f"{path}: has {size} bytes; expected at most {max_bytes}. Store fewer trajectories, or store them as "
+            "D4RL's HDF5 or as a Minari dataset, which are streamed"
         )
     return size
 
 
 @contextmanager
-def naming_damage(name: object, kind: str) -> Iterator[None]:
+def naming_damage(name: object, what: str) -> Iterator[None]:
     """Turn whatever a library raises on damaged bytes into an error that names the file.
 
     Args:
-        name: The file, for the message.
-        kind: What it is, such as ``HDF5``.
+        name: The file's name, for the message.
+        what: What is read of it, such as ``the HDF5 file``.
 
     Raises:
-        DemonstrationError: Anything but a ``RexdError`` was raised inside of the block.
+        DemonstrationError: Anything but a ``RexdError`` was raised inside the block.
     """
     try:
         yield
@@ -87,6 +92,6 @@ def naming_damage(name: object, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # zipfile, numpy, h5py and pyarrow raise many kinds
         raise DemonstrationError(
-            f"{name}: the {kind} file is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); write or "
-            "download it again"
+            f"{name}: {what} is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); write or download "
+            "it again"
         ) from error

@@ -1,4 +1,4 @@
-"""What HDF5 would do beyond the file itself, refused before anything is read; and arrays out of what is left."""
+"""HDF5 files: checks that nothing outside the file is opened and no size is believed, and arrays of numbers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError, UnsafeFileError, import_extra
 
 _DEFLATE, _SHUFFLE, _CHECKSUM, _LZF = 1, 2, 3, 32000
-_COMPRESSIONS: Final = {_DEFLATE: 1032, _LZF: 88}  # by how much each can expand at most
-_CACHE_BYTES = 2**21  # HDF5's own bound is 16 times that, and what it keeps takes twelve times what it counts
-_FREE_CHUNK = 2**18  # h5py rarely makes larger ones, and 1032 times that is what any file may claim
+_COMPRESSIONS: Final = {_DEFLATE: 1032, _LZF: 88}  # the factor by which each can expand at most
+_CACHE_BYTES = 2**21  # HDF5's own bound is 16 times that, and its cache takes twelve times the bytes that it counts
+_FREE_CHUNK = 2**18  # h5py rarely makes larger chunks, and 1032 times that is what any file may claim
 
 
 def check_links(source: str, file: Any) -> None:
-    """Refuse a file with links to others: HDF5 follows one wherever a name leads through it.
+    """Refuse a file with links to other files, which HDF5 would follow wherever a name leads through one.
 
     Args:
         source: The file's name, for messages.
         file: The open ``h5py.File``.
 
     Raises:
-        UnsafeFileError: It links to another file.
+        UnsafeFileError: The file links to another file.
     """
     h5py = import_extra("h5py", "minari")
     top, outside = file["/"].id, h5py.h5l.TYPE_EXTERNAL
     outward: list[bytes] = []
-    # The low level of h5py: recordings have thousands of small arrays, and an object of h5py for each takes long.
+    # This is h5py's low level: recordings have thousands of small arrays, and an h5py object for each takes long.
     top.links.visit(lambda name, info: outward.append(name) if info.type == outside else None, info=True)
     for name in outward:
         target = os.fsdecode(top.links.get_val(name)[0])
@@ -40,7 +40,7 @@ def check_links(source: str, file: Any) -> None:
 
 
 def bound_cache(file: Any) -> None:
-    """Keep HDF5 from remembering each of a hundred thousand arrays that it opened, which would take 400 MB.
+    """Bound the cache in which HDF5 keeps the metadata of opened arrays: a hundred thousand of them take 400 MB.
 
     Args:
         file: The open ``h5py.File``.
@@ -52,24 +52,24 @@ def bound_cache(file: Any) -> None:
 
 
 def check_arrays(source: str, file: Any, limit: int) -> int:
-    """Check all arrays of a file, as ``Claims`` does.
+    """Check all arrays of a file with ``Claims``.
 
     Args:
         source: The file's name, for messages.
         file: The open ``h5py.File``, without links to others.
-        limit: Bytes that all its arrays may take.
+        limit: The bytes that all its arrays together may take.
 
     Returns:
         The bytes that its arrays take.
 
     Raises:
-        UnsafeFileError: One keeps its values in another file.
-        DemonstrationError: They claim more than ``limit``, or are compressed in a way whose size cannot be told.
+        UnsafeFileError: An array keeps its values in another file.
+        DemonstrationError: The arrays claim more than ``limit``, or are compressed in a way whose size cannot be told.
     """
     h5py = import_extra("h5py", "minari")
     top, claims = file["/"].id, Claims(source, limit)
     names: list[bytes] = []
-    h5py.h5o.visit(top, names.append)  # each object once, and no link that leads out of the file
+    h5py.h5o.visit(top, names.append)  # visits each object once, and follows no link out of the file
     for name in names:
         item = h5py.h5o.open(top, name)
         if isinstance(item, h5py.h5d.DatasetID):
@@ -78,11 +78,11 @@ def check_arrays(source: str, file: Any, limit: int) -> int:
 
 
 class Claims:
-    """What the arrays of one file take together, each checked before anything of it is read.
+    """The bytes that the arrays of one file take together; each array is checked before any of its values is read.
 
-    HDF5 opens the target of external storage and of a virtual dataset when they are read, and fills what was never
-    written, so that a small file may claim any size. It unpacks a chunk until its compressed bytes end, whatever size
-    the chunk should have.
+    When an array is read, HDF5 opens the files of its external or virtual storage and fills values that were never
+    written, so that a small file may claim any size. It also unpacks a chunk until the compressed bytes end, whatever
+    size the chunk should have.
     """
 
     def __init__(self, source: str, limit: int) -> None:
@@ -97,11 +97,11 @@ class Claims:
         Args:
             item: The ``h5py.h5d.DatasetID``.
             size: Bytes of one of its values.
-            shape: Its own; None if it is empty.
+            shape: The shape of the array; None if it is empty.
 
         Raises:
-            UnsafeFileError: It keeps its values in another file.
-            DemonstrationError: It claims too much, or is compressed in a way whose size cannot be told.
+            UnsafeFileError: The array keeps its values in another file.
+            DemonstrationError: The array claims too much, or is compressed in a way whose size cannot be told.
         """
         source, limit, h5d = self._source, self._limit, self._h5py.h5d
         plan = item.get_create_plist()
@@ -112,7 +112,7 @@ class Claims:
             nominal = math.prod(plan.get_chunk()) * size
             if nominal > limit:
                 raise DemonstrationError(
-                    f"{source}: {_name(item)!r} has chunks of {nominal} bytes; expected at most {limit}"
+                    f"{source}: {_name(item)!r} has chunks of {nominal} bytes; expected at most {limit} from this file"
                 )
             if count := plan.get_nfilters():
                 _check_filters(source, item, [plan.get_filter(n)[0] for n in range(count)], nominal)
@@ -124,17 +124,17 @@ class Claims:
 
 
 def numbers(source: str, group: Any, name: str, rows: slice | None = None, claims: Claims | None = None) -> Array:
-    """An array of numbers or truth values out of an open file.
+    """Read an array of numbers or truth values from an open file.
 
     Args:
         source: The file's name, for messages.
         group: The ``h5py.File`` or group.
-        name: Of the array in it.
-        rows: Which of its rows, from one to another; None for all.
-        claims: Checks the array first, of a file whose arrays are not yet checked.
+        name: The array's name in it.
+        rows: The rows to read, with a start and a stop; None for all.
+        claims: Checks the array before it is read, if ``check_arrays`` has not checked the file.
 
     Raises:
-        UnsafeFileError: ``claims`` refuses it.
+        UnsafeFileError: ``claims`` refuses the array.
         DemonstrationError: There is no such array, it holds something else, or ``claims`` refuses it.
     """
     h5py = import_extra("h5py", "minari")
@@ -161,7 +161,7 @@ def numbers(source: str, group: Any, name: str, rows: slice | None = None, claim
 
 
 def is_numbers(item: Any) -> bool:
-    """Whether an object of a file is an array of numbers or truth values, of one axis at least."""
+    """Whether an object of a file is an array of numbers or truth values with at least one axis."""
     return hasattr(item, "chunks") and item.dtype.kind in "biuf" and len(item.shape or ()) > 0
 
 
@@ -177,19 +177,19 @@ def _check_filters(source: str, item: Any, filters: list[int], nominal: int) -> 
     stored: list[Any] = []
     item.chunk_iter(stored.append)
     for chunk in stored:
-        if chunk.size > nominal + 4096:  # compression that gains nothing is left out by HDF5
+        if chunk.size > nominal + 4096:  # HDF5 stores a chunk as it is if compression gains nothing
             raise _bomb(source, item, nominal)
         if chunk.size > _FREE_CHUNK and not _fits(item, chunk, filters, nominal):
             raise _bomb(source, item, nominal)
 
 
 def _fits(item: Any, chunk: Any, filters: list[int], nominal: int) -> bool:
-    """Whether a chunk unpacks to its own size; told by unpacking no more than that."""
+    """Whether a chunk unpacks to no more than its nominal size; no more than that is unpacked to tell."""
     if _DEFLATE not in filters:
         return bool(chunk.size * _COMPRESSIONS[_LZF] <= 2**30)
     mask, content = item.read_direct_chunk(chunk.chunk_offset)
     if mask >> filters.index(_DEFLATE) & 1:
-        return True  # this one was not compressed
+        return True  # the filter was not applied to this chunk
     if _CHECKSUM in filters[filters.index(_DEFLATE) :]:
         content = content[:-4]
     room, unpacker = nominal + 4096, zlib.decompressobj()
@@ -217,7 +217,7 @@ def _elsewhere(source: str, name: str, found: str) -> UnsafeFileError:
 
 @lru_cache(maxsize=64)
 def _dtype(encoded: bytes) -> np.dtype[Any]:
-    """A type of HDF5 as numpy's; telling it anew for each of thousands of arrays would take long."""
+    """Return an HDF5 type as a numpy dtype, cached because recordings have thousands of arrays of a few types."""
     dtype: np.dtype[Any] = import_extra("h5py", "minari").h5t.decode(encoded).dtype
     return dtype
 
@@ -230,5 +230,5 @@ def _no_numbers(source: str, group: Any, name: str) -> DemonstrationError:
 
 
 def _name(item: Any) -> str:
-    """Of an open array, within its file."""
+    """Return the name of an open array within its file."""
     return os.fsdecode(import_extra("h5py", "minari").h5i.get_name(item) or b"").strip("/")

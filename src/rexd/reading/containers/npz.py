@@ -16,38 +16,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.trajectory import Array
-from rexd.errors import DemonstrationError, RexdError
-from rexd.reading.containers.guards import read_head
+from rexd.errors import DemonstrationError
+from rexd.reading.containers.guards import naming_damage, read_head
 
 FREE_BYTES = 256 * 1024**2
-"""What any file may claim in memory, however small it is."""
+"""The bytes in memory that any file may claim, however small it is."""
 
 MAGIC = b"\x93NUMPY"
 
-_CHUNK = 2**18  # still in the processor's cache when its checksum is taken
-_HEADER_BYTES = 128  # of nearly every npy; what is buffered beyond it is copied once more
+_CHUNK = 2**18  # small enough to be in the processor's cache when its checksum is computed
+_HEADER_BYTES = 128  # nearly every npy header's size; a larger buffer would copy part of the array once more
 _ENCRYPTED = 1
 _LOCAL = struct.Struct("<4s5H3I2H")  # the header before each member of a zip archive
 
-_EXPANSION = 4  # how far an honest npz is compressed: rarely more, as recorded numbers are noisy
+_EXPANSION = 4  # recorded numbers are noisy, so an honest npz is rarely compressed further than that
 
 Unpickle = Callable[[bytes, str], Any]
-"""``unpickle(content, source)``: what a member of objects holds, read by the allow-list unpickler."""
+"""``unpickle(content, source)`` reads the objects of an array with the allow-list unpickler."""
 
 
 def memory_limit(file_bytes: int, expansion: int = _EXPANSION) -> int:
-    """Bytes that the content of a file of this size may take."""
+    """Return the bytes in memory that the content of a file of this size may take."""
     return max(FREE_BYTES, expansion * file_bytes)
 
 
 def zip_members(path: Path) -> tuple[zipfile.ZipInfo, ...]:
-    """What a zip archive lists, nothing if the file is not one."""
+    """Return the members that a zip archive lists; none if the file is not an archive or is damaged."""
     if not path.is_file() or not read_head(path, 4).startswith(b"PK"):
         return ()
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple(archive.infolist())
-    except Exception:  # zipfile raises many kinds on damaged bytes; here it only means "not ours"
+    except Exception:  # zipfile raises many kinds of errors on damaged bytes; here they only mean "no archive"
         return ()
 
 
@@ -55,7 +55,7 @@ def check_claims(source: str, members: Iterable[zipfile.ZipInfo], limit: int) ->
     """Refuse an archive that would unpack to far more than its size.
 
     Raises:
-        DemonstrationError: It claims more than ``limit`` bytes.
+        DemonstrationError: The members claim more than ``limit`` bytes.
     """
     claimed = sum(item.file_size for item in members)
     if claimed > limit:
@@ -66,12 +66,12 @@ def check_claims(source: str, members: Iterable[zipfile.ZipInfo], limit: int) ->
 
 
 def read_member(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
-    """The bytes of one member, unpacked in pieces and no further than to the size that it claims.
+    """Return the bytes of one member, unpacked in pieces and no further than to the size that it claims.
 
-    zipfile's own ``read`` unpacks all there is before it cuts off what is too much.
+    zipfile's own ``read`` unpacks everything before it cuts off the excess.
 
     Raises:
-        zipfile.BadZipFile: It is damaged, or holds something else than it claims.
+        zipfile.BadZipFile: The member is damaged, or holds something other than it claims.
     """
     with archive.open(item) as stream:
         return _rest(stream)
@@ -79,10 +79,10 @@ def read_member(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
 
 @contextmanager
 def open_member(path: Path, item: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
-    """Open one member of an archive for reading: of one that is not packed, straight from the file.
+    """Open one member of an archive for reading; one that is not compressed is read straight from the file.
 
     Raises:
-        zipfile.BadZipFile: It is damaged; of a member that is read to its end, its checksum is checked.
+        zipfile.BadZipFile: The member is damaged. Its checksum is checked once it is read to its end.
     """
     if item.compress_type == zipfile.ZIP_STORED and not item.flag_bits & _ENCRYPTED:
         with path.open("rb", buffering=0) as file:
@@ -93,7 +93,7 @@ def open_member(path: Path, item: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
 
 
 class _Stored(io.RawIOBase):
-    """The bytes of a member that is not packed; zipfile would copy them twice more."""
+    """The bytes of a member that is not compressed; zipfile would copy them twice more."""
 
     def __init__(self, file: io.FileIO, item: zipfile.ZipInfo) -> None:
         self._file, self._item, self._crc = file, item, 0
@@ -127,18 +127,18 @@ def read_npy(
     unpickle: Unpickle | None = None,
     size: int | None = None,
 ) -> Array:
-    """Read one array; its content must have the size that its header claims.
+    """Read one array, whose content must have the size that its header claims.
 
     Args:
-        stream: From the magic number to the end of the array.
+        stream: The bytes from the magic number to the end of the array.
         source: The file's name, for messages.
         member: The array's name within the file.
-        unpickle: Reads arrays of objects, which are pickles; without it they are refused.
-        size: The bytes that the stream may hold, where that is known and was found to be bounded.
+        unpickle: The function that reads arrays of objects, which are pickles; without it they are refused.
+        size: The bytes that the stream holds at most, if that number is known and was found to be bounded.
 
     Raises:
-        UnsafeFileError: Its objects are a pickle that would execute code.
-        DemonstrationError: It is not an array of numbers, text or allowed objects, or is not of the claimed size.
+        UnsafeFileError: The array's objects are a pickle that would execute code.
+        DemonstrationError: It is not an array of numbers, text or allowed objects, or not of the claimed size.
     """
     label = f"{source}: {member}" if member else f"{source}: the file"
     shape, fortran, dtype = _read_header(stream, label)
@@ -160,13 +160,16 @@ def _rest(stream: IO[bytes]) -> bytes:
 
 
 def _read_into(stream: IO[bytes], claimed: int) -> bytes | NDArray[np.uint8]:
-    """What a stream holds, without the copies that reading a zip archive at once makes; too much is cut off."""
+    """Return what a stream holds, at least one byte more than claimed if there is more.
+
+    Reading in pieces into one buffer saves the copies that zipfile makes of a member that is read at once.
+    """
     content, done = np.empty(claimed, np.uint8), 0
     view = content.data
-    # both kinds of stream have readinto, which saves a copy; zipfile's are typed as IO, which has not
+    # Both kinds of stream have readinto, which saves a copy, but IO, as which zipfile's is typed, does not.
     while done < claimed and (count := stream.readinto(view[done : done + _CHUNK])):  # type: ignore[attr-defined]
         done += count
-    more = stream.read(_CHUNK)  # reading to the end is what checks the checksum
+    more = stream.read(_CHUNK)  # the checksum is checked at the end of the stream
     return content.tobytes() + more if more else content[:done]
 
 
@@ -186,7 +189,7 @@ def _objects(content: Any, shape: tuple[int, ...], label: str) -> Array:
 
 
 class Npz(Mapping[str, Array]):
-    """The arrays of an npz, each read when it is first asked for; arrays of objects through the allow-list."""
+    """The arrays of an npz, each read when it is first asked for; the allow-list unpickler reads arrays of objects."""
 
     def __init__(self, path: Path, members: tuple[zipfile.ZipInfo, ...], unpickle: Unpickle) -> None:
         """Take what the archive lists; nothing is read yet."""
@@ -198,36 +201,26 @@ class Npz(Mapping[str, Array]):
         """Read one array.
 
         Raises:
-            UnsafeFileError: It holds a pickle that would execute code.
-            DemonstrationError: It is damaged, or the file claims more than it can hold.
+            UnsafeFileError: The array holds a pickle that would execute code.
+            DemonstrationError: The array is damaged, or the file claims more than it can hold.
         """
         if name not in self._read:
             self._read[name] = self._load(self._members[name])
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        """The names, in the file's order."""
+        """Iterate over the names, in the file's order."""
         return iter(self._members)
 
     def __len__(self) -> int:
-        """Number of arrays."""
+        """Return the number of arrays."""
         return len(self._members)
 
     def _load(self, item: zipfile.ZipInfo) -> Array:
         limit = memory_limit(self._path.stat().st_size)
         check_claims(str(self._path), self._members.values(), limit)
-        try:
-            with open_member(self._path, item) as stream:
-                return read_npy(
-                    stream, str(self._path), member=item.filename, unpickle=self._unpickle, size=item.file_size
-                )
-        except RexdError:
-            raise
-        except Exception as error:  # zip and numpy headers raise many kinds on damaged bytes
-            raise DemonstrationError(
-                f"{self._path}: {item.filename} is cut short or damaged ({type(error).__name__}: "
-                f"{str(error)[:200]}); write or download it again"
-            ) from error
+        with naming_damage(self._path, item.filename), open_member(self._path, item) as stream:
+            return read_npy(stream, str(self._path), member=item.filename, unpickle=self._unpickle, size=item.file_size)
 
 
 def _is_array(item: zipfile.ZipInfo) -> bool:

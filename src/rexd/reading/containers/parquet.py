@@ -1,8 +1,9 @@
-"""What a Parquet file claims, told from its own metadata before pyarrow reads it.
+"""The size that a Parquet file claims, told from its own metadata before pyarrow reads it.
 
-pyarrow unpacks each page to the size that the page's header claims, and a few bytes of run-length encoding stand for
-any number of values. It also ends the process on some damaged statistics, which are not looked at here.
-https://parquet.apache.org/docs/file-format/metadata; the encoding is Thrift's compact protocol.
+pyarrow unpacks each page to the size that the page's header claims, and a few bytes of run-length encoding can stand
+for any number of values. pyarrow also ends the process on some damaged statistics, which this module does not read.
+The layout is described at https://parquet.apache.org/docs/file-format/metadata; it is encoded in Thrift's compact
+protocol.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ _PAGE_VALUES = 1
 
 
 def claimed_bytes(content: bytes, columns: Collection[str]) -> int:
-    """Bytes that the values of some columns may take once they are read.
+    """Return the bytes that the values of some columns may take once they are read.
 
     Args:
         content: The whole file.
-        columns: Names of the columns, at the top of the schema.
+        columns: The names of the columns, at the top of the schema.
 
     Raises:
-        ValueError: It is no Parquet file, or refers to another file.
-        IndexError: It is cut short.
+        ValueError: The content is not a Parquet file, or refers to another file.
+        IndexError: The content is cut short.
     """
     if len(content) < 12 or content[:4] != _MAGIC or content[-4:] != _MAGIC:
         raise ValueError("not a Parquet file")
@@ -64,7 +65,7 @@ def claimed_bytes(content: bytes, columns: Collection[str]) -> int:
 
 
 def _pages(content: bytes, chunk: dict[int, Any]) -> tuple[int, int]:
-    """Bytes and values that the headers of a column's pages claim."""
+    """Return the number of bytes and of values that the headers of a column's pages claim."""
     position = min(chunk[_DATA_PAGE], chunk.get(_DICTIONARY_PAGE) or chunk[_DATA_PAGE])
     end, unpacked, values = position + chunk[_PACKED], 0, 0
     if not 0 <= position <= end <= len(content):
@@ -82,7 +83,7 @@ def _pages(content: bytes, chunk: dict[int, Any]) -> tuple[int, int]:
 
 
 class _Reader:
-    """Thrift's compact protocol, as dicts by field number."""
+    """A reader of Thrift's compact protocol; structs become dicts by field number."""
 
     def __init__(self, content: bytes, position: int) -> None:
         self.content, self.position = content, position
@@ -123,7 +124,7 @@ class _Reader:
         return self.byte() if kind in _BOOL else self.value(kind, depth)
 
     def bounded(self, count: int) -> int:
-        if count > len(self.content) - self.position:  # each takes one byte at least
+        if count > len(self.content) - self.position:  # each item takes at least one byte
             raise ValueError("a list longer than the file")
         return count
 

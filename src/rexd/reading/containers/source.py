@@ -1,4 +1,4 @@
-"""A file, folder or dataset id while its format is being recognised: each container is opened once."""
+"""A source of demonstrations (a file, a folder or a dataset id) and its content, in any container that rexd reads."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _HEAD = 4096
 
 
 class Nothing:
-    """What ``Source.content`` is where a file holds no saved object; a pickle may well hold None."""
+    """The type of ``NOTHING``, which ``Source.content`` is if a file holds no saved object; a pickle may hold None."""
 
     def __repr__(self) -> str:
-        """For messages."""
+        """Return the word for messages."""
         return "nothing"
 
 
@@ -34,23 +34,23 @@ NOTHING: Final = Nothing()
 
 
 class Source:
-    """Where demonstrations are read from, with what is in it, read when first asked for and then kept.
+    """A place to read demonstrations from, and its content, which is read when it is first asked for and then kept.
 
-    A property of another container than the source's is empty (``False``, ``NOTHING``, no names) and costs no more
-    than the first bytes. Where the first bytes promise a container that turns out damaged, hostile or too large,
-    the property raises the ``RexdError`` that says so.
+    Each container has properties of its own. They are empty (``False``, ``NOTHING``, no names) for a source in another
+    container, which they tell by its first bytes alone. If the first bytes promise a container that turns out damaged,
+    hostile or too large, the property raises the ``RexdError`` that says so.
     """
 
     def __init__(self, location: str | Path) -> None:
-        """Take a path, or as a string the id of a local dataset; nothing is opened yet."""
+        """Take a path, or a string that is a path or the id of a local dataset; nothing is opened yet."""
         self.path = Path(location)
         self.text_id = location if isinstance(location, str) else None
-        """The location as it was written, if as a string: a dataset id is no path."""
+        """The location as it was written, if it is a string: a dataset id is not a path."""
         self._hdf5_links_checked = False
         self._hdf5_claims: int | None = None
 
     def __repr__(self) -> str:
-        """For debugging."""
+        """Return the name with the class, for debugging."""
         return f"Source({self.name!r})"
 
     @property
@@ -75,40 +75,40 @@ class Source:
 
     @cached_property
     def size(self) -> int:
-        """The file's bytes, after ``check_file`` found that it can be data at all.
+        """The file's size in bytes, once ``check_file`` has accepted the file.
 
         Raises:
-            DemonstrationError: It is missing, empty, too large, or plainly something else.
+            DemonstrationError: The file is missing, empty, too large, or plainly not data.
         """
         return check_file(self.path)
 
     @cached_property
     def memory_limit(self) -> int:
-        """Bytes that arrays made of this file may take; what claims more is damaged or made to do harm."""
+        """The bytes that the arrays of this file may take; a file that claims more is damaged or hostile."""
         return memory_limit(self.size, expansion=16)
 
     @cached_property
     def head(self) -> bytes:
-        """The first 4096 bytes of a file, none of a folder."""
+        """The first 4096 bytes of a file; empty for a folder."""
         return read_head(self.path, _HEAD) if self.is_file else b""
 
     # Saved objects: pickle, torch and npy files.
 
     @cached_property
     def looks_like_pickle(self) -> bool:
-        """Whether it starts as a pickle of any protocol does."""
+        """Whether the file starts as a pickle of any protocol does."""
         return starts_like_pickle(self.head)
 
     @cached_property
     def content(self) -> Any:
-        """The object in a pickle, torch or npy file, whichever holds it, or ``NOTHING``.
+        """The object in a pickle, torch or npy file, or ``NOTHING`` for other files.
 
-        Read by the allow-list unpickler: deques are lists, tensors are arrays, other mappings are dicts. An array
-        of no dimensions that holds an object, as ``numpy.save`` makes of a dict, is that object.
+        The allow-list unpickler reads it: deques become lists, tensors become arrays, and other mappings become dicts.
+        An array without dimensions that holds an object, as ``numpy.save`` makes of a dict, becomes that object.
 
         Raises:
-            UnsafeFileError: It would execute code.
-            DemonstrationError: It is damaged, or claims more than it holds.
+            UnsafeFileError: The file would execute code.
+            DemonstrationError: The file is damaged, or claims more than it holds.
         """
         if self.looks_like_pickle:
             return load_legacy_torch(self.path) if is_legacy_torch(self.head) else load_pickle(self.path)
@@ -120,7 +120,7 @@ class Source:
 
     @property
     def container(self) -> str | None:
-        """What kind of file holds the object of ``content``, for messages."""
+        """The kind of file that holds ``content``, as the beginning of a phrase for messages; None for other files."""
         if is_legacy_torch(self.head) or self._torch_prefix is not None:
             return "a torch file of"
         if self.looks_like_pickle:
@@ -128,12 +128,12 @@ class Source:
         return "an npy file of" if self.head.startswith(MAGIC) else None
 
     def _npy(self) -> Any:
-        _ = self.size  # refuses files that are too large before they are read
-        with naming_damage(self.name, "npy"):
+        _ = self.size  # a file that is too large is refused before it is read
+        with naming_damage(self.name, "the npy file"):
             array = read_npy(io.BytesIO(self.path.read_bytes()), self.name, unpickle=loads_pickle)
         return array.item() if array.ndim == 0 and array.dtype.hasobject else array
 
-    # Zip archives: npz, and torch since 1.6.
+    # Zip archives: npz, and the torch files of version 1.6 and later.
 
     @cached_property
     def _zip(self) -> tuple[zipfile.ZipInfo, ...]:
@@ -141,7 +141,7 @@ class Source:
 
     @cached_property
     def zip_members(self) -> tuple[str, ...]:
-        """The names in a zip archive, npz and torch files included; none if it is damaged."""
+        """The names of the members of a zip archive, npz and torch files included; none if it is damaged."""
         return tuple(item.filename for item in self._zip)
 
     @cached_property
@@ -152,7 +152,8 @@ class Source:
     def npz(self) -> Npz:
         """The arrays of an npz by name, none for other files; each is read when it is asked for.
 
-        Arrays of objects come through the allow-list unpickler. Sniff by the names (``"obs" in source.npz``).
+        The allow-list unpickler reads arrays of objects. A format's ``sniff`` should ask for names only, as in
+        ``"obs" in source.npz``, which reads no array.
         """
         return Npz(self.path, () if self._torch_prefix is not None else self._zip, loads_pickle)
 
@@ -160,27 +161,28 @@ class Source:
 
     @cached_property
     def is_hdf5(self) -> bool:
-        """Whether it starts as an HDF5 file does."""
+        """Whether the file starts as an HDF5 file does."""
         return self.head.startswith(HDF5_MAGIC)
 
     @contextmanager
     def open_hdf5(self, *, check_each: bool = True) -> Iterator[Any]:
         """Open the file with h5py for the duration of a ``with`` block.
 
-        What h5py raises on damaged content inside of the block becomes an error that names the file. Files that would
-        make HDF5 open other files, or that claim far more than they hold, are refused before the block begins.
+        What h5py raises on damaged content inside the block becomes an error that names the file. Files that would make
+        HDF5 open other files, or that claim far more than they hold, are refused before the block begins.
 
         Args:
-            check_each: Whether to check each array. False for a block that reads nothing but ``numbers`` with
-                ``Claims``: opening thousands of arrays twice would take as long as reading them.
+            check_each: Whether to check each array. Pass False only for a block that reads arrays by ``numbers`` with
+                ``Claims`` alone, which checks them itself: opening thousands of arrays twice takes as long as reading
+                them.
 
         Raises:
             MissingExtraError: h5py is not installed.
-            UnsafeFileError: It refers to other files.
-            DemonstrationError: It is damaged, or its arrays claim more than ``memory_limit``.
+            UnsafeFileError: The file refers to other files.
+            DemonstrationError: The file is damaged, or its arrays claim more than ``memory_limit``.
         """
         h5py = import_extra("h5py", "minari")
-        with naming_damage(self.name, "HDF5"), h5py.File(self.path, "r") as file:
+        with naming_damage(self.name, "the HDF5 file"), h5py.File(self.path, "r") as file:
             bound_cache(file)
             if not self._hdf5_links_checked:
                 check_links(self.name, file)
@@ -191,7 +193,7 @@ class Source:
 
     @property
     def hdf5_claims(self) -> int:
-        """Bytes that the arrays of an HDF5 file take; the errors are those of ``open_hdf5``."""
+        """The bytes that the arrays of an HDF5 file take; the errors are those of ``open_hdf5``."""
         if self._hdf5_claims is None:
             with self.open_hdf5():
                 pass
@@ -202,19 +204,20 @@ class Source:
         """The names at the top of an HDF5 file, none for other files.
 
         Raises:
-            MissingExtraError: It is an HDF5 file, and h5py is not installed.
-            DemonstrationError: It is an HDF5 file, and damaged.
+            MissingExtraError: The file is an HDF5 file, and h5py is not installed.
+            DemonstrationError: The file is an HDF5 file, and damaged.
         """
         if not self.is_hdf5:
             return ()
         with self.open_hdf5() as file:
-            return tuple(key if isinstance(key, str) else repr(key) for key in file)  # bytes that are no UTF-8
+            # h5py gives bytes if a name is not UTF-8
+            return tuple(key if isinstance(key, str) else repr(key) for key in file)
 
     # Text.
 
     @cached_property
     def is_text(self) -> bool:
-        """Whether the first bytes are UTF-8 text, and of no other container."""
+        """Whether the first bytes are UTF-8 text and not those of another container."""
         if not self.head or b"\x00" in self.head or self.looks_like_pickle:
             return False
         try:
@@ -225,5 +228,5 @@ class Source:
 
     @cached_property
     def table(self) -> Table | None:
-        """The layout of a text file with rows of numbers, None for other files."""
+        """The layout of the table in a text file with rows of numbers; None for other files."""
         return read_layout(self.path) if self.is_text else None

@@ -1,13 +1,14 @@
-"""The file formats, one module each.
+"""The registry of file formats; each format is one module of this package.
 
-A new format is a module with ``sniff``, ``load`` and ``FORMAT``, a line in ``FORMATS``, and a test module
-``tests/demos/formats/test_<module>.py`` with a ``golden`` (see ``golden.py`` there).
+A new format is a module with ``sniff``, ``load`` and ``FORMAT``, an entry in ``FORMATS`` (or in ``CONTENT_FORMATS`` of
+``contents``, if all that it reads is a saved object), a line in docs/formats.md, and a test module
+``tests/reading/formats/test_<module>.py`` with a ``golden`` (see ``tests/helpers/golden.py``). If its ``FORMAT`` is a
+``WrittenFormat``, ``rexd convert`` writes it too.
 """
 
 from __future__ import annotations
 
 from rexd.reading.formats import (
-    array_dict,
     csv_pair,
     csv_plain,
     csv_table,
@@ -22,15 +23,11 @@ from rexd.reading.formats import (
     npz_arrays,
     npz_objects,
     npz_plain,
-    plain_array,
-    red_pickle,
     rexd_npz,
     robomimic,
-    trajectory_dicts,
-    transition_dicts,
-    tuples,
 )
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.contents import CONTENT_FORMATS
+from rexd.reading.formats.format import Format, WrittenFormat
 
 FORMATS: tuple[Format, ...] = (
     rexd_npz.FORMAT,
@@ -46,16 +43,14 @@ FORMATS: tuple[Format, ...] = (
     gail_experts.FORMAT,
     robomimic.FORMAT,
     hdf5_arrays.FORMAT,
-    transition_dicts.FORMAT,
-    trajectory_dicts.FORMAT,
-    tuples.FORMAT,
-    array_dict.FORMAT,
-    plain_array.FORMAT,
-    red_pickle.FORMAT,
+    *CONTENT_FORMATS,
     csv_table.FORMAT,
     csv_pair.FORMAT,
     csv_plain.FORMAT,
 )
-"""In the order in which they are tried: what asks for more comes before what asks for less."""
+"""All formats in the order in which they are tried: a format that asks for more comes before one that asks for less."""
 
-__all__ = ["FORMATS", "Format"]
+WRITTEN: dict[str, WrittenFormat] = {item.target: item for item in FORMATS if isinstance(item, WrittenFormat)}
+"""The formats that rexd writes, by the short names that ``rexd convert --to`` takes."""
+
+__all__ = ["FORMATS", "WRITTEN", "Format", "WrittenFormat"]

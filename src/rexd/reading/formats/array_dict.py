@@ -1,8 +1,8 @@
 """One dict of arrays, under the names that tools use, in a pickle, a torch file or an npy.
 
-Rows end to end beside recorded ends or next observations; (B, T, D) with one trajectory in each row of B, padded where
-``lengths`` says so, as https://github.com/ikostrikov/pytorch-a2c-ppo-acktr-gail keeps them in ``.pt`` files; or a list
-with one array for each trajectory.
+The arrays are rows end to end, with recorded ends or next observations; or (B, T, D) with one trajectory in each of
+B rows, padded beyond its ``lengths`` if there are any, as in the ``.pt`` files of
+https://github.com/ikostrikov/pytorch-a2c-ppo-acktr-gail; or lists with one array for each trajectory.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import dimensions, find_keys, has_needed, is_rows
 from rexd.reading.rows.normalise import as_flags
-from rexd.reading.rows.stacking import as_array, names
+from rexd.reading.rows.stacking import as_array
 
 _LENGTHS = ("lengths", "length", "lens", "traj_lengths", "episode_lengths")
 _STARTS = ("episode_starts", "starts")
@@ -29,7 +30,7 @@ _BOUNDARIES = ("next_observations", "terminated", "truncated", "dones")
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file holds a dict of observations and actions, and more than the RED authors' files have."""
+    """Whether the file holds a dict of observations and actions, and not only what the RED authors' files hold."""
     content = source.content
     if not isinstance(content, dict) or not has_needed(content):
         return False
@@ -58,7 +59,7 @@ FORMAT = Format("dict of arrays", sniff, load)
 
 
 def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> Demonstrations:
-    """Read arrays by the names that tools use (``rexd.reading.rows.key_names``), whatever file they come from.
+    """Read arrays by the names that tools use (``rexd.reading.rows.key_names``), from any kind of file.
 
     Raises:
         DemonstrationError: The arrays do not fit each other, or the boundaries are not clear.
@@ -68,8 +69,7 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
     length_key = next((key for key in _LENGTHS if is_rows(content.get(key))), None)
     start_key = next((key for key in _STARTS if is_rows(content.get(key))), None)
     used = {*(keys[role] for role in columns), length_key, start_key}
-    ignored = [key for key in content if key not in used]
-    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+    notes = ignored_note(key for key in content if key not in used)
     observations, actions = columns["observations"], columns["actions"]
     if _is_apart(observations) or _is_batch(observations, actions):
         lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
@@ -82,17 +82,17 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
             starts = as_flags(source_name, start_key, starts, len(starts))
     elif length_key is not None:
         starts = np.cumsum([0, *_lengths(source_name, content[length_key], None)[:-1]])
-    return from_steps(source_name, **columns, starts=starts, hints=hints, notes=notes)
+    return from_steps(source_name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
 
 
 def _is_apart(rows: Any) -> bool:
-    """Whether this is a list, or an array of objects, of the rows of each trajectory."""
+    """Whether this is a list or an array of objects, with the rows of one trajectory in each item."""
     is_list = isinstance(rows, list | tuple) or (isinstance(rows, np.ndarray) and rows.dtype.hasobject)
     return is_list and dimensions(rows) == 3
 
 
 def _is_batch(observations: Any, actions: Any) -> bool:
-    """Whether these are (B, T, D) and (B, T, A) or (B, T) of more than one step, a final observation allowed."""
+    """Whether these are (B, T, D) or (B, T + 1, D), and (B, T, A) or (B, T), with more than one observation in each."""
     if not isinstance(observations, np.ndarray) or not isinstance(actions, np.ndarray):
         return False
     if observations.ndim != 3 or actions.ndim not in (2, 3) or len(observations) != len(actions):
@@ -112,7 +112,7 @@ def _lengths(source: str, value: Any, count: int | None) -> list[int]:
 
 
 def _split(source: str, columns: Mapping[str, Any], lengths: list[int] | None) -> list[dict[str, Any]]:
-    """One dict for each trajectory, without padding."""
+    """Return one dict for each trajectory, without padding."""
     count = len(columns["actions"])
     for role, rows in columns.items():
         if len(rows) != count:

@@ -1,7 +1,8 @@
-"""The formats of saved objects, for objects that come from elsewhere than a pickle: members of an npz, or memory."""
+"""The formats of saved objects, which are read from pickles, from members of an npz, and from memory."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
@@ -19,28 +20,33 @@ CONTENT_FORMATS: tuple[Format, ...] = (
     plain_array.FORMAT,
     red_pickle.FORMAT,
 )
-"""Those that ask a source for nothing but its ``content``, in the order in which they are tried."""
+"""The formats that ask a source for its ``content`` alone, in the order in which they are tried."""
 
 
 class Held(Source):
-    """A source whose content is at hand: arrays, lists, tuples and dicts, as the allow-list unpickler leaves them."""
+    """A source whose content is in memory: arrays, lists, tuples and dicts, as the allow-list unpickler makes them."""
 
     def __init__(self, name: str, content: Any) -> None:
         """Take the name for messages, and the content."""
         super().__init__(name)
-        self.__dict__["content"] = content  # in the place of the cached property
+        self._held = content
+
+    @cached_property
+    def content(self) -> Any:
+        """The object in memory; nothing is read."""
+        return self._held
 
 
 def content_format(source: Held) -> Format | None:
-    """The format of a content, or None."""
+    """Return the format of a content, or None if no format recognises it."""
     return next((item for item in CONTENT_FORMATS if item.sniff(source)), None)
 
 
 def read_content(source: Held, hints: Hints) -> Demonstrations:
-    """Demonstrations from a content of any of these formats, with the columns that the hints ask for.
+    """Read demonstrations from a content of any of these formats, with the columns that the hints ask for.
 
     Raises:
-        DemonstrationError: It is of no format that is known, or cannot be used; the message says what to do.
+        DemonstrationError: No format recognises the content, or it cannot be used; the message says what to do.
     """
     item = content_format(source)
     if item is None:

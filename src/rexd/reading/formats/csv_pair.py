@@ -1,8 +1,8 @@
-"""Text files side by side, one for each of observations, actions and perhaps rewards or ends.
+"""Text files in one folder, one for each of observations, actions and optionally rewards, ends and the like.
 
-Sources: https://github.com/uidilr/gail_ppo_tf (``observations.csv`` and ``actions.csv``), and many scripts. Any of the
-files, or the folder, finds the others, by the word in their names that tells what they hold; the rest of the names
-must agree (``hopper_obs_1.txt`` belongs to ``hopper_acts_1.txt``).
+https://github.com/uidilr/gail_ppo_tf writes such files (``observations.csv`` and ``actions.csv``), and so do many
+scripts. The user may name any of the files, or the folder. A word in the name of a file tells what it holds; the rest
+of the names must agree (``hopper_obs_1.txt`` belongs to ``hopper_acts_1.txt``).
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(_ROLES, key=len, reverse=True)
 
 
 def sniff(source: Source) -> bool:
-    """Whether this is a table of one kind with others beside it, or a folder with one such set."""
+    """Whether this is one file of a set with observations and actions, or a folder with exactly one such set."""
     return _find(source) is not None
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
-    """Read the files as the columns of one.
+    """Read each file as one array, under the name of what it holds.
 
     Raises:
-        DemonstrationError: A file holds no numbers, they do not fit each other, or the boundaries are not clear.
+        DemonstrationError: A file holds no numbers, the files do not fit each other, or the boundaries are not clear.
     """
     tables = _find(source)
     if tables is None:
@@ -57,7 +57,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     if len(arrays["observations"]) != len(arrays["actions"]):
         raise DemonstrationError(
             f"{tables['observations'].path}: has {len(arrays['observations'])} rows, and {tables['actions'].path.name} "
-            f"beside it {len(arrays['actions'])}; expected as many"
+            f"beside it {len(arrays['actions'])}; expected the same number. Write the files again"
         )
     return read_arrays(source.name, arrays, hints)
 
@@ -66,7 +66,7 @@ FORMAT = Format("pair of text tables, observations and actions (CSV)", sniff, lo
 
 
 def _find(source: Source) -> dict[str, Table] | None:
-    """The tables by what they hold; None unless there is one of observations and one of actions."""
+    """Return the tables by what they hold; None unless there is one of observations and one of actions."""
     if source.is_folder:
         paths = _tables_in(source.path)
         sets = {_pattern(path) for path in paths if _role(path) == "observations"}
@@ -85,7 +85,7 @@ def _read(paths: list[Path], folder: Path) -> dict[str, Table] | None:
     home = folder.resolve()
     for path in paths:
         role = _role(path)
-        # a link that leads elsewhere is no file beside the others
+        # a link to another folder is not followed
         if role is None or role in found or path.resolve().parent != home:
             continue
         if (table := Source(path).table) is not None:
@@ -107,5 +107,5 @@ def _role(path: Path) -> str | None:
 
 
 def _pattern(path: Path) -> tuple[str, str]:
-    """The name without the word that tells what the file holds, and the suffix."""
+    """Return the name without the word that tells what the file holds, and the suffix."""
     return _WORD.sub("*", path.stem.lower(), count=1), path.suffix.lower()

@@ -1,6 +1,6 @@
-"""One text file of rows, observations beside actions, without names for them.
+"""One text file of rows, observations beside actions, whose columns have no names.
 
-Which columns are actions is told by the environment, or by the observation columns that the user names.
+The environment, or the user by naming the observation columns, tells which columns are actions.
 """
 
 from __future__ import annotations

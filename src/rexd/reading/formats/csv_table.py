@@ -1,7 +1,7 @@
 """One text file with named columns: ``obs_0, obs_1, ..., action_0, ..., reward, done, episode``, in any order.
 
-The spellings are those that people use: ``obs0``, ``state_0``, ``observation[0]``; a word in place of the number
-(``obs_angle``); or names of the environment's own (``angle, velocity, action``), where the actions are named.
+Usual spellings are understood: ``obs0``, ``state_0`` and ``observation[0]``; a word in place of the number
+(``obs_angle``); and, if the actions are named, the environment's own names (``angle, velocity, action``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rexd.errors import DemonstrationError
 from rexd.reading.containers.csv import Table
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import NAMES
@@ -42,7 +43,7 @@ _PARTS = re.compile(rf"({'|'.join(sorted(_ROLES, key=len, reverse=True))})(?:_?(
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file is a table whose header names actions, and observations or columns that may be those."""
+    """Whether the file is a table whose header names actions, and observations or columns that may be observations."""
     if source.table is None or source.table.names is None:
         return False
     columns, _ = _assign(source.table)
@@ -53,7 +54,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """Read the columns, and cut the rows where episodes change, steps begin again, or ends are marked.
 
     Raises:
-        DemonstrationError: A column holds no numbers, some are missing, or the boundaries are not clear.
+        DemonstrationError: A column is missing or holds no numbers, or the boundaries are not clear.
     """
     if source.table is None:
         raise DemonstrationError(f"{source.name}: has no rows of numbers; expected a header and rows. Write it again")
@@ -68,20 +69,20 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     found = {role: rows[:, 0] if role in _SINGLE else rows for role, rows in found.items()}
     starts = _starts(found, notes)
     arguments: Mapping[str, Any] = {role: rows for role, rows in found.items() if role not in ("episode", "step")}
-    return from_steps(source.name, **arguments, starts=starts, hints=hints, notes=notes)
+    return from_steps(source.name, RecordedColumns(**arguments, starts=starts), hints=hints, notes=notes)
 
 
 FORMAT = Format("text table with named columns (CSV)", sniff, load)
 
 
 def whole(actions: Array) -> Array:
-    """Discrete actions as integers; what is negative or no whole number stays as it is."""
+    """Return discrete actions as integers; an array with any other number is returned as it is."""
     valid = np.isfinite(actions).all() and (actions >= 0).all() and (actions < 2**31).all()
     return actions.astype(np.int64) if valid and (actions == np.round(actions)).all() else actions
 
 
 def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
-    """The numbers of the columns of each role, in order, and what to tell the user."""
+    """Return the numbers of the columns of each role, in order, and notes for the user."""
     counted: dict[str, list[tuple[int, int]]] = {}
     worded: dict[str, list[int]] = {}
     others: list[int] = []
@@ -125,7 +126,10 @@ def _check_complete(table: Table, role: str, numbers: list[int]) -> None:
 
 
 def _starts(found: dict[str, Array], notes: list[str]) -> Array | None:
-    """The rows that begin an episode, as columns of episodes and steps tell; rows that are mixed are put in order."""
+    """Return the first rows of the episodes, told by the columns of episodes and steps; None if they do not tell.
+
+    If the rows of several episodes are mixed, ``found`` is put in the order of the episodes.
+    """
     if "episode" in found:
         if len(np.flatnonzero(np.diff(found["episode"]))) >= len(np.unique(found["episode"])):
             order = np.argsort(found["episode"], kind="stable")
@@ -139,6 +143,6 @@ def _starts(found: dict[str, Array], notes: list[str]) -> Array | None:
         return None
     changes = np.flatnonzero(np.diff(found["step"]) <= 0) + 1
     if len(changes) > len(found["step"]) // 2:
-        notes.append("ignored the column of steps, which does not count any")
+        notes.append("ignored the column of steps, which does not count up")
         return None
     return np.concatenate([[0], changes])

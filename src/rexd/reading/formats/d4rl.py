@@ -1,7 +1,6 @@
-"""D4RL's HDF5 files: rows end to end, terminal states and time limits kept apart.
+"""D4RL's HDF5 files (https://github.com/Farama-Foundation/D4RL): rows end to end, with the ends of episodes marked.
 
-https://github.com/Farama-Foundation/D4RL. ``terminals`` are states from which nothing follows; ``timeouts`` are where
-an episode was cut off.
+``terminals`` marks terminal states, and ``timeouts`` marks the rows at which an episode was truncated.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from rexd.errors import DemonstrationError, RexdError, import_extra
 from rexd.files import atomic_path
 from rexd.reading.containers.hdf5 import is_numbers, numbers
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import WrittenFormat, ignored_note
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_blocks import Rows, from_blocks
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.stacking import names
 
 _NEEDED = {"observations", "actions"}
 _ENDS = {"terminals", "timeouts"}
@@ -39,7 +38,7 @@ _ROLES = {
 
 
 def sniff(source: Source) -> bool:
-    """Whether an HDF5 file has observations, actions and one of D4RL's two kinds of ends."""
+    """Whether an HDF5 file has observations, actions, and terminals or timeouts."""
     keys = set(source.hdf5_keys)
     return keys >= _NEEDED and bool(keys & _ENDS)
 
@@ -50,16 +49,15 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         MissingExtraError: h5py is not installed.
         UnsafeFileError: The file refers to other files.
-        DemonstrationError: It is damaged, or its arrays do not fit each other.
+        DemonstrationError: The file is damaged, or its arrays do not fit each other.
     """
     with source.open_hdf5() as file:
         needed = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
-        ignored = [key for key in file if key not in needed]
-        notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+        notes = ignored_note(key for key in file if key not in needed)
         if all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
             return _streamed(source, {role: key for key, role in needed.items()}, hints, notes)
         columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
-    return from_steps(source.name, **columns, hints=hints, notes=notes)
+    return from_steps(source.name, RecordedColumns(**columns), hints=hints, notes=notes)
 
 
 def _streamed(source: Source, keys: Mapping[str, str], hints: Hints, notes: list[str]) -> Demonstrations:
@@ -77,18 +75,18 @@ def _streamed(source: Source, keys: Mapping[str, str], hints: Hints, notes: list
 
 
 def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:
-    """Write demonstrations as D4RL keeps them; ``load_demonstrations`` gives back the same arrays and dtypes.
+    """Write demonstrations in D4RL's layout; ``load_demonstrations`` gives back the same arrays and dtypes.
 
     Args:
-        demos: What to write. Next observations are left out where the last of each trajectory is not known.
-        path: The file, replaced in one step if it exists.
+        demos: The demonstrations. If any next observation is not known, next observations are left out of the file.
+        path: The file, which is replaced in one step if it exists.
 
     Returns:
-        The path written.
+        The path of the file.
 
     Raises:
         MissingExtraError: h5py is not installed.
-        DemonstrationError: The layout cannot hold them: some rows are left out, or their dtypes differ.
+        DemonstrationError: The layout cannot hold the demonstrations: rows are missing, or dtypes differ.
     """
     h5py = import_extra("h5py", "minari")
     target = Path(path)
@@ -101,11 +99,21 @@ def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:
     return target
 
 
-FORMAT = Format("D4RL HDF5", sniff, load, save=save_d4rl, streams=True)
+FORMAT = WrittenFormat(
+    "D4RL HDF5",
+    sniff,
+    load,
+    streams=True,
+    target="d4rl",
+    tool="D4RL",
+    suffixes=(".hdf5", ".h5"),
+    holds="rows",
+    save=save_d4rl,
+)
 
 
 def _write(demos: Demonstrations, file: Any) -> None:
-    """The rows of all trajectories end to end, such that reading them finds the same trajectories."""
+    """Write the rows of all trajectories end to end, with an end marked at the last row of each."""
     unknown = unpaid = False
     for t in demos:
         unknown = unknown or not t.next_known.all()
@@ -127,14 +135,14 @@ def _write(demos: Demonstrations, file: Any) -> None:
                 dtypes = ", ".join(sorted({str(values.dtype), str(file[key].dtype)}))
                 raise DemonstrationError(
                     f"{demos.source}: {role.replace('_', ' ')} have the dtypes {dtypes}; expected one for all "
-                    "trajectories, which D4RL's layout asks for. Save it as npz or as a Minari dataset"
+                    "trajectories, as D4RL's layout has one array for all. Save them as npz or as a Minari dataset"
                 )
             file[key][start:stop] = values
         start = stop
 
 
 def _check_reads_back(demos: Demonstrations, written: Path) -> None:
-    """Refuse what this layout would lose: parts without names for them."""
+    """Refuse demonstrations that this layout cannot hold, as reading the file shows."""
     try:
         read = load(Source(written), Hints())
     except RexdError as error:
@@ -146,7 +154,7 @@ def _check_reads_back(demos: Demonstrations, written: Path) -> None:
 def _lost(demos: Demonstrations, lost: str) -> DemonstrationError:
     return DemonstrationError(
         f"{demos.source}: D4RL's layout cannot hold the {lost}; expected whole trajectories, step after step. Save "
-        "it as npz (save_demonstrations)"
+        "them as npz (save_demonstrations)"
     )
 
 

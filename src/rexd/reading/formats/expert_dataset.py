@@ -1,9 +1,9 @@
-"""The npz of Stable-Baselines 2, ``generate_expert_traj`` and ``ExpertDataset``.
+"""The npz that ``generate_expert_traj`` of Stable-Baselines 2 writes for its ``ExpertDataset``.
 
-Source: https://github.com/hill-a/stable-baselines, ``gail/dataset``: ``obs``, ``actions``, ``rewards``,
-``episode_returns`` for each episode and ``episode_starts`` for each row, often an array of objects in which truth
-values and arrays of one stand side by side. The final observation is not there; a ``next_obs`` that others add
-(https://github.com/illidanlab/opolo-code) was recorded after the automatic reset.
+Source: https://github.com/hill-a/stable-baselines, ``gail/dataset``. It holds ``obs``, ``actions``, ``rewards``,
+``episode_returns`` for each episode and ``episode_starts`` for each row, often an array of objects that mixes truth
+values with arrays of one truth value. The final observation is missing. A ``next_obs`` that others add
+(https://github.com/illidanlab/opolo-code) is recorded after the automatic reset.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.equal_rows import equal_rows
 from rexd.demos.trajectory import Array, BoolArray
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
-from rexd.reading.rows.episode_ends import equal_rows
-from rexd.reading.rows.from_steps import check_episode_length, from_steps
+from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.rows.columns import RecordedColumns
+from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.normalise import as_flags
-from rexd.reading.rows.stacking import names
 
 _ROLES = {"obs": "observations", "actions": "actions", "next_obs": "next_observations", "rewards": "rewards"}
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file is an npz with the names that Stable-Baselines 2 gives."""
+    """Whether the file is an npz with the names of Stable-Baselines 2."""
     return all(name in source.npz for name in ("obs", "actions", "episode_returns", "episode_starts"))
 
 
@@ -46,18 +46,15 @@ def load(source: Source, hints: Hints) -> Demonstrations:
                 f"the last next observation of {count} of {int(starts.sum())} trajectories is the first observation of "
                 "the next one, as recorded after an automatic reset: not used"
             )
-    if ignored := [name for name in npz if name not in (*_ROLES, "episode_starts", "episode_returns")]:
-        notes.append(f"ignored {names(ignored)} of the file")
-    demos = from_steps(source.name, **columns, starts=starts, hints=hints, notes=notes)
-    check_episode_length(demos, hints.episode_length)
-    return demos
+    notes += ignored_note(name for name in npz if name not in (*_ROLES, "episode_starts", "episode_returns"))
+    return from_steps(source.name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
 
 
 FORMAT = Format("Stable-Baselines 2 ExpertDataset npz", sniff, load, records_boundaries=True)
 
 
 def _plain(starts: Array) -> Array:
-    """Objects that are truth values, or arrays of one, as numbers; others are left as they are."""
+    """Replace arrays of one value in an array of objects by the value; everything else stays as it is."""
     if not starts.dtype.hasobject:
         return starts
     values = [value.item() if isinstance(value, np.ndarray) and value.size == 1 else value for value in starts.flat]
@@ -67,9 +64,9 @@ def _plain(starts: Array) -> Array:
 
 
 def _resets(observations: Array, following: Array, starts: BoolArray) -> BoolArray:
-    """The last rows of episodes whose next observation belongs to the episode after theirs.
+    """Return (N,) whether a row ends an episode and its next observation is the first one of the next episode.
 
-    Nothing follows the last row of all: it is taken for one of them where all others are.
+    No row follows the last one of the file, so it is counted as such a row if all other ends are.
     """
     resets = np.zeros(len(starts), np.bool_)
     last = np.flatnonzero(starts[1:])

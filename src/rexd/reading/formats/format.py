@@ -1,14 +1,20 @@
-"""What every file format provides."""
+"""What every file format provides, and what a format provides beyond that if rexd also writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reading.containers.source import Source
 from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.stacking import names
+
+Holds = Literal["everything", "episodes", "rows"]
+"""What a layout can hold: everything; whole episodes, each with one array of T + 1 observations; or the rows of all
+trajectories end to end, where each kind of array is there for all rows or for none."""
 
 
 @dataclass(frozen=True)
@@ -16,24 +22,50 @@ class Format:
     """One way to store demonstrations; each module of ``rexd.reading.formats`` has one, named ``FORMAT``.
 
     Attributes:
-        name: For messages; says what such a file holds and, where there is one, the tool that writes it.
-        sniff: Whether a source is of this format, told by its content and never by its name. Cheap, and false
-            without an error for sources of another kind, damaged ones too. What cannot be told without opening a
-            container that is damaged or hostile raises the container's own ``RexdError``.
-        load: Reads it.
-        save: Writes demonstrations, where rexd can.
-        records_boundaries: Whether every file of this format says where trajectories begin; ``load`` then ignores
-            ``Hints.episode_length``, and a length that differs from the recorded ones is refused for it.
-        takes_columns: Whether ``load`` itself uses ``Hints.columns`` to tell observations from actions; otherwise
-            they are selected after loading.
-        streams: Whether ``load`` reads files that are larger than memory; others are refused from
-            ``MAX_FILE_BYTES`` on.
+        name: What messages call it; it says what such a file holds and, where there is one, the tool that writes it.
+        sniff: Tells whether a source is of this format, by its content and never by its name. It is cheap, and false
+            without an error for sources of another kind and for damaged ones. A container that must be opened to tell,
+            and that is damaged or hostile, raises its own ``RexdError``.
+        load: Reads the demonstrations of a source that ``sniff`` recognises.
+        records_boundaries: Whether every file of this format says where trajectories begin. ``load`` then ignores
+            ``Hints.episode_length``, and a file is refused if that differs from the recorded lengths.
+        takes_columns: Whether ``load`` itself uses ``Hints.columns`` to tell observations from actions. Otherwise the
+            columns are selected after loading.
+        streams: Whether ``load`` reads files that are larger than memory. Files of other formats are refused if they
+            are larger than ``MAX_FILE_BYTES``.
     """
 
     name: str
     sniff: Callable[[Source], bool]
     load: Callable[[Source, Hints], Demonstrations]
-    save: Callable[[Demonstrations, Path], Path] | None = None
     records_boundaries: bool = False
     takes_columns: bool = False
     streams: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenFormat(Format):
+    """A format that rexd also writes.
+
+    Attributes:
+        target: The short name that ``rexd convert --to`` takes.
+        tool: The tool whose layout it is, for messages.
+        suffixes: The suffixes, in lower case, of the outputs that are of this format; an empty one is a folder's.
+        holds: What the layout can hold, so that losses are refused or noted before anything is written.
+        save: Writes demonstrations to a path, replaces what is there in one step, and returns the path.
+        check_folder: Refuses a path at which there is something else than a dataset of this format, which must not be
+            replaced. It is None for a format of one file.
+    """
+
+    target: str
+    tool: str
+    suffixes: tuple[str, ...]
+    holds: Holds
+    save: Callable[[Demonstrations, Path], Path]
+    check_folder: Callable[[Path], None] | None = None
+
+
+def ignored_note(keys: Iterable[Any], whole: str = "the file") -> list[str]:
+    """Return the note that names what of a file or of its parts was not used; no note if there is no such key."""
+    found = list(keys)
+    return [f"ignored {names(found)} of {whole}"] if found else []

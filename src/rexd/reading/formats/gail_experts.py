@@ -1,6 +1,7 @@
-"""The expert trajectories of https://github.com/openai/imitation (generative adversarial imitation learning), HDF5.
+"""The HDF5 files of expert trajectories of GAIL's authors, https://github.com/openai/imitation.
 
-Arrays of B trajectories, padded to T steps: ``obs_B_T_Do``, ``a_B_T_Da``, ``r_B_T``, and their lengths ``len_B``.
+They hold arrays of B trajectories, padded to T steps, ``obs_B_T_Do``, ``a_B_T_Da`` and ``r_B_T``, and the lengths of
+the trajectories in ``len_B``.
 """
 
 from __future__ import annotations
@@ -11,28 +12,28 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.hdf5 import numbers
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.stacking import names
 
 _OBS, _ACTS, _REWARDS, _LENGTHS = "obs_B_T_Do", "a_B_T_Da", "r_B_T", "len_B"
 
 
 def sniff(source: Source) -> bool:
-    """Whether an HDF5 file has arrays of these names."""
+    """Whether an HDF5 file has observations and actions under GAIL's names."""
     return {_OBS, _ACTS} <= set(source.hdf5_keys)
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
     """Read the trajectories, without their padding.
 
-    The file does not say whether a trajectory reached a terminal state; the last next observations are not known.
+    The file does not say whether a trajectory reached a terminal state, and the last next observation of each
+    trajectory is not known.
 
     Raises:
         MissingExtraError: h5py is not installed.
         UnsafeFileError: The file refers to other files.
-        DemonstrationError: It is damaged, or its arrays do not fit each other.
+        DemonstrationError: The file is damaged, or its arrays do not fit each other.
     """
     with source.open_hdf5() as file:
         columns = {"observations": numbers(source.name, file, _OBS), "actions": numbers(source.name, file, _ACTS)}
@@ -57,7 +58,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             f"{steps}. Write the file again"
         )
     episodes = [{role: rows[n, : int(end)] for role, rows in columns.items()} for n, end in enumerate(lengths)]
-    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
+    notes = ignored_note(ignored)
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 

@@ -1,6 +1,7 @@
 """An HDF5 file of arrays under the names that tools use, such as DI-engine's expert data.
 
-DI-engine (``hdf5_save``, up to 0.5.3) writes rows end to end: ``obs, action, reward, done, next_obs``.
+DI-engine (``hdf5_save``, up to version 0.5.3) writes rows end to end as ``obs``, ``action``, ``reward``, ``done`` and
+``next_obs``.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         MissingExtraError: h5py is not installed.
         UnsafeFileError: The file refers to other files.
-        DemonstrationError: It is damaged, its arrays do not fit each other, or the boundaries are not clear.
+        DemonstrationError: The file is damaged, its arrays do not fit each other, or the boundaries are not clear.
     """
     with source.open_hdf5() as file:
-        # What is no array of numbers is named among what was ignored.
+        # Keys without an array of numbers are kept as None, so that the note of ignored keys names them.
         usable = [key for key in file if isinstance(key, str) and is_numbers(file.get(key))]
         content = {key: numbers(source.name, file, key) if key in usable else None for key in file}
     return read_arrays(source.name, content, hints)

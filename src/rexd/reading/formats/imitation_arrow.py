@@ -1,8 +1,8 @@
-"""The folder in which imitation saves trajectories: a Hugging Face dataset of one row for each.
+"""The folder in which imitation saves trajectories: a Hugging Face dataset with one row for each trajectory.
 
-https://imitation.readthedocs.io (``imitation.data.serialize.save``). ``dataset_info.json`` and ``state.json`` lie
-beside ``data-*.arrow``; the columns are ``obs`` with one observation more than actions, ``acts``, ``infos``,
-``terminal`` and, where rewards are known, ``rews``.
+``imitation.data.serialize.save`` (https://imitation.readthedocs.io) writes ``dataset_info.json`` and ``state.json``
+beside ``data-*.arrow``. The columns are ``obs`` with one observation more than actions, ``acts``, ``infos``,
+``terminal`` and, if rewards are known, ``rews``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXPECTED = "a dataset's description"
 
 
 def sniff(source: Source) -> bool:
-    """Whether this is the folder of a Hugging Face dataset that lists imitation's columns, or of its one split."""
+    """Whether this is the folder of a Hugging Face dataset, or of a dict of its splits, with imitation's columns."""
     if not source.is_folder:
         return False
     try:
@@ -40,11 +40,11 @@ def sniff(source: Source) -> bool:
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
-    """Read all trajectories. The infos, which are pickled as text, are left as they are.
+    """Read all trajectories; the infos, which are pickles stored as text, are not read.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        UnsafeFileError: The folder refers to files outside of it.
+        UnsafeFileError: The folder refers to files outside itself.
         DemonstrationError: A file is missing or damaged, or its columns do not fit each other.
     """
     columns: dict[str, list[Any]] = {}
@@ -73,7 +73,7 @@ FORMAT = Format("imitation dataset folder", sniff, load, records_boundaries=True
 
 
 def _folder(path: Path) -> Path:
-    """The folder of the dataset itself: a dict of datasets has one folder for each split."""
+    """Return the folder of the dataset itself; a dict of datasets has one folder for each split."""
     listed = path / "dataset_dict.json"
     if not listed.is_file():
         return path

@@ -1,8 +1,9 @@
-"""The npz that imitation wrote before it took to Hugging Face's datasets.
+"""The npz that imitation wrote before it used Hugging Face's datasets.
 
-Source: https://github.com/HumanCompatibleAI/imitation, ``imitation.data.types.save``: ``obs`` of all trajectories end
-to end, each with its final observation; ``acts``, ``infos`` (objects, which are not read) and perhaps ``rews`` without;
-``indices``, where to split ``acts``; ``terminal`` for each trajectory, which is true at a time limit too.
+``imitation.data.types.save`` (https://github.com/HumanCompatibleAI/imitation) wrote ``obs`` of all trajectories end to
+end, each with its final observation; ``acts``, ``infos`` (objects, which are not read) and optionally ``rews``, one for
+each step; ``indices``, the places at which to split ``acts``; and ``terminal`` for each trajectory, which is true at a
+time limit too.
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.from_episodes import from_episodes
-from rexd.reading.rows.from_steps import check_episode_length
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.stacking import names
 
 _NEEDED = ("obs", "acts", "indices", "terminal")
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file is an npz with the names that imitation gave."""
+    """Whether the file is an npz with imitation's names."""
     return all(name in source.npz for name in _NEEDED)
 
 
@@ -48,7 +47,8 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     if observed not in (0, len(terminal)):
         raise DemonstrationError(
             f"{source.name}: has {len(columns['observations'])} observations for {len(columns['actions'])} actions of "
-            f"{len(terminal)} trajectories; expected one more in each, or as many. The file is damaged"
+            f"{len(terminal)} trajectories; expected one observation more than actions in each, or the same number. "
+            "Write or download the file again"
         )
     parts = {role: np.split(rows, splits) for role, rows in columns.items()}
     if observed:
@@ -57,11 +57,8 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         {role: part[number] for role, part in parts.items()} | {"dones": terminal[number]}
         for number in range(len(terminal))
     ]
-    ignored = [name for name in npz if name not in (*_NEEDED, "rews")]
-    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
-    demos = from_episodes(source.name, episodes, hints=hints, notes=notes)
-    check_episode_length(demos, hints.episode_length)
-    return demos
+    notes = ignored_note(name for name in npz if name not in (*_NEEDED, "rews"))
+    return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 
 FORMAT = Format("imitation npz", sniff, load, records_boundaries=True)
@@ -72,7 +69,7 @@ def _splits(source: str, npz: Mapping[str, Array], steps: int) -> Array:
     valid = splits.dtype.kind in "iu" and (not len(splits) or (splits[0] >= 0 and splits[-1] <= steps))
     if not valid or (np.diff(splits.astype(np.int64)) < 0).any() or len(splits) + 1 != count:
         raise DemonstrationError(
-            f"{source}: indices {splits[:5]} do not split {steps} actions into {count} trajectories, as 'terminal' "
-            "has; expected ascending row numbers. The file is damaged"
+            f"{source}: indices {splits[:5]} do not split {steps} actions into {count} trajectories, the length of "
+            "'terminal'; expected ascending row numbers. Write or download the file again"
         )
     return np.asarray(splits.astype(np.int64))

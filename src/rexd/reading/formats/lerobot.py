@@ -1,7 +1,7 @@
 """LeRobot datasets, versions 2 and 3: a folder of Parquet files, with one row for each frame.
 
-https://github.com/huggingface/lerobot. ``meta/info.json`` describes the columns; ``data/chunk-*/*.parquet`` has one
-episode in each file (version 2) or several (version 3). Frames are read without the videos beside them.
+The layout (https://github.com/huggingface/lerobot): ``meta/info.json`` describes the columns, and each file
+``data/chunk-*/*.parquet`` has one episode (version 2) or several (version 3). Images and videos are not read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NUMBERS = ("float", "int", "uint", "bool")
 
 
 def sniff(source: Source) -> bool:
-    """Whether this is a folder with LeRobot's description of version 2 or 3."""
+    """Whether this is a folder with LeRobot's description of a dataset."""
     if not source.is_folder:
         return False
     try:
@@ -46,11 +46,11 @@ def sniff(source: Source) -> bool:
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
-    """Read the low-dimensional columns of all episodes; those of observations side by side, by their names.
+    """Read all episodes, with the low-dimensional observations side by side in the order of their names.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
-        UnsafeFileError: A file is a link to somewhere else.
+        UnsafeFileError: A file is a link out of the folder.
         DemonstrationError: A file is missing, damaged or of another version, or there is no low-dimensional
             observation.
     """
@@ -65,14 +65,14 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     if not parts or _ACTION not in features:
         raise DemonstrationError(
             f"{source.name}: has no low-dimensional observations or no action (found {names(features)}); expected "
-            "observation.state and action. Images and videos are not supported yet"
+            "observation.state and action. Images and videos are not supported"
         )
     columns = _columns(source, (_EPISODE, _FRAME, _ACTION, *parts), _OPTIONAL)
     episodes, notes = _episodes(source.name, columns, parts)
     widths = {part: int(np.prod(columns[part].shape[1:], dtype=np.int64)) for part in parts}
     notes.insert(0, columns_note(widths))
     if left_out := sorted(key for key in features if key.startswith(_OBSERVATION) and key not in parts):
-        notes.insert(1, f"left out {names(left_out)}: images, videos and what else is not one row of numbers")
+        notes.insert(1, f"left out {names(left_out)}: images, videos and other columns without one row of numbers")
     demos = from_episodes(source.name, episodes, hints=hints, notes=notes)
     total = info.get("total_episodes")
     if isinstance(total, int) and len(episodes) < total:
@@ -95,8 +95,8 @@ def _is_row(feature: Mapping[str, Any]) -> bool:
 
 
 def _columns(source: Source, needed: Sequence[str], optional: Sequence[str]) -> dict[str, Array]:
-    """The columns of all files end to end."""
-    # Where the files lie is fixed in both versions; the pattern in info.json is not followed.
+    """Return the columns of all files end to end."""
+    # Both versions keep their files at these places, so the pattern in info.json need not be followed.
     files = sorted((source.path / "data").glob("chunk-*/*.parquet"))
     if not files:
         raise DemonstrationError(
@@ -116,7 +116,7 @@ def _columns(source: Source, needed: Sequence[str], optional: Sequence[str]) -> 
     whole: dict[str, Array] = {}
     for name, parts in found.items():
         if len(parts) < len(files):
-            continue  # an optional column that only some files have
+            continue  # some files lack this optional column
         if len({part.shape[1:] for part in parts}) > 1:
             raise DemonstrationError(
                 f"{source.name}: {name!r} has shapes {sorted({part.shape[1:] for part in parts})[:5]} in its files; "
@@ -145,8 +145,8 @@ def _episodes(
         steps = frame[order[start:stop]]
         if (np.diff(steps) != 1).any():
             raise DemonstrationError(
-                f"{source}: episode {number[order[start]]} has frames {steps[:5]} to {steps[-1]}, some missing or "
-                "twice; expected each once. Download the dataset again"
+                f"{source}: episode {number[order[start]]} has frames {steps[:5]} to {steps[-1]}, of which some are "
+                "missing or repeated; expected each once. Download the dataset again"
             )
         episode = {role: array[start:stop] for role, array in rows.items()}
         for role, flag in found.items():
@@ -154,8 +154,8 @@ def _episodes(
             episode[role], more = last_done(label, as_flags(label, role, flag[start:stop], stop - start))
             early += more
         episodes.append(episode)
-    notes = [f"{early} frames before the last of their episode are marked as done: kept within it"] if early else []
-    return episodes, notes
+    marked = f"{early} frames before the last of their episode are marked as done: the episode goes on"
+    return episodes, [marked] if early else []
 
 
 def _index(source: str, columns: Mapping[str, Array], name: str) -> Array:

@@ -1,15 +1,15 @@
-"""A local Minari dataset, by its id or its folder. Nothing is downloaded, and no environment is made.
+"""A local Minari dataset, by its id or its folder; nothing is downloaded, and no environment is made.
 
-https://minari.farama.org. Minari keeps ``data/metadata.json`` beside the data of all episodes, which are read here
-as they lie (``rexd.reading.minari``): Minari itself is not needed.
+Minari (https://minari.farama.org) keeps ``data/metadata.json`` beside the data of all episodes. Both are read without
+Minari (``rexd.reading.minari``).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from rexd.demos.spaces import box_columns, discrete_count
 from rexd.demos.streamed import Numbers, Streamed
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError, UnsafeFileError
-from rexd.reading.containers.folders import read_json
+from rexd.reading.containers.folders import read_json, text_in_json
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import WrittenFormat
 from rexd.reading.minari.spaces import ObservationColumns, parse_space
 from rexd.reading.minari.storage import Episode, Storage, open_storage
-from rexd.reading.minari.writing import FINAL_KNOWN, REWARDS_KNOWN, save_minari
+from rexd.reading.minari.writing import FINAL_KNOWN, REWARDS_KNOWN, check_place, save_minari
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.side_by_side import columns_note
 from rexd.reading.rows.stacking import names
@@ -39,14 +39,14 @@ def is_dataset_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def dataset_folder(dataset_id: str) -> Path:
-    """Where Minari keeps a dataset of this id on this machine, there or not."""
+def _dataset_folder(dataset_id: str) -> Path:
+    """Return the folder in which Minari would keep a dataset of this id on this machine."""
     root = os.environ.get("MINARI_DATASETS_PATH")
     return (Path(root) if root is not None else Path.home() / ".minari" / "datasets") / dataset_id
 
 
 def sniff(source: Source) -> bool:
-    """Whether this is a dataset's folder, its ``data`` folder, the data file in it, or else an id."""
+    """Whether this is a dataset's folder, its ``data`` folder or the data file in it, or a text that may be an id."""
     if not source.exists:
         return _id(source) is not None
     folder = _data_folder(source.path)
@@ -63,18 +63,18 @@ def sniff(source: Source) -> bool:
 def load(source: Source, hints: Hints) -> Demonstrations:
     """Read a dataset by its folder or its id.
 
-    Observations of several parts are put side by side, as ``gymnasium.spaces.flatten`` does.
+    Observations of several parts are put side by side, in the order of ``gymnasium.spaces.flatten``.
 
     Raises:
         MissingExtraError: h5py, or for the arrow and parquet storages pyarrow, is not installed.
         UnsafeFileError: A file refers to other files.
-        SpaceMismatchError: Its observations are images or text, or its actions neither a flat box nor discrete.
-        DemonstrationError: It is not on this machine, incomplete or damaged, or holds no episodes.
+        SpaceMismatchError: The observations are images or text, or the actions neither a flat box nor discrete.
+        DemonstrationError: The dataset is not on this machine, incomplete or damaged, or holds no episodes.
     """
     dataset_id = None if source.exists else _id(source)
     if dataset_id is None:
         return _load_folder(source.path)
-    path = dataset_folder(dataset_id)
+    path = _dataset_folder(dataset_id)
     if not path.is_dir():
         raise DemonstrationError(
             f"{dataset_id}: is neither a file nor a Minari dataset on this machine (looked in {path}); check the "
@@ -83,7 +83,19 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return _load_folder(path)
 
 
-FORMAT = Format("Minari dataset", sniff, load, save=save_minari, records_boundaries=True, streams=True)
+FORMAT = WrittenFormat(
+    "Minari dataset",
+    sniff,
+    load,
+    records_boundaries=True,
+    streams=True,
+    target="minari",
+    tool="Minari",
+    suffixes=("",),
+    holds="episodes",
+    save=partial(save_minari, overwrite=True),
+    check_folder=partial(check_place, overwrite=True),
+)
 
 
 def _id(source: Source) -> str | None:
@@ -100,7 +112,7 @@ def _load_folder(path: Path) -> Demonstrations:
     for what in ("observation", "action"):
         text = metadata.get(f"{what}_space")
         if not isinstance(text, str):
-            # Minari would make the environment that the file names instead, which imports what the file says.
+            # Minari would make the environment that the file names instead, and import the module that it names.
             raise DemonstrationError(
                 f"{path}: the metadata has no '{what}_space'; expected a dataset that records its spaces. Write it "
                 "again with a current Minari"
@@ -123,15 +135,16 @@ def _load_folder(path: Path) -> Demonstrations:
     held = None if storage.size > streamed.STREAM_BYTES else _held(read(storage.numbers))
     trajectories = _streamed(source, count, storage, read) if held is None else held
     notes = () if columns.is_plain else _notes(columns)
-    return Demonstrations(trajectories, source=source, n_actions=count, env_id=_env_id(metadata), notes=notes)
+    env_id = text_in_json(metadata, "env_spec", "id")
+    return Demonstrations(trajectories, source=source, n_actions=count, env_id=env_id, notes=notes)
 
 
 def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
-    """All of them, or None if they take more than is held in memory: a small file may be compressed."""
+    """Return all trajectories, or None if they turn out too large to hold, as those of a compressed file may."""
     found, size = list[Trajectory](), 0
     for t in trajectories:
         found.append(t)
-        size += t.observations.nbytes + t.actions.nbytes  # next observations are a view of the same memory
+        size += t.observations.nbytes + t.actions.nbytes  # next observations share the memory of observations
         if size > streamed.STREAM_BYTES:
             return None
     return tuple(found)
@@ -140,7 +153,7 @@ def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
 def _streamed(
     source: str, count: int | None, storage: Storage, read: Callable[[Iterable[int]], Iterator[Trajectory]]
 ) -> Streamed:
-    """Read when they are asked for; what ``Demonstrations`` checks is checked then."""
+    """Return trajectories that are read when they are asked for, with the checks of ``Demonstrations`` at that time."""
     ids = np.array(storage.numbers)
     lengths = np.array([len(episode.read(("rewards",))) for episode in storage.episodes(storage.numbers)], np.int64)
     first = next(read(storage.numbers[:1]))
@@ -149,8 +162,8 @@ def _streamed(
         for number, t in zip(ids[numbers], read(ids[numbers].tolist()), strict=True):
             if count is not None and (t.actions.ndim > 1 or t.actions.min() < 0 or t.actions.max() >= count):
                 raise DemonstrationError(
-                    f"{source}: trajectory {number} has other actions than the {count} of its space; download the "
-                    "dataset again"
+                    f"{source}: trajectory {number} has other actions than the {count} of its action space; download "
+                    "the dataset again"
                 )
             yield check_alike(source, int(number), t, first)
 
@@ -158,7 +171,7 @@ def _streamed(
 
 
 def _notes(columns: ObservationColumns) -> tuple[str, ...]:
-    left_out = f"left out {names(columns.left_out)} of the observations: images, text and what else is no numbers"
+    left_out = f"left out {names(columns.left_out)} of the observations: images, text and other parts without numbers"
     return (columns_note(columns.widths), *([left_out] if columns.left_out else []))
 
 
@@ -182,7 +195,7 @@ def _trajectory(source: str, columns: ObservationColumns, episode: Episode) -> T
         )
     terminated, truncated = (_flags(label, episode, name) for name in ("terminations", "truncations"))
     if steps and not terminated[-1:].any():
-        truncated[-1:] = True  # whatever ended the recording, it was not the task
+        truncated[-1:] = True  # the recording ended without a terminal state
     known = np.ones(steps, bool)
     known[-1:] = episode.marks.get(FINAL_KNOWN, True)
     try:
@@ -204,11 +217,3 @@ def _flags(label: str, episode: Episode, name: str) -> Array:
     if found.ndim != 1:
         raise DemonstrationError(f"{label}: {name} have shape {found.shape}; expected one for each step")
     return found.astype(np.bool_)
-
-
-def _env_id(metadata: dict[str, Any]) -> str | None:
-    try:
-        found = json.loads(metadata["env_spec"])["id"]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, str) else None

@@ -1,7 +1,7 @@
 """An npz of arrays under the names that tools use: ``obs`` and ``acts``, ``states`` and ``actions``, and so on.
 
-What ``numpy.savez(file, observations=..., actions=..., rewards=..., terminals=...)`` makes: rows end to end, (B, T, D),
-or arrays of objects with one array for each trajectory. Objects come through the allow-list unpickler.
+``numpy.savez(file, observations=..., actions=..., rewards=..., terminals=...)`` writes such a file. The arrays are rows
+end to end, (B, T, D), or arrays of objects with one array for each trajectory, which the allow-list unpickler reads.
 """
 
 from __future__ import annotations

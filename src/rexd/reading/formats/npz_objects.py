@@ -1,7 +1,7 @@
-"""An npz of objects: one dict of arrays for each trajectory, or whatever else a pickle could hold.
+"""An npz of objects: one dict of arrays for each trajectory, or any other content that rexd reads from a pickle.
 
-``numpy.savez(file, *trajectories)`` makes an array of no dimensions of each dict. The objects come through the
-allow-list unpickler.
+``numpy.savez(file, *trajectories)`` makes an array without dimensions of each dict. The allow-list unpickler reads the
+objects.
 """
 
 from __future__ import annotations
@@ -12,33 +12,32 @@ from typing import Any
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.contents import Held, content_format, read_content
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import has_needed
-from rexd.reading.rows.stacking import names
 
 
 def sniff(source: Source) -> bool:
-    """Whether the arrays of an npz are objects of a layout that is known."""
+    """Whether arrays of an npz hold objects in a layout that rexd reads from pickles."""
     return not has_needed(source.npz) and content_format(_objects(source)[0]) is not None
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
-    """Read the objects as a pickle of them would be.
+    """Read the objects as if a pickle held them.
 
     Raises:
-        DemonstrationError: They do not fit each other, or the boundaries are not clear.
+        DemonstrationError: The objects do not fit each other, or the boundaries are not clear.
     """
     held, ignored = _objects(source)
     demos = read_content(held, hints)
-    return replace(demos, notes=(*demos.notes, f"ignored {names(ignored)} of the file")) if ignored else demos
+    return replace(demos, notes=(*demos.notes, *ignored_note(ignored)))
 
 
 FORMAT = Format("npz of objects, such as one dict for each trajectory", sniff, load, takes_columns=True)
 
 
 def _objects(source: Source) -> tuple[Held, list[str]]:
-    """What the arrays of objects hold, a list if there are several, and the names of the other arrays."""
+    """Return what the arrays of objects hold, as a list if there are several, and the names of the other arrays."""
     found = {name: array for name, array in source.npz.items() if array.dtype.hasobject}
     values: list[Any] = [array if array.ndim else array.item() for array in found.values()]
     content = values[0] if len(values) == 1 else values

@@ -1,4 +1,4 @@
-"""An npz of one array of observations beside actions, (N, obs + action) or (B, T, obs + action), whatever its name."""
+"""An npz of one array of observations beside actions, (N, obs + action) or (B, T, obs + action), under any name."""
 
 from __future__ import annotations
 

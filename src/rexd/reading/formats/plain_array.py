@@ -1,8 +1,8 @@
 """One array of observations beside actions, (N, obs + action) or (B, T, obs + action), in an npy, torch or pickle file.
 
-Which columns are actions is told by the environment, or by the observation columns that the user names; the last
-columns are the actions where only their number is known. A list or an array of objects may hold one such array for
-each trajectory.
+The environment, or the user by naming the observation columns, tells which columns are actions. If only the number of
+action columns is known, they are the last ones. A list or an array of objects may hold one such array for each
+trajectory.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
@@ -24,7 +25,7 @@ from rexd.reading.rows.stacking import as_array
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file holds an array of two or three axes, or a list of arrays of two."""
+    """Whether the file holds an array of two or three axes, or a list of arrays of two axes."""
     content = source.content
     if isinstance(content, np.ndarray) and not content.dtype.hasobject:
         return content.ndim in (2, 3) and content.dtype.kind in "biuf" and content.size > 0
@@ -45,7 +46,7 @@ FORMAT = Format("plain array of (rows, observations + actions)", sniff, load, ta
 
 
 def read_array(source_name: str, content: Array | Sequence[Array], hints: Hints) -> Demonstrations:
-    """Demonstrations from one array, or one for each trajectory, whatever file it comes from.
+    """Read one array of all rows, or one array for each trajectory, from any kind of file.
 
     Raises:
         DemonstrationError: Which columns are actions, or where trajectories begin, cannot be told.
@@ -59,7 +60,7 @@ def read_array(source_name: str, content: Array | Sequence[Array], hints: Hints)
         episodes = [{"observations": obs, "actions": act} for obs, act in split]
         return from_episodes(source_name, episodes, hints=hints)
     observations, actions = _split(source_name, as_array(source_name, "rows", content), hints)
-    return from_steps(source_name, observations, actions, hints=hints)
+    return from_steps(source_name, RecordedColumns(observations, actions), hints=hints)
 
 
 def _split(source: str, rows: Array, hints: Hints) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
-"""The pickle of the RED paper's authors: a dict of ``observations`` and ``actions``, trajectories end to end.
+"""The pickles of the RED paper's authors: a dict of ``observations`` and ``actions``, with trajectories end to end.
 
-Source: https://github.com/RuohanW/RED, folder ``data``. Actions have shape (N, 1, A), and nothing says where a
-trajectory begins.
+They are in the folder ``data`` of https://github.com/RuohanW/RED. Actions have shape (N, 1, A), and the file does not
+say where a trajectory begins.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import names
@@ -22,7 +23,7 @@ _NEEDED = ("observations", "actions")
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file holds a dict of one of the two names."""
+    """Whether the file holds a dict with ``observations`` or ``actions``; ``load`` says which one is missing."""
     content = source.content
     return isinstance(content, dict) and any(name in content for name in _NEEDED)
 
@@ -38,18 +39,17 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         if name not in content:
             raise DemonstrationError(
                 f"{source.name}: has no {name!r}; found {names(content)}, expected 'observations' and 'actions'. "
-                "Imitation needs both the states and what the expert did"
+                "Imitation needs both the observations and the actions of the expert"
             )
     arrays = {name: _array(source.name, name, content[name]) for name in (*_NEEDED, "rewards") if name in content}
-    ignored = [key for key in content if key not in arrays]
-    notes = [f"ignored {names(ignored)} of the file"] if ignored else []
-    return from_steps(source.name, **arrays, hints=hints, notes=notes)
+    notes = ignored_note(key for key in content if key not in arrays)
+    return from_steps(source.name, RecordedColumns(**arrays), hints=hints, notes=notes)
 
 
 FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load)
 
 
 def _array(source: str, name: str, value: Any) -> Any:
-    if not isinstance(value, np.ndarray | dict):  # from_steps says what to do about a dict
+    if not isinstance(value, np.ndarray | dict):  # from_steps refuses a dict with a message of its own
         raise DemonstrationError(f"{source}: {name} are a {type(value).__name__}; expected one array")
     return value

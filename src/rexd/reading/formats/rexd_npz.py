@@ -1,7 +1,7 @@
 """rexd's own file: every field of every trajectory, without loss, in an npz that numpy can open.
 
-Rows of all trajectories are stored one after another, beside a JSON header with their lengths and dtypes. Members
-are not compressed, so that a file never takes much more memory than its size.
+The rows of all trajectories are stored end to end, beside a JSON header with their lengths and dtypes. The members are
+not compressed, so that a file never takes much more memory than its size.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import joined, lengths_of
 from rexd.demos.trajectory import Array, Trajectory
-from rexd.errors import DemonstrationError, RexdError
+from rexd.errors import DemonstrationError
 from rexd.files import atomic_path
-from rexd.reading.containers.guards import check_file
+from rexd.reading.containers.guards import check_file, naming_damage
 from rexd.reading.containers.npz import check_claims, memory_limit, open_member, read_npy
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import WrittenFormat
 from rexd.reading.rows.hints import Hints
 
 _FORMAT = "rexd.demonstrations"
@@ -37,11 +37,14 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
     """Write demonstrations so that ``load_demonstrations`` gives back the same arrays, dtypes and notes.
 
     Args:
-        demos: What to write, unused rows included.
-        path: The file, replaced in one step if it exists.
+        demos: The demonstrations, which are written with their unused rows.
+        path: The file, which is replaced in one step if it exists.
 
     Returns:
-        The path written.
+        The path of the file.
+
+    Raises:
+        DemonstrationError: The arrays of one field have dtypes that no common dtype holds exactly.
     """
     rows = joined(demos.trajectories, demos.unused)
     dtypes: dict[str, list[str | None]] = {name: [] for name in _FIELDS}
@@ -55,7 +58,7 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
         "trajectories": len(demos.trajectories),
         "lengths": lengths_of(rows).tolist(),
         "dtypes": dtypes,
-        "origin": demos.source,  # for whoever opens the file; messages name the file itself
+        "origin": demos.source,  # for people who open the file; rexd's messages name the file itself
         "offsets": list(demos.offsets),
         "n_actions": demos.n_actions,
         "notes": list(demos.notes),
@@ -86,36 +89,39 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     path = source.path
     size = check_file(path)
-    try:
+    with naming_damage(path, "the npz of save_demonstrations"):
         return _build(path, _read_arrays(path, memory_limit(size)))
-    except RexdError:
-        raise
-    except Exception as error:  # zip, JSON and numpy headers raise many kinds on damaged bytes
-        raise DemonstrationError(
-            f"{path}: is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); expected a file of "
-            "save_demonstrations, write or download it again"
-        ) from error
 
 
-FORMAT = Format("rexd npz", sniff, load, save=save_demonstrations, records_boundaries=True)
+FORMAT = WrittenFormat(
+    "rexd npz",
+    sniff,
+    load,
+    records_boundaries=True,
+    target="npz",
+    tool="rexd",
+    suffixes=(".npz",),
+    holds="everything",
+    save=save_demonstrations,
+)
 
 
 def _common(source: str, name: str, dtypes: Collection[np.dtype[Any]]) -> np.dtype[Any] | None:
-    """The dtype that holds each exactly, as their own stand in the header; None where there are none."""
+    """Return the dtype in which to store arrays of these dtypes, which the header lists; None if there is none."""
     if not dtypes:
         return None
     found = np.result_type(*dtypes)
     exact = all(np.can_cast(dtype, found, "safe") for dtype in dtypes)
     if found.hasobject or not exact or found.kind not in {dtype.kind for dtype in dtypes}:
         raise DemonstrationError(
-            f"{source}: {name} have the dtypes {sorted(map(str, dtypes))}, which no common one holds "
-            "exactly; convert them to one dtype before saving"
+            f"{source}: {name} have the dtypes {sorted(map(str, dtypes))}, which no common dtype holds exactly; "
+            "convert them to one dtype before saving"
         )
     return found
 
 
 def _write(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], count: int, rows: Iterable[Trajectory]) -> None:
-    """One field of all trajectories end to end, as ``numpy.savez`` writes it, but never held in memory."""
+    """Write one field of all trajectories end to end, as ``numpy.savez`` does, but one trajectory at a time."""
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         begun = False
         for t in rows:
@@ -136,7 +142,7 @@ def _read_arrays(path: Path, limit: int) -> dict[str, Array]:
         arrays: dict[str, Array] = {}
         for item in members:
             with open_member(path, item) as stream:
-                # nothing of rexd's own is pickled, so nothing is unpickled either
+                # rexd pickles nothing in its own files, so read_npy gets no unpickler
                 arrays[item.filename.removesuffix(".npy")] = read_npy(
                     stream, str(path), member=item.filename, size=item.file_size
                 )
@@ -154,7 +160,7 @@ def _build(path: Path, arrays: dict[str, Array]) -> Demonstrations:
     if any(n < 1 for n in lengths) or not 1 <= header["trajectories"] <= len(lengths):
         raise DemonstrationError(f"{path}: the header's lengths of trajectories are impossible; write it again")
     absent = [None] * len(lengths)
-    dtypes = {"steps": absent, **header["dtypes"]}  # steps are younger than the format
+    dtypes = {"steps": absent, **header["dtypes"]}  # the first files of the format have no steps
     columns = {name: _split(path, name, arrays.get(name), lengths, dtypes[name]) for name in _FIELDS}
     built = [_trajectory(path, number, columns) for number in range(len(lengths))]
     count = int(header["trajectories"])

@@ -1,12 +1,11 @@
 """robomimic's HDF5 files: one group for each demonstration, with one array for each kind of observation.
 
-https://robomimic.github.io/docs/datasets/overview.html. ``data/demo_i`` holds ``actions``, ``rewards``, ``dones``,
-``obs/*`` and ``next_obs/*``; ``mask/*`` names subsets of the demonstrations.
+The layout (https://robomimic.github.io/docs/datasets/overview.html): ``data/demo_i`` holds ``actions``, ``rewards``,
+``dones``, ``obs/*`` and ``next_obs/*``; ``mask/*`` names subsets of the demonstrations.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,9 +16,10 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
+from rexd.reading.containers.folders import text_in_json
 from rexd.reading.containers.hdf5 import is_numbers, numbers
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.side_by_side import columns_note, last_done, side_by_side
@@ -43,7 +43,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         MissingExtraError: h5py is not installed.
         UnsafeFileError: The file refers to other files.
-        DemonstrationError: It is damaged, or holds no low-dimensional observations.
+        DemonstrationError: The file is damaged, or holds no low-dimensional observations.
     """
     with source.open_hdf5() as file:
         data = file["data"]
@@ -56,17 +56,16 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             early += more
         widths = {part: _width(data[demos[0]]["obs"][part]) for part in parts}
         ignored = [*(key for key in file if key != "data"), *_ignored(data[demos[0]])]
-        env_id = _env_id(data)
+        env_id = text_in_json(data.attrs, "env_args", "env_name")
     notes = [columns_note(widths)]
     if left_out:
-        notes.append(f"left out {names(left_out)}: images and what else is not one row of numbers for each step")
+        notes.append(f"left out {names(left_out)}: images and other arrays without one row of numbers for each step")
     if early:
         notes.append(
-            f"{early} steps before the last of their trajectory are marked as done, as robomimic marks success: "
-            "kept within it"
+            f"{early} steps before the last of their trajectory are marked as done, as robomimic marks success: the "
+            "trajectory goes on"
         )
-    if ignored:
-        notes.append(f"ignored {names(ignored)} of the file")
+    notes += ignored_note(ignored)
     return replace(from_episodes(source.name, episodes, hints=hints, notes=notes), env_id=env_id)
 
 
@@ -74,7 +73,7 @@ FORMAT = Format("robomimic HDF5", sniff, load, records_boundaries=True)
 
 
 def _demos(data: Any) -> list[str]:
-    """The names of the demonstrations, by their numbers."""
+    """Return the names of the demonstrations, in the order of their numbers."""
     if not hasattr(data, "keys"):
         return []
     found = [name for name in data if _DEMO.fullmatch(name) and hasattr(data.get(name), "keys")]
@@ -82,7 +81,7 @@ def _demos(data: Any) -> list[str]:
 
 
 def _parts(source: str, data: Any, demos: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Observations that are rows of numbers in every demonstration, and those that are not; both sorted."""
+    """Return the observations that are rows of numbers in every demonstration, and all others; both sorted."""
     seen: set[str] = set()
     usable: set[str] | None = None
     for name in demos:
@@ -123,11 +122,3 @@ def _width(item: Any) -> int:
 
 def _ignored(demo: Mapping[str, Any]) -> list[str]:
     return [key for key in demo if key not in _USED]
-
-
-def _env_id(data: Any) -> str | None:
-    try:
-        found = json.loads(data.attrs["env_args"])["env_name"]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, str) else None

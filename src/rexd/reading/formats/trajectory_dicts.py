@@ -1,8 +1,8 @@
 """A list with one dict of arrays for each trajectory.
 
-Source: Berkeley's CS285 (https://github.com/berkeleydeeprlcourse), keys ``observation``, ``action``, ``reward``,
-``next_observation``, ``terminal``; Decision Transformer's D4RL pickles and rllab write the plurals. A time limit is
-``terminal`` too in CS285.
+Berkeley's CS285 (https://github.com/berkeleydeeprlcourse) writes the keys ``observation``, ``action``, ``reward``,
+``next_observation`` and ``terminal``; Decision Transformer's D4RL pickles and rllab write the plurals. In CS285's files
+``terminal`` is true at a time limit too.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from typing import Any
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import dimensions, find_keys, has_needed, items
-from rexd.reading.rows.stacking import names
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file holds a list of dicts, or an array of them, with rows of observations in each."""
+    """Whether the file holds a list or an array of dicts, with rows of observations in each dict."""
     first: Any = next(iter(items(source.content)), None)
     return has_needed(first) and (dimensions(first[find_keys(first)["observations"]]) or 0) >= 2
 
@@ -39,8 +38,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
                 f"{source.name}: trajectory {number} is a {type(path).__name__}; expected a dict as trajectory 0"
             )
     episodes = [{role: path[key] for role, key in keys.items() if key in path} for path in paths]
-    ignored = [key for key in paths[0] if key not in keys.values()]
-    notes = [f"ignored {names(ignored)} of each trajectory"] if ignored else []
+    notes = ignored_note((key for key in paths[0] if key not in keys.values()), "each trajectory")
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 

@@ -1,8 +1,8 @@
 """A list with one dict for each transition, as DI-engine writes expert data.
 
-Source: https://github.com/opendilab/DI-engine, ``collect_demo_data``: ``obs``, ``action``, ``next_obs``, ``reward`` of
-shape (1,) and ``done``, tensors, in a pickle or a torch file whose name may end in ``.pkl``. A time limit is ``done``
-too. Others write the same with names of their own, and some keep a list for each trajectory.
+``collect_demo_data`` (https://github.com/opendilab/DI-engine) writes ``obs``, ``action``, ``next_obs``, ``reward`` of
+shape (1,) and ``done`` as tensors, in a pickle or in a torch file whose name may end in ``.pkl``. ``done`` is true at a
+time limit too. Other tools write the same under other names, and some keep one list for each trajectory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format
+from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import NEEDED, dimensions, find_keys, has_needed, is_rows, items
@@ -22,7 +23,7 @@ from rexd.reading.rows.stacking import flatten, names, stack
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file holds a list of dicts, or of lists of dicts, whose observations are of one step."""
+    """Whether the file holds a list of dicts, or of lists of dicts, with the observation of one step in each dict."""
     rows = items(source.content)
     first = rows[0] if rows else None
     first = (items(first) or [first])[0]
@@ -30,9 +31,9 @@ def sniff(source: Source) -> bool:
         return False
     key = find_keys(first)["observations"]
     axes = dimensions(first[key])
-    if axes != 2:  # a dict of observations is named by load
+    if axes != 2:  # load refuses a dict of observations with a message of its own
         return axes == 1 or isinstance(first[key], dict)
-    # (1, D): one step with an axis too many, unless there is a longer trajectory
+    # An observation of shape (1, D) is one step, unless another dict has more rows and thus holds a trajectory.
     return all(isinstance(row, dict) and is_rows(row.get(key)) and len(row[key]) == 1 for row in rows)
 
 
@@ -50,9 +51,8 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             raise DemonstrationError(f"{source.name}: row {number} is a {type(row).__name__}; expected a dict as row 0")
     keys = find_keys(rows[0])
     columns, notes = _columns(source.name, rows, keys)
-    if ignored := [key for key in rows[0] if key not in keys.values()]:
-        notes.append(f"ignored {names(ignored)} of each transition")
-    return from_steps(source.name, **columns, starts=starts, hints=hints, notes=notes)
+    notes += ignored_note((key for key in rows[0] if key not in keys.values()), "each transition")
+    return from_steps(source.name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
 
 
 FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load)
@@ -76,5 +76,5 @@ def _columns(source: str, rows: Sequence[dict[Any, Any]], keys: dict[str, Any]) 
     rewards = columns.get("rewards")
     if rewards is not None and rewards.ndim == 2 and rewards.shape[1] > 1:
         columns["rewards"] = rewards[:, 0]
-        notes.append(f"{rewards.shape[1]} rewards for each step, as n-step returns keep: used the first")
+        notes.append(f"{rewards.shape[1]} rewards for each step, as n-step returns need: used the first")
     return columns, notes

@@ -1,8 +1,8 @@
-"""Tuples of state, action and what else was recorded: (s, a), (s, a, r), (s, a, r, s'), (s, a, r, s', done) and others.
+"""Tuples that begin with state and action: (s, a), (s, a, r), (s, a, r, s'), (s, a, r, s', done) and others.
 
-Replay buffers are dumped like this: a list or deque of one tuple for each transition, or of a list of them for each
-trajectory; an array of objects of shape (N, 5); one tuple of arrays for each trajectory, or for all of them together.
-Sources: https://github.com/medipixel/rl_algorithms (deques), and countless scripts.
+Dumped replay buffers have this layout: a list or deque with one tuple for each transition, or with a list of such
+tuples for each trajectory; an array of objects of shape (N, 5); one tuple of arrays for each trajectory, or one for
+all. https://github.com/medipixel/rl_algorithms writes deques of tuples, and many scripts write one of the others.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import dimensions, items
@@ -25,16 +26,16 @@ from rexd.reading.rows.tuple_order import LENGTHS, tell_order
 
 
 def sniff(source: Source) -> bool:
-    """Whether the file holds tuples of steps or of trajectories, or is one such tuple itself."""
+    """Whether the file holds tuples of steps or of trajectories, or one tuple of arrays."""
     rows = items(source.content)
     return bool(rows) and (_is_of_arrays(rows) or _is_step(rows[0]) or _is_nested(rows[0]) or _is_of_arrays(rows[0]))
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
-    """Read the tuples, tell the order of their places, and cut them into trajectories.
+    """Read the tuples, find out what each place in them holds, and cut them into trajectories.
 
     Raises:
-        DemonstrationError: The tuples differ, or their order cannot be told.
+        DemonstrationError: The tuples differ in form, or what their places hold cannot be told.
     """
     rows = items(source.content)
     starts: Array | None = None
@@ -49,15 +50,15 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             rows, starts = flatten(source.name, rows)
         places = _steps(source.name, rows, notes)
     columns = tell_order(source.name, places) | following
-    return from_steps(source.name, **columns, starts=starts, hints=hints, notes=notes)
+    return from_steps(source.name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
 
 
 FORMAT = Format("tuples of (state, action, ...), for each step or each trajectory", sniff, load)
 
 
 def _is_step(row: Any) -> bool:
-    """Whether this is a tuple that begins with the state of one step: (D,), or (1, D) with an axis too many."""
-    parts = items(row)  # infos may come last
+    """Whether this is a tuple that begins with the state of one step, of shape (D,) or (1, D)."""
+    parts = items(row)  # the last part may be a dict of infos
     infos = len(parts) > 2 and isinstance(parts[-1], dict)
     if len(parts) - infos not in LENGTHS:
         return False
@@ -70,13 +71,13 @@ def _is_nested(rows: Any) -> bool:
 
 
 def _is_of_arrays(row: Any) -> bool:
-    """Whether this is a tuple of arrays with one row for each step, of more than one kind."""
+    """Whether this is a tuple of arrays of different shapes, with one row for each step in each array."""
     parts = items(row)
     if len(parts) not in LENGTHS or not all(isinstance(part, np.ndarray) and part.ndim for part in parts):
         return False
     if parts[0].ndim != 2 or len(parts[0]) < 2 or any(part.dtype.hasobject for part in parts):
         return False
-    # the final observation may be there too
+    # the first array may have the final observation too
     return {len(part) for part in parts[1:]} in ({len(parts[0])}, {len(parts[0]) - 1}) and len(
         {part.shape[1:] for part in parts}
     ) > 1
@@ -102,7 +103,10 @@ def _steps(source: str, rows: Sequence[Any], notes: list[str]) -> list[Array]:
 
 
 def _trajectories(source: str, rows: Sequence[Any]) -> tuple[list[Array], Array, dict[str, Array]]:
-    """The places of all trajectories end to end, where these start, and next observations if final ones are there."""
+    """Return the arrays of all trajectories end to end, the rows at which trajectories start, and next observations.
+
+    Next observations are returned if every trajectory has its final observation.
+    """
     parts = [items(row) for row in rows]
     for number, part in enumerate(parts):
         if len(part) != len(parts[0]) or not _is_of_arrays(part):

@@ -1,1 +1,1 @@
-"""What Minari keeps on disk: spaces, the data of all episodes in one of three storages, and writing them."""
+"""Minari's layout on disk: its spaces, the episodes in each of its storages, and writing them."""

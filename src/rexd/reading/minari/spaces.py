@@ -1,6 +1,6 @@
 """The spaces in a Minari dataset's metadata, and observations of several parts as columns.
 
-They are read here and not by Minari, which needs Gymnasium and makes the environment where a space is missing.
+rexd reads the spaces itself, because Minari needs Gymnasium and makes the environment where a space is missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rexd.reading.containers.npz import memory_limit
 from rexd.reading.rows.side_by_side import side_by_side
 
 Path = tuple[str | int, ...]
-"""Where a part of an observation lies: keys of dicts and numbers of tuples, from ``"observations"`` on."""
+"""The place of a part of an observation: ``"observations"``, then the keys of dicts and the indices of tuples."""
 
 _MAX_COLUMNS = 10**5
 _EXPANSION = 256
@@ -28,12 +28,12 @@ _EXPANSION = 256
 
 @dataclass(frozen=True)
 class Space:
-    """A space that rexd cannot use for anything; it is named in messages."""
+    """A space; a plain one is of a kind that rexd cannot use, such as text or a graph."""
 
     kind: str
 
     def __str__(self) -> str:
-        """For messages."""
+        """Return the name for messages."""
         return self.kind
 
 
@@ -43,13 +43,13 @@ class Box(Space):
 
     shape: tuple[int, ...]
     is_image: bool
-    low: None = None  # that there are bounds tells a box from others (``rexd.demos.spaces``)
+    low: None = None  # ``rexd.demos.spaces`` recognises a Box by these two attributes
     high: None = None
 
 
 @dataclass(frozen=True)
 class Discrete(Space):
-    """One of ``n`` whole numbers."""
+    """One of ``n`` integers, from ``start`` on."""
 
     n: int
     start: int
@@ -58,7 +58,7 @@ class Discrete(Space):
 
 @dataclass(frozen=True)
 class Choices(Space):
-    """Several of them; a truth value is one of two that needs one column."""
+    """Several integers (MultiDiscrete), or several truth values (MultiBinary), which are not encoded one-hot."""
 
     sizes: tuple[int, ...]
     starts: tuple[int, ...]
@@ -73,16 +73,21 @@ class Parts(Space):
 
 
 def parse_space(source: str, what: str, text: str) -> Space:
-    """A space as Minari writes it in JSON.
+    """Parse a space that Minari wrote as JSON.
+
+    Args:
+        source: The dataset's name, for messages.
+        what: "observation" or "action", for messages.
+        text: The JSON.
 
     Raises:
-        DemonstrationError: It is damaged.
+        DemonstrationError: The JSON is damaged.
     """
     try:
         return _parse(json.loads(text))
     except RexdError:
         raise
-    except Exception as error:  # anything may stand in a damaged file
+    except Exception as error:  # a damaged file may hold anything
         raise DemonstrationError(
             f"{source}: the {what} space cannot be read ({type(error).__name__}: {str(error)[:200]}); download the "
             "dataset again"
@@ -101,24 +106,32 @@ class _Leaf:
 
 
 class ObservationColumns:
-    """How the observations of a space become columns: in the order of ``gymnasium.spaces.flatten``, as it does.
+    """The columns that the observations of a space are flattened to, as ``gymnasium.spaces.flatten`` does.
 
-    The parts of dicts and tuples stand end to end, arrays row by row, and a discrete part has one column for each of
-    its values, 1 where it has that value and 0 elsewhere. Images and text within them are left out.
+    The parts of dicts and tuples stand side by side, and arrays are flattened in row-major order. A discrete part is
+    encoded one-hot. Images and text within dicts and tuples are left out.
+
+    Attributes:
+        widths: The number of columns of each part, by its name.
+        left_out: The names of the parts that are left out.
     """
 
     def __init__(self, source: str, space: Space) -> None:
-        """Settle the columns.
+        """Find the columns of a space.
+
+        Args:
+            source: The dataset's name, for messages.
+            space: The observation space.
 
         Raises:
-            SpaceMismatchError: Nothing of the space is a row of numbers.
+            SpaceMismatchError: The space has no part that is a row of numbers, or it has too many columns.
         """
         self._source, self._stored, self._made = source, 0, 0
         self._plain = isinstance(space, Box)
         leaves = list(_leaves(space, ("observations",)))
         self._leaves = [leaf for leaf in leaves if leaf.width]
         if not self._leaves or not isinstance(space, Parts | Discrete | Choices):
-            box_columns(space, "observation", source)  # says what is wrong with it
+            box_columns(space, "observation", source)  # raises an error that says what is wrong with the space
             if not self._plain:
                 raise SpaceMismatchError(f"{source}: the observation space is {space}; expected a flat Box")
         if sum(leaf.width for leaf in self._leaves) > _MAX_COLUMNS:
@@ -128,14 +141,18 @@ class ObservationColumns:
 
     @property
     def is_plain(self) -> bool:
-        """Whether observations are one array of numbers as they are stored."""
+        """Whether observations are stored as one array of numbers."""
         return self._plain
 
     def read(self, number: int, read: Callable[[Path], Array]) -> Array:
-        """The observations of an episode, (T + 1, D).
+        """Read the observations of an episode, (T + 1, D).
+
+        Args:
+            number: The number of the episode, for messages.
+            read: Reads the part at a ``Path``.
 
         Raises:
-            DemonstrationError: They are not of their space.
+            DemonstrationError: The observations do not belong to the space.
         """
         if self._plain:
             return read(("observations",))
@@ -147,8 +164,8 @@ class ObservationColumns:
             self._made += 4 * leaf.width * len(array)
             if self._made > memory_limit(self._stored, _EXPANSION):
                 raise DemonstrationError(
-                    f"{label}: {leaf.name!r} makes {self._stored} bytes of observations into {self._made}; its space "
-                    f"{leaf.space} is too large for one column for each value"
+                    f"{label}: {leaf.name or 'observations'!r} would turn {self._stored} bytes into {self._made}; its "
+                    f"space {leaf.space} is too large to be encoded with one column for each value"
                 )
             parts[leaf.name] = _flatten(label, leaf, array)
         return side_by_side(label, parts)
@@ -196,7 +213,7 @@ def _leaves(space: Space, path: Path) -> Iterator[_Leaf]:
 
 
 def _flatten(label: str, leaf: _Leaf, array: Array) -> Array:
-    """(N, ...) to (N, width)."""
+    """Flatten the values of one part, (N, ...) to (N, width)."""
     space, rows = leaf.space, len(array)
     if isinstance(space, Discrete):
         space = Choices(space.kind, (space.n,), (space.start,), one_hot=True)

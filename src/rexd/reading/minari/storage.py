@@ -1,4 +1,7 @@
-"""The episodes of a Minari dataset, whichever way they are stored. Nothing is read before it is asked for."""
+"""The episodes of a Minari dataset in each of its storages: HDF5, Arrow and Parquet.
+
+Arrays are read only when they are asked for.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,10 @@ class Episode:
     """One episode, while its file is open.
 
     Attributes:
-        number: Its id.
-        read: Gives an array of it: ``("actions",)``, or ``("observations", key)`` for a part of a dict.
-        marks: What rexd notes of it where Minari has no word (``rexd.reading.minari.writing``).
+        number: The id of the episode.
+        read: Reads an array of it, given a path such as ``("actions",)``, or ``("observations", key)`` for a part of a
+            dict.
+        marks: The attributes that rexd adds to Minari's layout (``rexd.reading.minari.writing``), by name.
     """
 
     number: int
@@ -40,38 +44,39 @@ class Episode:
 
 
 class Storage(Protocol):
-    """The data of a dataset."""
+    """The episodes of a dataset, independent of how they are stored."""
 
     @property
     def size(self) -> int:
-        """Bytes of its files; compressed arrays take more."""
+        """The size of the files in bytes. Arrays may take more, as they may be compressed."""
 
     @property
     def numbers(self) -> Sequence[int]:
-        """Of the episodes, ascending."""
+        """The ids of the episodes, ascending."""
 
     def episodes(self, numbers: Iterable[int]) -> Iterator[Episode]:
-        """Those of these numbers, while the file is open."""
+        """Yield the episodes that have these ids, each while its file is open."""
 
 
 def open_storage(folder: Path, storage: str) -> Storage:
-    """The data in a dataset's ``data`` folder; nothing of an episode is read yet.
+    """Open the storage in a dataset's ``data`` folder; no episode is read yet.
 
     Args:
         folder: The folder.
-        storage: Minari's name of it: "hdf5", "arrow" or "parquet".
+        storage: Minari's name of the storage: "hdf5", "arrow" or "parquet".
 
     Raises:
         MissingExtraError: h5py or pyarrow is not installed.
         UnsafeFileError: A file refers to other files.
-        DemonstrationError: The storage is of another kind, or a file is missing, damaged or claims too much.
+        DemonstrationError: The storage is of another kind, or a file is missing, damaged or claims too much memory.
     """
     if storage == "hdf5":
         return _HDF5(folder)
     if storage in ("arrow", "parquet"):
         return _Arrow(folder, storage)
     raise DemonstrationError(
-        f"{folder}: its data format is {storage[:40]!r}; expected hdf5, arrow or parquet. Others need a later rexd"
+        f"{folder}: its data format is {storage[:40]!r}; expected hdf5, arrow or parquet. Other formats "
+        "need a later version of rexd"
     )
 
 
@@ -96,7 +101,7 @@ class _HDF5:
                     place = "/".join(f"_index_{p}" if isinstance(p, int) else p for p in path)
                     return values(name, group, place, claims=claims)
 
-                # Asked for by name, as a list of all attributes takes long for thousands of episodes.
+                # Each mark is asked for by name: listing all attributes of thousands of episodes takes long.
                 marks = {mark: bool(group.attrs[mark]) for mark in _MARKS if h5py.h5a.exists(group.id, mark.encode())}
                 yield Episode(number, read, marks)
 
@@ -113,7 +118,7 @@ class _Arrow:
             files = sorted(home.glob(f"*.{self._storage}"))
             if len(files) != 1:
                 raise DemonstrationError(
-                    f"{home}: has {len(files)} files *.{self._storage}; expected one for the episode. Download the "
+                    f"{home}: has {len(files)} *.{self._storage} files; expected one for the episode. Download the "
                     "dataset again"
                 )
             file = inside(self._folder, files[0])
@@ -122,13 +127,14 @@ class _Arrow:
 
             def read(path: spaces.Path, table: Mapping[str, Any] = table, file: Path = file) -> Array:
                 found = as_numbers(str(file), "/".join(map(str, path)), _part(str(file), table, path))
-                return found if path[0] == "observations" else found[:-1]  # padded to the number of observations
+                return found if path[0] == "observations" else found[:-1]  # Minari pads the other columns to T + 1 rows
 
             yield Episode(number, read)
 
 
 def _part(source: str, table: Mapping[str, Any], path: spaces.Path) -> Any:
-    with naming_damage(source, "Arrow"):
+    """Return the Arrow column at a path, which leads through nested struct columns."""
+    with naming_damage(source, "the Arrow file"):
         column = table.get(str(path[0]))
         for key in path[1:]:
             names = [item.name for item in getattr(getattr(column, "type", None), "fields", ())]

@@ -1,4 +1,4 @@
-"""Writing a Minari dataset, so that Minari and rexd read it back."""
+"""Writing demonstrations as a Minari dataset, which both Minari and rexd can read."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, import_extra
 
-_VERSION = "0.5.2"  # of Minari, whose layout this is
+_VERSION = "0.5.2"  # the version of Minari whose layout this is
 
-# What Minari has no word for, beside the arrays of an episode; it reads the episode without minding them.
+# Attributes that rexd adds to an episode's group. Minari ignores them.
 FINAL_KNOWN, REWARDS_KNOWN = "final_observation_known", "rewards_known"
 
 
 def save_minari(demos: Demonstrations, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write demonstrations as a Minari dataset; ``load_demonstrations`` gives back the same arrays and dtypes.
+    """Write demonstrations as a Minari dataset; ``load_demonstrations`` reads the same arrays and dtypes back.
 
     Args:
-        demos: What to write: whole trajectories, step after step.
-        path: The dataset's folder, which must not exist or be empty. Within Minari's own folder of datasets its name
-            there is the dataset's id.
-        overwrite: Replace a dataset that is there, once the new one is complete; nothing but a dataset is replaced.
+        demos: The demonstrations: whole trajectories, without gaps between steps.
+        path: The dataset's folder, which must not exist or must be empty. If it is within Minari's own folder of
+            datasets, its path relative to that folder is the dataset's id.
+        overwrite: Whether to replace a dataset at the path, once the new one is complete. A folder that is not a
+            dataset is never replaced.
 
     Returns:
-        The path written.
+        The path of the dataset.
 
     Raises:
         MissingExtraError: h5py is not installed.
-        DemonstrationError: There is something at the path already, or the layout cannot hold the demonstrations.
+        DemonstrationError: The path exists already, or the layout cannot hold the demonstrations.
     """
     h5py = import_extra("h5py", "minari")
     target = Path(path)
@@ -64,10 +65,10 @@ def save_minari(demos: Demonstrations, path: str | Path, *, overwrite: bool = Fa
 
 
 def check_place(target: Path, *, overwrite: bool = False) -> None:
-    """Refuse a path that has something else than a dataset at it, or that may not be replaced.
+    """Refuse a path that exists, unless it is an empty folder, or a dataset that may be replaced.
 
     Raises:
-        DemonstrationError: There is something at the path already.
+        DemonstrationError: The path exists, and must not be replaced.
     """
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
@@ -75,12 +76,13 @@ def check_place(target: Path, *, overwrite: bool = False) -> None:
         raise DemonstrationError(f"{target}: exists; expected a new folder for the dataset. Remove it or name another")
     if not (target / "data" / "metadata.json").is_file():
         raise DemonstrationError(
-            f"{target}: is no Minari dataset, and nothing else is replaced by one; remove it or name another folder"
+            f"{target}: is not a Minari dataset, and only a dataset is replaced by one; remove it or name another "
+            "folder"
         )
 
 
 def _move(temporary: Path, target: Path) -> None:
-    """Rename a folder that is complete; a dataset in its place is moved aside first, and back if that fails."""
+    """Rename a complete folder to its target. An old dataset is moved aside first, and moved back on failure."""
     if not target.exists() or not any(target.iterdir()):
         temporary.replace(target)
         return
@@ -93,14 +95,14 @@ def _move(temporary: Path, target: Path) -> None:
             (aside / target.name).rename(target)
         raise
     finally:
-        if target.exists():  # otherwise what is aside is all that is left
+        if target.exists():  # otherwise the old dataset is the only one left
             shutil.rmtree(aside, ignore_errors=True)
 
 
 def _check(demos: Demonstrations, number: int, trajectory: Trajectory) -> None:
     obs, following = trajectory.observations, trajectory.next_observations
     if obs.dtype != following.dtype or following[:-1].tobytes() != obs[1:].tobytes():
-        raise _lost(demos, f"next observations of trajectory {number}, which are not the rows that follow")
+        raise _lost(demos, f"next observations of trajectory {number}, which differ from the rows that follow")
     if not trajectory.next_known[:-1].all():
         raise _lost(demos, f"next observations of trajectory {number}, of which some are not known")
 
@@ -167,10 +169,9 @@ def _dataset_id(target: Path) -> str:
 
 
 def _env_spec(env_id: str) -> str:
-    """The environment's specification if Gymnasium has it, otherwise its id alone, in a form that Minari reads."""
-    with suppress(
-        Exception
-    ):  # no Gymnasium, no such environment, or one that was registered with arguments of any kind
+    """Return the environment's specification from Gymnasium, or one with the id alone, in a form that Minari reads."""
+    # Gymnasium or the environment may be missing, or its arguments may not be serialisable.
+    with suppress(Exception):
         return str(import_module("gymnasium").registry[env_id].to_json())
     bare: dict[str, Any] = {
         "id": env_id,

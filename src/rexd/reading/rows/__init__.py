@@ -1,1 +1,1 @@
-"""Rows and columns, named as each tool names them, into trajectories."""
+"""Turning rows and columns, under the names that each tool gives them, into trajectories."""

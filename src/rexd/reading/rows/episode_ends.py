@@ -1,4 +1,7 @@
-"""Which rows are the last of their trajectory, and what ended it: what files record, corrected by what they show."""
+"""The last row of each trajectory, and what ended it.
+
+What a file records comes first; it is completed and corrected by what its rows show.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,33 @@ from typing import Any
 
 import numpy as np
 
+from rexd.demos.equal_rows import equal_rows
 from rexd.demos.trajectory import Array, BoolArray
 from rexd.errors import DemonstrationError
 from rexd.reading.rows.equal_length import find_boundaries
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.unequal_length import find_breaks
 
-_JOINED = 0.5  # of rows; a thinned recording has next observations that are never the row that follows
+_JOINED = 0.5  # share of rows whose next observation must be the next row; it is about 0 where rows were left out
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedEnds:
+    """What a file says about the ends of its trajectories; see ``Columns`` for the first four.
+
+    Attributes:
+        terminated: (N,) or None.
+        truncated: (N,) or None.
+        dones: (N,) or None.
+        starts: Row numbers, (N,) bool, or None.
+        gaps: (N,) as ``find_gaps`` returns it, or None.
+    """
+
+    terminated: BoolArray | None = None
+    truncated: BoolArray | None = None
+    dones: BoolArray | None = None
+    starts: Any = None
+    gaps: BoolArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +44,9 @@ class Ends:
     """The last row of each trajectory.
 
     Attributes:
-        terminated: (N,) true at the last row of trajectories that a terminal state ended.
-        truncated: (N,) true at the last row of those that something else ended.
-        recorded: Whether the file records them; otherwise they were inferred, or given by the user.
+        terminated: (N,) bool, true at the last row of each trajectory that a terminal state ended.
+        truncated: (N,) bool, true at the last row of each trajectory that something else ended.
+        recorded: Whether the file records the ends; otherwise they were inferred, or given by the user.
         notes: What was found and done, one sentence each, for the user.
     """
 
@@ -33,41 +56,28 @@ class Ends:
     notes: tuple[str, ...]
 
 
-def find_ends(
-    source: str,
-    observations: Array | None,
-    gaps: BoolArray | None,
-    *,
-    rows: int,
-    terminated: BoolArray | None,
-    truncated: BoolArray | None,
-    dones: BoolArray | None,
-    starts: Any,
-    hints: Hints,
-) -> Ends:
-    """Combine what a file says and shows about the ends of its trajectories; see ``from_steps``.
+def find_ends(source: str, rows: int, observations: Array | None, recorded_ends: RecordedEnds, hints: Hints) -> Ends:
+    """Find the ends of trajectories from what a file says and from what its rows show.
 
     Args:
         source: The file's name, for messages.
-        observations: (N, D); None where they are larger than memory, and nothing can be inferred from them.
-        gaps: (N,) of ``gaps_of``.
-        rows: N.
-        terminated: (N,) or None, as the file has them; so the others.
-        truncated: See ``from_steps``.
-        dones: See ``from_steps``.
-        starts: See ``from_steps``.
+        rows: The number of rows, N.
+        observations: (N, D); None where they are larger than memory, so that no ends can be inferred from them.
+        recorded_ends: What the file says.
         hints: What the user and the environment know.
 
     Raises:
         DemonstrationError: The starts are impossible, or nothing shows clearly where trajectories end.
     """
     notes, none = list[str](), np.zeros(rows, np.bool_)
-    terminated, dones = _upright("terminated", terminated, notes), _upright("dones", dones, notes)
-    term, trunc, done = (none if flags is None else flags for flags in (terminated, truncated, dones))
+    starts, gaps = recorded_ends.starts, recorded_ends.gaps
+    terminated = _true_at_ends("terminated", recorded_ends.terminated, notes)
+    dones = _true_at_ends("dones", recorded_ends.dones, notes)
+    term, trunc, done = (none if flags is None else flags for flags in (terminated, recorded_ends.truncated, dones))
     ends = term | trunc | done
     recorded = starts is not None or bool(ends.any())
     if starts is not None:
-        ends = ends | _before(source, starts, rows)
+        ends = ends | _rows_before(source, starts, rows)
     else:
         breaks = none if gaps is None else gaps
         if missing := int((breaks & ~ends).sum()):
@@ -77,47 +87,46 @@ def find_ends(
                     "follows: counted as truncated"
                 )
             ends, recorded = ends | breaks, True
-        if recorded and gaps is None:  # otherwise rows that join are known to be of one trajectory
-            ends = ends | _beyond_limit(ends, hints.max_episode_steps, notes)
+        if recorded and gaps is None:  # where gaps are known, rows without a gap are of one trajectory
+            ends = ends | _ends_by_limit(ends, hints.max_episode_steps, notes)
     if not recorded:
         ends = _infer(source, observations, rows, hints, notes, whole=gaps is not None)
     ends[-1] = True
-    timeouts = _at_limit(done & ~term & ~trunc, ends, hints.max_episode_steps, notes)
+    timeouts = _done_at_limit(done & ~term & ~trunc, ends, hints.max_episode_steps, notes)
     term = term | (done & ~trunc & ~timeouts)
     return Ends(term, (ends & ~term) | trunc, recorded, tuple(notes))
 
 
 def follows(observations: Array, following: Array) -> BoolArray:
-    """Whether each next observation is the following row's observation, as far as the coarser dtype tells; (N - 1,)."""
+    """Return whether each next observation equals the observation of the following row, (N - 1,)."""
     return equal_rows(observations[1:], following[:-1])
 
 
-def equal_rows(one: Array, other: Array) -> BoolArray:
-    """Whether rows of as many columns are equal, as far as the coarser dtype tells; (N,)."""
-    coarse = min(one.dtype, other.dtype, key=lambda dtype: dtype.itemsize)
-    with np.errstate(over="ignore"):
-        differ = one.astype(coarse, copy=False) != other.astype(coarse, copy=False)
-    differ = differ.reshape(len(one), int(np.prod(one.shape[1:])))  # no -1: there may be no rows
-    if np.count_nonzero(differ) > len(differ):
-        return np.asarray(~differ.any(axis=1))
-    same = np.ones(len(differ), np.bool_)  # few differ: far quicker than asking each row
-    same[np.flatnonzero(differ) // max(differ.shape[1], 1)] = False
-    return same
+def find_gaps(same: BoolArray | None) -> BoolArray | None:
+    """Return the rows whose next observation differs from the following row, (N,).
+
+    Args:
+        same: (N - 1,) as ``follows`` returns it; None where next observations are not recorded.
+
+    Returns:
+        None where next observations are not recorded, or where so many differ that gaps say nothing about ends.
+    """
+    return np.append(~same, False) if same is not None and len(same) and same.mean() > _JOINED else None
 
 
-def _upright(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:
-    """Flags that are true at ends; some tools write masks that are true everywhere else."""
+def _true_at_ends(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:
+    """Return flags that are true at ends, from flags or from masks that are false at ends, as some tools write."""
     if flags is None or len(flags) < 3 or np.count_nonzero(flags) <= len(flags) / 2:
         return flags
     notes.append(
-        f"{name} are true in {int(flags.sum())} of {len(flags)} rows, as masks of what goes on are: taken the other "
-        "way round"
+        f"{name} are true in {int(flags.sum())} of {len(flags)} rows, as in masks that are "
+        "false at the end of an episode: inverted"
     )
     return ~flags
 
 
-def _before(source: str, starts: Any, rows: int) -> BoolArray:
-    """The rows before the starts: the last ones of the trajectories."""
+def _rows_before(source: str, starts: Any, rows: int) -> BoolArray:
+    """Return the last row of each trajectory, which is the row before each start, as (N,) bool."""
     found = np.asarray(starts)
     if found.dtype == np.bool_ and found.shape == (rows,):
         found = np.flatnonzero(found)
@@ -132,17 +141,11 @@ def _before(source: str, starts: Any, rows: int) -> BoolArray:
     return last
 
 
-def gaps_of(same: BoolArray | None) -> BoolArray | None:
-    """Rows whose next observation is not the row that follows, (N,); None where that says nothing about the ends.
+def _ends_by_limit(ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
+    """Return ends within trajectories that are longer than the environment's time limit, (N,) bool.
 
-    Args:
-        same: (N - 1,) of ``follows``; None where next observations are not recorded.
+    Some files mark terminal states alone, so that an end by the time limit is not marked at all.
     """
-    return np.append(~same, False) if same is not None and len(same) and same.mean() > _JOINED else None
-
-
-def _beyond_limit(ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
-    """Ends within trajectories that are longer than the environment lets them be: nothing marks its time limit."""
     extra = np.zeros(len(ends), np.bool_)
     if limit is None or limit < 1:
         return extra
@@ -158,6 +161,10 @@ def _beyond_limit(ends: BoolArray, limit: int | None, notes: list[str]) -> BoolA
 def _infer(
     source: str, observations: Array | None, rows: int, hints: Hints, notes: list[str], *, whole: bool
 ) -> BoolArray:
+    """Return the ends that the given length or the observations tell, (N,) bool.
+
+    ``whole`` says that no row has a gap after it, so that all rows may be one trajectory.
+    """
     ends = np.zeros(rows, np.bool_)
     if observations is None:
         if hints.episode_length is None:
@@ -165,7 +172,7 @@ def _infer(
                 f"{source}: does not say where trajectories begin, and is too large for that to be inferred; give "
                 "episode_length (--episode-length)"
             )
-        observations = np.empty((rows, 0))  # a length that is given needs no look at them
+        observations = np.empty((rows, 0))  # with a given length, find_boundaries does not look at them
     try:
         found = find_boundaries(
             source,
@@ -192,8 +199,8 @@ def _infer(
     return ends
 
 
-def _at_limit(done: BoolArray, ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
-    """Which of the rows marked as done are ends by the environment's time limit."""
+def _done_at_limit(done: BoolArray, ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
+    """Return the rows marked as done that the environment's time limit ended, (N,) bool."""
     last = np.flatnonzero(ends)
     lengths = np.diff(last, prepend=-1)
     marked = done[last]

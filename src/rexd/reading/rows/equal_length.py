@@ -1,8 +1,8 @@
-"""Where one trajectory ends and the next begins, in files that store them end to end and do not say.
+"""Inferring where trajectories of equal length begin, in files that store them end to end and do not record it.
 
-Two independent signs mark a boundary: the state is not what the state before it leads to (the residual of a
-linear prediction), and it resembles the first state of the file. A period is accepted only if every multiple of it
-shows both signs, no other row shows both, and luck is ruled out by numbers. Otherwise the user is asked.
+Two independent signs mark the first row of a trajectory: a linear prediction from the row before has a large residual,
+and the row resembles the first row of the file. A period is accepted only if every multiple of it shows both signs, no
+other row shows both, and the probability that this happens by chance is small. Otherwise the user must give the length.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from rexd.errors import DemonstrationError
 
 _MAX_SURPRISE_SHARE = 0.01
 _MAX_RETURN_SHARE = 0.05
-_MAX_CHANCE = 1e-6  # over all periods that are tried
-_MAX_CHANCE_AT_LIMIT = 1e-3  # for the one period that the environment's time limit names
-_NEAR = 0.6  # of real recordings, rows within a trajectory came as near as 0.55, forgotten boundaries 0.65 to 1
-_SATURATION = 0.3  # standard deviations: a column that is drawn anew (Reacher's target) counts once, not by distance
+_MAX_CHANCE = 1e-6  # probability of a chance match, over all periods that are tried
+_MAX_CHANCE_AT_LIMIT = 1e-3  # the same for the period that the environment's time limit names, which is tried alone
+_NEAR = 0.6  # in real recordings, rows within a trajectory reach 0.55 of the weakest boundary, true boundaries 0.65
+_SATURATION = 0.3  # in standard deviations, so that a column that is drawn anew (Reacher's target) does not dominate
 
 Signal = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Boundaries:
-    """How long each trajectory is, and one sentence on how that is known."""
+    """The length of each trajectory, and a note for the user on how it was found."""
 
     episode_length: int
     note: str
@@ -37,16 +37,16 @@ class Boundaries:
 def find_boundaries(
     source: str, observations: Array, *, episode_length: int | None = None, max_episode_steps: int | None = None
 ) -> Boundaries:
-    """Take the length that the user gives, or infer it.
+    """Return the length of the trajectories, as the user gives it or as the observations show it.
 
     Args:
         source: The file's name, for messages.
-        observations: (N, D) of trajectories of equal length, end to end.
-        episode_length: Steps of each trajectory, where the user knows.
-        max_episode_steps: The environment's time limit; tried first, believed only if the data agree.
+        observations: (N, D), the rows of trajectories of equal length, end to end.
+        episode_length: The number of steps of each trajectory, if the user gives it.
+        max_episode_steps: The environment's time limit. It is tried first, and accepted only if the data agree.
 
     Raises:
-        DemonstrationError: The given length does not divide N, or no length is clear.
+        DemonstrationError: The given length does not divide N, or the data do not show one clear length.
     """
     rows = len(observations)
     if episode_length is not None:
@@ -86,7 +86,7 @@ def _infer(source: str, observations: Array, limit: int | None) -> Boundaries:
 
 
 def _signs(observations: Array) -> tuple[Signal, Signal]:
-    """How little each row follows from the row before it, and how far it is from the first; both (N,)."""
+    """Return each row's residual when predicted from the row before, and its distance from the first row; both (N,)."""
     values = np.nan_to_num(observations.astype(np.float64), posinf=0.0, neginf=0.0)
     scale = values.std(axis=0)
     varying = scale > 1e-8 * (1 + np.abs(values.mean(axis=0)))
@@ -94,7 +94,7 @@ def _signs(observations: Array) -> tuple[Signal, Signal]:
         return np.zeros(len(values)), np.ones(len(values))
     z = (values[:, varying] - values[:, varying].mean(axis=0)) / scale[varying]
     before = np.hstack([z[:-1], np.ones((len(z) - 1, 1))])
-    # A trace of ridge keeps redundant columns (sine and cosine of one angle) from cancelling each other.
+    # A small ridge penalty keeps redundant columns (sine and cosine of one angle) from getting huge opposite weights.
     gram = before.T @ before + 1e-3 * len(before) * np.eye(before.shape[1])
     residual = np.abs(z[1:] - before @ np.linalg.solve(gram, before.T @ z[1:]))
     residual /= np.quantile(residual, 0.95, axis=0) + 1e-3
@@ -103,18 +103,19 @@ def _signs(observations: Array) -> tuple[Signal, Signal]:
 
 
 def _accepts(surprise: Signal, distance: Signal, period: int, *, least: int, max_chance: float) -> bool:
+    """Whether all multiples of a period, ``least`` of them or more, and no other rows show both signs."""
     starts = np.arange(period, len(surprise), period)
     if len(starts) < least:
         return False
     ordinary = np.ones(len(surprise), bool)
     ordinary[0] = False
     ordinary[starts] = False
-    # The weakest boundary is compared with all other rows: every boundary must stand out.
+    # All other rows are compared with the weakest boundary, as every boundary must stand out.
     jumps = (surprise >= surprise[starts].min())[ordinary]
     returns = (distance <= distance[starts].max())[ordinary]
     if jumps.mean() > _MAX_SURPRISE_SHARE or returns.mean() > _MAX_RETURN_SHARE:
         return False
-    # A row elsewhere that comes near to both is a boundary off the grid: trajectories of several lengths.
+    # Another row that comes near to both signs is a boundary too, so that the lengths are not equal.
     near = (surprise >= _NEAR * surprise[starts].min()) & (distance <= distance[starts].max() / _NEAR)
     if near[ordinary].any():
         return False

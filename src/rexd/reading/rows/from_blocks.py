@@ -1,4 +1,4 @@
-"""Rows that are stored end to end in a file larger than memory, cut into trajectories as they are read."""
+"""Rows that are stored end to end in a file larger than memory, cut into trajectories while they are read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations, check_alike
+from rexd.demos.equal_rows import equal_rows
 from rexd.demos.streamed import BLOCK_ROWS, Numbers, Streamed
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
-from rexd.reading.rows.episode_ends import Ends, equal_rows, find_ends, gaps_of
-from rexd.reading.rows.from_steps import check_episode_length, cut, next_rows
+from rexd.reading.rows.columns import NormalColumns
+from rexd.reading.rows.episode_ends import Ends, RecordedEnds, find_ends, find_gaps
+from rexd.reading.rows.from_steps import as_next_observations, check_episode_length, cut
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.normalise import as_actions, as_flags, as_observations, as_rewards
 
 Rows = Callable[[str, int, int], Array]
-"""``rows(role, start, stop)``: some rows of one column of an open file."""
+"""``rows(role, start, stop)`` reads some rows of one column of an open file."""
 
 
 def from_blocks(
@@ -29,28 +31,28 @@ def from_blocks(
     hints: Hints,
     notes: Sequence[str] = (),
 ) -> Demonstrations:
-    """The same as ``from_steps``, but nothing is kept of the rows except for where trajectories end.
+    """Make demonstrations as ``from_steps`` does, but keep nothing in memory except for the ends of trajectories.
 
-    Where the file does not say that, it is not inferred either.
+    The file must record the ends: they are not inferred from the observations.
 
     Args:
         source_name: The file's name, for messages.
-        rows: In each column.
-        present: The roles that the file has, by the names of ``from_steps``; observations and actions at least.
-        opened: Opens the file for the duration of a ``with`` block, and gives what reads its rows.
+        rows: The number of rows, N, which all columns have.
+        present: The columns that the file has, by the names of ``RecordedColumns``; observations and actions at least.
+        opened: Opens the file for the duration of a ``with`` block, and returns the function that reads its rows.
         hints: What the user and the environment know.
         notes: What the format did to the data before, for the user.
 
     Raises:
-        DemonstrationError: The flags are none, or nothing says where trajectories begin. What is wrong with the rows
-            is found when they are read.
+        DemonstrationError: A flag is neither 0 nor 1, or nothing says where trajectories begin. Errors in the other
+            columns are raised when these are read.
     """
     flags: dict[str, BoolArray | None] = dict.fromkeys(("terminated", "truncated", "dones"))
     with opened() as read:
         for name in flags.keys() & set(present):
             flags[name] = as_flags(source_name, name, read(name, 0, rows), rows)
         same = _follows(source_name, rows, read) if "next_observations" in present else None
-    ends = find_ends(source_name, None, gaps_of(same), rows=rows, starts=None, hints=hints, **flags)
+    ends = find_ends(source_name, rows, None, RecordedEnds(**flags, gaps=find_gaps(same)), hints)
     stops = np.flatnonzero(ends.terminated | ends.truncated) + 1
     lengths = np.diff(stops, prepend=0)
 
@@ -58,7 +60,10 @@ def from_blocks(
         with opened() as read:
             for some in _blocks(numbers, lengths):
                 start, stop = int(stops[some[0]] - lengths[some[0]]), int(stops[some[-1]])
-                yield from _block(source_name, read, present, ends, slice(start, stop), int(some[0]), hints)
+                block = slice(start, stop)
+                columns = _read_block(source_name, read, present, block, hints)
+                block_ends = Ends(ends.terminated[block], ends.truncated[block], ends.recorded, ())
+                yield from cut(source_name, block_ends, columns, first=int(some[0]))
 
     first = next(pieces(np.zeros(1, np.intp)))
 
@@ -73,17 +78,17 @@ def from_blocks(
 
 
 def _follows(source: str, rows: int, read: Rows) -> BoolArray:
-    """Whether each next observation is the row that follows; (N - 1,)."""
+    """Return whether each next observation equals the observation of the following row, (N - 1,), block by block."""
     same = np.ones(max(rows - 1, 0), np.bool_)
     for start in range(0, rows - 1, BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, rows - 1)
         obs = as_observations(source, read("observations", start + 1, stop + 1))
-        same[start:stop] = equal_rows(obs, next_rows(source, read("next_observations", start, stop), obs))
+        same[start:stop] = equal_rows(obs, as_next_observations(source, read("next_observations", start, stop), obs))
     return same
 
 
 def _blocks(numbers: Numbers, lengths: NDArray[np.int64]) -> Iterator[Numbers]:
-    """Trajectories that lie side by side, as many at once as a block holds, and one at least."""
+    """Yield the numbers of consecutive trajectories that fit into one block together, at least one each time."""
     begin = 0
     while begin < len(numbers):
         end, rows = begin + 1, int(lengths[numbers[begin]])
@@ -94,9 +99,8 @@ def _blocks(numbers: Numbers, lengths: NDArray[np.int64]) -> Iterator[Numbers]:
         begin = end
 
 
-def _block(
-    source: str, read: Rows, present: Collection[str], ends: Ends, rows: slice, number: int, hints: Hints
-) -> tuple[Trajectory, ...]:
+def _read_block(source: str, read: Rows, present: Collection[str], rows: slice, hints: Hints) -> NormalColumns:
+    """Read some rows of all columns but the flags."""
     found = {
         role: read(role, rows.start, rows.stop)
         for role in ("observations", "actions", "next_observations", "rewards")
@@ -105,13 +109,9 @@ def _block(
     count = rows.stop - rows.start
     obs = as_observations(source, found["observations"])
     following, rewards = found.get("next_observations"), found.get("rewards")
-    return cut(
-        source,
-        Ends(ends.terminated[rows], ends.truncated[rows], ends.recorded, ()),
+    return NormalColumns(
         obs,
         as_actions(source, found["actions"], count, hints),
-        None if following is None else next_rows(source, following, obs),
-        None,
-        None if rewards is None else as_rewards(source, rewards, count),
-        first=number,
+        next_observations=None if following is None else as_next_observations(source, following, obs),
+        rewards=None if rewards is None else as_rewards(source, rewards, count),
     )

@@ -1,4 +1,4 @@
-"""Trajectories that a file keeps apart, each with its own arrays."""
+"""Trajectories that a file stores apart, each with its own arrays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import NEEDED, dimensions, is_rows
@@ -20,21 +21,21 @@ _FLAGS = ("terminated", "truncated", "dones")
 def from_episodes(
     source_name: str, episodes: Sequence[Mapping[str, Any]], *, hints: Hints, notes: Sequence[str] = ()
 ) -> Demonstrations:
-    """Demonstrations from trajectories that are stored apart.
+    """Make demonstrations from trajectories that are stored apart.
 
-    Those without a step are left out, and so is what only some of them have.
+    Trajectories without a step are left out, and so are columns that only some trajectories have.
 
     Args:
         source_name: The file's name, for messages.
-        episodes: For each trajectory its rows, by the names of ``from_steps``: ``observations`` and ``actions`` at
-            least. There may be one observation more than actions, the final one. A flag may be one number for the
-            whole trajectory.
+        episodes: The columns of each trajectory, by the names of ``RecordedColumns``: ``observations`` and ``actions``
+            at least. There may be one observation more than there are actions, the final one. A flag may be one value
+            for the whole trajectory.
         hints: What the user and the environment know.
         notes: What the format did to the data before, for the user.
 
     Raises:
-        DemonstrationError: A trajectory lacks observations or actions, or its arrays do not fit each other or those
-            of the others.
+        DemonstrationError: A trajectory lacks observations or actions, or its arrays do not fit each other or the
+            arrays of other trajectories.
     """
     for number, episode in enumerate(episodes):
         if not all(is_rows(episode.get(role)) for role in NEEDED):
@@ -55,17 +56,17 @@ def from_episodes(
     columns = {role: join(source_name, role.replace("_", " "), found) for role, found in parts.items()}
     starts = np.cumsum([0, *(len(part) for part in parts["actions"][:-1])])
     added = [f"left out {left_out} trajectories without a step"] if left_out else []
-    return from_steps(source_name, **columns, starts=starts, hints=hints, notes=[*added, *notes])
+    return from_steps(source_name, RecordedColumns(**columns, starts=starts), hints=hints, notes=[*added, *notes])
 
 
 def _complete(source: str, parts: dict[str, list[Any]], numbers: list[int]) -> None:
-    """One entry for each step of each trajectory, in place."""
+    """Bring all columns to one entry for each step of each trajectory, in place."""
     lengths = [len(part) for part in parts["actions"]]
     if "next_observations" not in parts and [len(part) for part in parts["observations"]] == [n + 1 for n in lengths]:
         parts["next_observations"] = [part[1:] for part in parts["observations"]]
         parts["observations"] = [part[:-1] for part in parts["observations"]]
     for role in _FLAGS:
-        if role in parts and not is_rows(parts[role][0]):  # one for the whole trajectory
+        if role in parts and not is_rows(parts[role][0]):  # one value for the whole trajectory
             parts[role] = [np.arange(n) == (n - 1 if part else n) for n, part in zip(lengths, parts[role], strict=True)]
     for role, found in parts.items():
         for number, part, length in zip(numbers, found, lengths, strict=True):

@@ -9,48 +9,28 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.trajectory import Array, BoolArray, Trajectory
+from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
-from rexd.reading.rows.episode_ends import Ends, find_ends, follows, gaps_of
+from rexd.reading.rows.columns import NormalColumns, RecordedColumns
+from rexd.reading.rows.episode_ends import Ends, RecordedEnds, find_ends, find_gaps, follows
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.normalise import as_actions, as_flags, as_observations, as_rewards
 
 
 def from_steps(
-    source_name: str,
-    observations: Any,
-    actions: Any,
-    *,
-    next_observations: Any = None,
-    terminated: Any = None,
-    truncated: Any = None,
-    dones: Any = None,
-    starts: Any = None,
-    rewards: Any = None,
-    next_known: Any = None,
-    hints: Hints,
-    notes: Sequence[str] = (),
+    source_name: str, columns: RecordedColumns, *, hints: Hints, notes: Sequence[str] = ()
 ) -> Demonstrations:
-    """Demonstrations from rows that are stored end to end.
+    """Make demonstrations from rows that are stored end to end.
 
     Shapes and dtypes are normalised: (N, 1, A) and (N, 1), small integers, truth values, whole numbers for an
-    environment with discrete actions, lists and arrays of objects that hold equal rows. Where trajectories end is
-    taken from ``starts``, from the flags, from next observations that are not the row that follows, and where
-    nothing of that is recorded from ``hints.episode_length`` or the observations themselves.
+    environment with discrete actions, lists and arrays of objects that hold rows of equal length. The ends of
+    trajectories are taken from ``starts``, from the flags, and from next observations that differ from the following
+    row. Where none of these is recorded, they come from ``hints.episode_length`` or are inferred from the
+    observations.
 
     Args:
         source_name: The file's name, for messages.
-        observations: (N, D), the observation before each step.
-        actions: (N, A), or (N,) for discrete actions.
-        next_observations: (N, D), the observation after each step. None takes the next row of the trajectory; the
-            last one of each is then not known.
-        terminated: (N,) whether a terminal state was reached; for files that tell it from a time limit.
-        truncated: (N,) whether a time limit or the recording ended the episode.
-        dones: (N,) whether the episode ended, for files that do not say by what. Ends at the environment's time
-            limit count as truncated.
-        starts: Where trajectories begin: the first row of each, ascending, or (N,) bool that is true there.
-        rewards: (N,), the environment's.
-        next_known: (N,) whether each next observation is one; None for all of them.
+        columns: The columns that the file has.
         hints: What the user and the environment know.
         notes: What the format did to the data before, for the user.
 
@@ -58,19 +38,20 @@ def from_steps(
         DemonstrationError: The arrays do not fit each other, a value is not finite, the boundaries are not clear,
             or the recorded ones contradict ``hints.episode_length``.
     """
-    obs = as_observations(source_name, observations)
+    obs = as_observations(source_name, columns.observations)
     rows = len(obs)
-    acts = as_actions(source_name, actions, rows, hints)
-    following = None if next_observations is None else next_rows(source_name, next_observations, obs)
-    recorded = None if rewards is None else as_rewards(source_name, rewards, rows)
+    acts = as_actions(source_name, columns.actions, rows, hints)
+    given = columns.next_observations
+    following = None if given is None else as_next_observations(source_name, given, obs)
+    rewards = None if columns.rewards is None else as_rewards(source_name, columns.rewards, rows)
+    recorded = {"terminated": columns.terminated, "truncated": columns.truncated, "dones": columns.dones}
     flags = {
-        name: None if value is None else as_flags(source_name, name, value, rows)
-        for name, value in (("terminated", terminated), ("truncated", truncated), ("dones", dones))
+        name: None if value is None else as_flags(source_name, name, value, rows) for name, value in recorded.items()
     }
-    gaps = gaps_of(None if following is None else follows(obs, following))
-    ends = find_ends(source_name, obs, gaps, rows=rows, starts=starts, hints=hints, **flags)
-    known = None if next_known is None else as_flags(source_name, "next_known", next_known, rows)
-    trajectories = cut(source_name, ends, obs, acts, following, known, recorded)
+    gaps = find_gaps(None if following is None else follows(obs, following))
+    ends = find_ends(source_name, rows, obs, RecordedEnds(**flags, starts=columns.starts, gaps=gaps), hints)
+    known = None if columns.next_known is None else as_flags(source_name, "next_known", columns.next_known, rows)
+    trajectories = cut(source_name, ends, NormalColumns(obs, acts, following, known, rewards))
     demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes))
     if ends.recorded:
         check_episode_length(demos, hints.episode_length)
@@ -78,7 +59,7 @@ def from_steps(
 
 
 def check_episode_length(demos: Demonstrations, episode_length: int | None) -> None:
-    """Refuse a length that contradicts the recorded ones.
+    """Refuse an ``episode_length`` that contradicts the recorded lengths.
 
     Raises:
         DemonstrationError: A trajectory has another length.
@@ -91,11 +72,11 @@ def check_episode_length(demos: Demonstrations, episode_length: int | None) -> N
         )
 
 
-def next_rows(source: str, value: Any, observations: Array) -> Array:
-    """Next observations, of the shape of the observations.
+def as_next_observations(source: str, value: Any, observations: Array) -> Array:
+    """Return next observations as an array of the observations' shape.
 
     Raises:
-        DemonstrationError: They are of another shape.
+        DemonstrationError: They have another shape.
     """
     array = as_observations(source, value, "next observations")
     if array.shape != observations.shape:
@@ -105,32 +86,19 @@ def next_rows(source: str, value: Any, observations: Array) -> Array:
     return array
 
 
-def cut(
-    source: str,
-    ends: Ends,
-    obs: Array,
-    acts: Array,
-    following: Array | None,
-    known: BoolArray | None,
-    rewards: Array | None,
-    *,
-    first: int = 0,
-) -> tuple[Trajectory, ...]:
-    """Rows that end with a trajectory, cut where trajectories end.
+def cut(source: str, ends: Ends, columns: NormalColumns, *, first: int = 0) -> tuple[Trajectory, ...]:
+    """Cut rows into trajectories.
 
     Args:
         source: The file's name, for messages.
-        ends: Of these rows.
-        obs: (N, D).
-        acts: (N, A) or (N,).
-        following: (N, D), or None where they are the rows that follow.
-        known: (N,) whether each of ``following`` is known; None for all.
-        rewards: (N,) or None.
+        ends: The ends of the trajectories within these rows; the last row is one.
+        columns: The rows, which begin with the first row of a trajectory.
         first: The number of the first trajectory, for messages.
 
     Raises:
         DemonstrationError: A trajectory is not valid.
     """
+    obs, following, known = columns.observations, columns.next_observations, columns.next_known
     last = ends.terminated | ends.truncated
     stops = np.flatnonzero(last) + 1
     if following is None:
@@ -142,7 +110,8 @@ def cut(
     pieces = []
     for number, (start, stop) in enumerate(pairwise([0, *stops.tolist()]), first):
         rows = slice(start, stop)
-        # piece by piece, as each is then in the processor's cache when it is checked
+        # Next observations are made for one trajectory at a time, so that they are still in the processor's cache
+        # when Trajectory checks them.
         after = (
             following[rows] if following is not None else np.concatenate([obs[start + 1 : stop], obs[stop - 1 : stop]])
         )
@@ -150,12 +119,12 @@ def cut(
             pieces.append(
                 Trajectory(
                     observations=obs[rows],
-                    actions=acts[rows],
+                    actions=columns.actions[rows],
                     next_observations=after,
                     terminated=ends.terminated[rows],
                     truncated=ends.truncated[rows],
                     next_known=known[rows],
-                    rewards=None if rewards is None else rewards[rows],
+                    rewards=None if columns.rewards is None else columns.rewards[rows],
                 )
             )
         except DemonstrationError as error:

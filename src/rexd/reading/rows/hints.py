@@ -1,4 +1,4 @@
-"""What the user and the environment know about a file before it is read."""
+"""What is known about a file before it is read, from the user and from the environment."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Hints:
-    """What helps to read a file that does not say everything itself; None where it is not known.
+    """Facts that help to read a file which does not record them itself; None where a fact is not known.
 
     Attributes:
-        episode_length: Steps of each trajectory, as the user says.
+        episode_length: The number of steps of each trajectory, as the user gives it.
         max_episode_steps: The environment's time limit.
-        columns: The observation columns that the user asks for. Only formats with ``takes_columns`` may use them:
-            for the others they are selected after loading.
-        obs_dim: Observation columns of the environment.
-        act_dim: Continuous action columns of the environment; None where its actions are discrete.
-        n_actions: Number of discrete actions of the environment; None where its actions are continuous.
+        columns: The observation columns that the user asks for. Only formats with ``takes_columns`` may use them; for
+            other formats they are selected after loading.
+        obs_dim: The number of the environment's observation columns.
+        act_dim: The number of the environment's continuous action columns; None where its actions are discrete.
+        n_actions: The number of the environment's discrete actions; None where its actions are continuous.
     """
 
     episode_length: int | None = None

@@ -1,4 +1,4 @@
-"""The names that tools give to what they record, by what it is."""
+"""The names that tools give to observations, actions and other columns, and helpers that look at raw values."""
 
 from __future__ import annotations
 
@@ -23,26 +23,29 @@ NAMES: dict[str, tuple[str, ...]] = {
     "truncated": ("truncated", "truncations", "timeouts", "timeout"),
     "dones": ("dones", "done", "terminals", "terminal"),
 }
-"""Arguments of ``from_steps`` and the keys that hold them; where a file has several, the first is used."""
+"""The keys that may hold each field of ``Columns``. Where a file has several of them, the first is used."""
 
 NEEDED = ("observations", "actions")
-"""Without these there is nothing to imitate."""
+"""The columns without which nothing can be learnt."""
 
 
 def find_keys(keys: Iterable[Any]) -> dict[str, Any]:
-    """Which key holds which argument of ``from_steps``."""
+    """Return the key that holds each field of ``Columns``, for the fields that have one."""
     present = set(keys)
     found = {role: next((name for name in names if name in present), None) for role, names in NAMES.items()}
     return {role: name for role, name in found.items() if name is not None}
 
 
 def has_needed(content: Any) -> bool:
-    """Whether a mapping has observations and actions under some known names."""
+    """Whether an object is a mapping with observations and actions under known names."""
     return isinstance(content, Mapping) and find_keys(content).keys() >= set(NEEDED)
 
 
 def dimensions(value: Any, *, most: int = 4) -> int | None:
-    """Axes of an array or of nested lists of numbers, 0 for a number, None for anything else or more than ``most``."""
+    """Return the number of axes of an array or of nested lists of numbers, and 0 for a number.
+
+    It is None for other objects and for more than ``most`` axes.
+    """
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return value.ndim if value.ndim <= most else None
     if isinstance(value, int | float | np.number | np.bool_):
@@ -54,12 +57,15 @@ def dimensions(value: Any, *, most: int = 4) -> int | None:
 
 
 def is_rows(value: Any) -> bool:
-    """Whether a value is something with one entry for each step: an array with an axis, or a list."""
+    """Whether a value can have one entry for each step: it is an array with an axis, a list or a tuple."""
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def items(content: Any) -> Sequence[Any]:
-    """The members of a list, tuple or array of objects; none of anything else. Lists and tuples are not copied."""
+    """Return the members of a list, tuple or array of objects, and none for other objects.
+
+    Lists and tuples are not copied.
+    """
     if isinstance(content, np.ndarray):
         return content.tolist() if content.dtype.hasobject and content.ndim else ()
     return content if isinstance(content, list | tuple) else ()

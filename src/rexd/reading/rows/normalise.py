@@ -1,4 +1,4 @@
-"""What tools record, as a trajectory keeps it: shapes and dtypes of observations, actions, flags and rewards."""
+"""Bringing observations, actions, flags and rewards to the shapes and dtypes that a trajectory has."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rexd.reading.rows.stacking import as_array
 
 
 def as_observations(source: str, value: Any, name: str = "observations") -> Array:
-    """Observations as (N, D) floating point, from (N, D) or (N, 1, D); small integers are converted.
+    """Return observations as (N, D) floating point, from (N, D) or (N, 1, D). Small integers are converted.
 
     Raises:
-        DemonstrationError: They are images, of no columns, or of a dtype that does not measure anything.
+        DemonstrationError: They are images, have no columns, or have a dtype that is not numeric or is a large integer.
     """
     array = as_array(source, name, value)
     if array.ndim == 3 and array.shape[1] == 1:
@@ -27,7 +27,7 @@ def as_observations(source: str, value: Any, name: str = "observations") -> Arra
             "not supported yet: use the state-based variant of the environment"
         )
     if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.itemsize <= 2):
-        array = array.astype(np.float32)  # holds each of them exactly
+        array = array.astype(np.float32)  # float32 represents these integers exactly
     if array.ndim < 2 or array.dtype.kind != "f" or not array.size:
         raise DemonstrationError(
             f"{source}: {name} have shape {array.shape} and dtype {array.dtype}; expected floating point of "
@@ -37,10 +37,10 @@ def as_observations(source: str, value: Any, name: str = "observations") -> Arra
 
 
 def as_actions(source: str, value: Any, rows: int, hints: Hints) -> Array:
-    """Actions as (N, A) floating point, or as (N,) integers where they are discrete.
+    """Return actions as (N, A) floating point, or as (N,) integers where they are discrete.
 
-    Integers and truth values are discrete unless the environment's actions are continuous; floating point is
-    continuous unless the environment's actions are discrete and all are whole numbers.
+    Integers and truth values are taken as discrete unless the environment's actions are continuous. Floating point is
+    taken as continuous unless the environment's actions are discrete and all values are whole numbers.
 
     Raises:
         DemonstrationError: There is not one action for each of the ``rows``.
@@ -48,7 +48,7 @@ def as_actions(source: str, value: Any, rows: int, hints: Hints) -> Array:
     array = as_array(source, "actions", value)
     if array.ndim == 0 or len(array) != rows:
         raise DemonstrationError(
-            f"{source}: actions have shape {array.shape}, observations {rows} rows; expected one action for each"
+            f"{source}: actions have shape {array.shape}, observations {rows} rows; expected one action for each row"
         )
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
@@ -59,12 +59,12 @@ def as_actions(source: str, value: Any, rows: int, hints: Hints) -> Array:
     if array.dtype.kind == "f" and hints.n_actions is not None and array.size == rows and _whole(array):
         array = array.astype(np.int64)
     if array.dtype.kind in "iu":
-        return array.reshape(rows) if array.size == rows else array  # a wrong shape is named by Trajectory
+        return array.reshape(rows) if array.size == rows else array  # Trajectory refuses a wrong shape
     return array.reshape(rows, 1) if array.ndim == 1 else array
 
 
 def as_flags(source: str, name: str, value: Any, rows: int) -> BoolArray:
-    """Ends of episodes as (N,) truth values, from any numbers of which there is one for each row.
+    """Return flags that mark ends of episodes as (N,) bool, from numbers with one for each row.
 
     Raises:
         DemonstrationError: There is not one for each of the ``rows``, or some are neither 0 nor 1.
@@ -72,13 +72,13 @@ def as_flags(source: str, name: str, value: Any, rows: int) -> BoolArray:
     array = _one_for_each(source, name, value, rows)
     if array.dtype.kind != "b" and not np.isin(array, (0, 1)).all():
         raise DemonstrationError(
-            f"{source}: {name} hold numbers other than 0 and 1; expected whether the episode ended, for each row"
+            f"{source}: {name} hold numbers other than 0 and 1; expected 1 where the episode ended and 0 elsewhere"
         )
     return array.astype(np.bool_)
 
 
 def as_rewards(source: str, value: Any, rows: int) -> Array:
-    """Rewards as (N,) numbers.
+    """Return rewards as (N,) numbers.
 
     Raises:
         DemonstrationError: There is not one for each of the ``rows``.

@@ -1,4 +1,4 @@
-"""Observations that a file keeps as several named arrays, put side by side."""
+"""Joining observations that a file stores as several named arrays into one array."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rexd.reading.rows.normalise import as_flags
 
 
 def side_by_side(source: str, parts: Mapping[str, Array]) -> Array:
-    """Parts as the columns of one array, in the order in which they are given.
+    """Join parts into the columns of one array, in the given order.
 
     Args:
-        source: The file's name and what of it, for messages.
-        parts: (N,) or (N, d) numbers by name; integers and truth values become float32 where it holds them exactly,
+        source: The file's name and the part of it that is read, for messages.
+        parts: (N, ...) numbers by name. Integers and truth values become float32 where it represents them exactly, and
             float64 otherwise.
 
     Returns:
@@ -35,20 +35,24 @@ def side_by_side(source: str, parts: Mapping[str, Array]) -> Array:
 
 
 def columns_note(widths: Mapping[str, int]) -> str:
-    """Which columns each part of the observations takes, for the user."""
+    """Return the note that tells the user which columns belong to each part of the observations."""
     ends = np.cumsum(list(widths.values())).tolist()
     spans = [f"{name!r} {end - width}:{end}" for (name, width), end in zip(widths.items(), ends, strict=True)]
     return f"observation columns are {', '.join(spans)}"
 
 
 def last_done(source: str, value: Any) -> tuple[BoolArray, int]:
-    """Whether a trajectory that is kept apart ended in its last step, and how many steps before say so too.
+    """Keep the ``dones`` flag of a trajectory's last row alone, and count the other rows that have one.
+
+    Args:
+        source: The file's name and the part of it that is read, for messages.
+        value: The flags, one for each row of a trajectory that is stored apart.
 
     Returns:
-        (T,) true at most in the last row, and the number of rows before it that are marked.
+        (T,) bool that is true at most in the last row, and the number of rows before it that are marked.
 
     Raises:
-        DemonstrationError: They are not truth values.
+        DemonstrationError: The flags are not truth values.
     """
     flags = as_flags(source, "dones", value, len(value))
     kept = np.zeros(len(flags), np.bool_)

@@ -1,7 +1,7 @@
-"""One array from many small parts: rows that a file keeps as objects, or trajectories that it keeps apart.
+"""Making one array from many parts: rows that a file stores as objects, or trajectories that it stores apart.
 
-A pickle may refer to one array a million times in a few bytes each, and the same for lists. So what is gathered is
-bounded by what the parts take themselves, before anything is allocated.
+A pickle can refer to one array or list a million times, with a few bytes for each reference. Before anything is
+allocated, the size of the result is therefore compared with the memory that the parts themselves take.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from rexd.reading.containers.npz import memory_limit
 from rexd.reading.rows.key_names import items
 
 _NUMBERS = (int, float, np.number, np.bool_)
-_SHARING = 16  # honest recordings share a row with the row before it, or one constant among many
-_DEPTH = 4  # of lists within lists: rows, columns, and no more than the axes of an image
+_SHARING = 16  # how often the parts may be repeated: real recordings share a row with the row before, or a constant
+_DEPTH = 4  # how deep lists may be nested: rows, and the three axes of an image
 
 
 def stack(source: str, name: str, rows: Sequence[Any]) -> Array:
-    """Rows as one array: numbers, arrays of equal shape, or lists of equal length.
+    """Stack rows into one array. The rows are numbers, arrays of equal shape, or lists of equal length.
 
     Args:
         source: The file's name, for messages.
         name: What the rows are, in the plural, for messages.
-        rows: (N) of them.
+        rows: The N rows.
 
     Returns:
-        (N, ...) of numbers.
+        (N, ...) numbers.
 
     Raises:
-        DemonstrationError: The rows are of different shapes or no numbers, or claim far more than they take.
+        DemonstrationError: The rows differ in shape, are not numbers, or repeat far less memory than they claim.
     """
     return _stack(source, name, rows, _DEPTH)
 
 
 def join(source: str, name: str, parts: Sequence[Any]) -> Array:
-    """Arrays or lists of rows, one for each trajectory, end to end.
+    """Join arrays or lists of rows, one for each trajectory, end to end.
 
     Args:
         source: The file's name, for messages.
         name: What the rows are, in the plural, for messages.
-        parts: One (T, ...) for each trajectory.
+        parts: The rows of each trajectory, (T, ...).
 
     Returns:
-        (N, ...) of all rows.
+        (N, ...), all rows.
 
     Raises:
-        DemonstrationError: The trajectories differ in more than their length, or are no numbers.
+        DemonstrationError: The trajectories differ in more than their length, or are not numbers.
     """
     own: dict[int, Array] = {}  # a part that is repeated is stacked once
     arrays: list[Array] = []
@@ -74,12 +74,13 @@ def join(source: str, name: str, parts: Sequence[Any]) -> Array:
 
 
 def flatten(source: str, trajectories: Iterable[Any]) -> tuple[list[Any], NDArray[np.intp]]:
-    """Lists or arrays of rows, one for each trajectory, as one list, and the row at which each of them begins.
+    """Join lists or arrays of rows, one for each trajectory, into one list of rows.
 
-    Empty ones are left out.
+    Returns:
+        The rows, and the number of the first row of each trajectory. Empty trajectories are left out.
 
     Raises:
-        DemonstrationError: The same lists are repeated more often than in any recording.
+        DemonstrationError: The same lists are repeated more often than in real recordings.
     """
     own: dict[int, Sequence[Any]] = {}
     parts = [own.setdefault(id(part), own.get(id(part)) or items(part)) for part in trajectories]
@@ -90,10 +91,10 @@ def flatten(source: str, trajectories: Iterable[Any]) -> tuple[list[Any], NDArra
 
 
 def as_array(source: str, name: str, value: Any) -> Array:
-    """A value as one array of numbers; lists and arrays of objects are stacked.
+    """Return a value as one array of numbers. Lists and arrays of objects are stacked.
 
     Raises:
-        DemonstrationError: It is something else, or its rows differ.
+        DemonstrationError: The value is something else, or its rows differ.
     """
     if isinstance(value, list | tuple):
         return stack(source, name, value)
@@ -105,18 +106,18 @@ def as_array(source: str, name: str, value: Any) -> Array:
         return stack(source, name, value.tolist() if value.ndim else [value.item()])
     except DemonstrationError as error:
         raise DemonstrationError(
-            f"{source}: {name} are an object array of shape {value.shape}, as rows of different lengths make; "
-            f"expected numbers. Store each column as floating point ({error})"
+            f"{source}: {name} are an object array of shape {value.shape}, as rows of different lengths "
+            f"become; expected numbers. Store each column as floating point ({error})"
         ) from error
 
 
 def names(keys: Iterable[Any]) -> str:
-    """The first keys of a dict, for messages."""
+    """Return the first keys of a dict, for messages."""
     return ", ".join(repr(key)[:40] for key in list(keys)[:10]) or "nothing"
 
 
 def _stack(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
-    kinds = set(map(type, rows))  # of a million rows: all that follows is for each kind, not for each row
+    kinds = set(map(type, rows))  # few, so that the checks below are fast for a million rows
     if any(issubclass(kind, np.ndarray) for kind in kinds):
         if not all(issubclass(kind, np.ndarray) for kind in kinds):
             rows = [row if isinstance(row, np.ndarray) else as_array(source, name, [row])[0] for row in rows]
@@ -139,7 +140,7 @@ def _stack_arrays(source: str, name: str, rows: Sequence[Any], depth: int) -> Ar
 
 
 def _join_bytes(rows: Sequence[Any], dtype: np.dtype[Any]) -> Array:
-    """The same as ``numpy.array(rows)``, in half the time for a million short rows."""
+    """Do the same as ``numpy.array(rows)``, in half the time for a million short rows."""
     try:
         return np.frombuffer(b"".join(rows), dtype).reshape(len(rows), *rows[0].shape)
     except (TypeError, ValueError):  # a row is not contiguous, or has no columns
@@ -175,7 +176,7 @@ def _check_equal(
 
 def _check_sharing(source: str, name: str, rows: Sequence[Any], size: int) -> None:
     claimed = size * len(rows)
-    if claimed > memory_limit(0):  # counting the rows takes as long as reading them
+    if claimed > memory_limit(0):  # counting distinct rows is slow, so that small arrays skip it
         _check_claim(source, name, size * len(set(map(id, rows))), claimed)
 
 

@@ -1,4 +1,4 @@
-"""Which place of a recorded tuple holds what: tools order state, action, reward, next state and end differently."""
+"""Telling what each place of a recorded tuple holds, as tools order states, actions, rewards and flags differently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROLES = {
     "r": "rewards",
     "n": "next_observations",
     "d": "dones",
-    "b": "dones",  # only truth values: a number could be a reward
+    "b": "dones",  # only truth values, as a number could be a reward
     "t": "terminated",
     "u": "truncated",
 }
@@ -28,33 +28,33 @@ _ORDERS = {
     5: ("sarnd", "sanrd", "snard", "sardn", "sandr", "sartu"),
     6: ("sarntu", "sanrtu"),
 }
-"""By the number of places, the usual one first."""
+"""The known orders by the number of places, the most common one first."""
 
 LENGTHS = range(min(_ORDERS), max(_ORDERS) + 1)
-"""Numbers of places that are understood."""
+"""The numbers of places for which an order is known."""
 
 
 def tell_order(source: str, places: Sequence[Array]) -> dict[str, Array]:
-    """The arguments of ``from_steps`` that the places of recorded tuples hold.
+    """Return the fields of ``Columns`` that the places of recorded tuples hold.
 
-    A next state has the shape of a state and is, mostly, the state of the following row; rewards are single numbers
-    and ends are 0 or 1. Where several orders fit, the one whose next states agree best with the following rows is
-    taken.
+    A next state has the shape of a state, and in most rows it is the state of the following row. A reward is a single
+    number, and a flag is 0 or 1. Where several orders fit, the one is taken whose next states agree best with the
+    following rows.
 
     Args:
         source: The file's name, for messages.
-        places: One array of (N, ...) for each place.
+        places: The values in each place, each (N, ...).
 
     Raises:
-        DemonstrationError: No known order fits, or two fit equally.
+        DemonstrationError: No known order fits, or two orders fit equally.
     """
     fitting = [order for order in _ORDERS.get(len(places), ()) if all(map(_fits, order, places, [places[0]] * 6))]
     if not fitting:
         shapes = ", ".join(f"({', '.join(map(str, place.shape[1:]))}) {place.dtype}" for place in places)
         raise DemonstrationError(
-            f"{source}: holds tuples of {len(places)} with the shapes {shapes}; expected (state, action), then any of "
-            "reward, next state of the state's shape, and whether the episode ended. Save a list of dicts with the "
-            "keys 'obs', 'action', 'reward', 'next_obs', 'done'"
+            f"{source}: holds tuples of {len(places)} values with the shapes {shapes}; expected (state, action), then "
+            "any of reward, next state of the state's shape, and whether the episode ended. Save a list of dicts with "
+            "the keys 'obs', 'action', 'reward', 'next_obs', 'done'"
         )
     scores = [_agreement(order, places) for order in fitting]
     best = max(scores)
@@ -68,6 +68,7 @@ def tell_order(source: str, places: Sequence[Array]) -> dict[str, Array]:
 
 
 def _fits(letter: str, place: Array, states: Array) -> bool:
+    """Whether a place can hold what a letter of ``_ROLES`` stands for."""
     one_each = place.size == len(place)
     if letter == "s":
         return place.ndim > 1
@@ -83,7 +84,7 @@ def _fits(letter: str, place: Array, states: Array) -> bool:
 
 
 def _agreement(order: str, places: Sequence[Array]) -> float:
-    """The share of rows whose next state is the state of the following row."""
+    """Return the share of rows whose next state is the state of the following row."""
     if "n" not in order or len(places[0]) < 2:
         return 0.0
     return float(follows(places[0], places[order.index("n")]).mean())

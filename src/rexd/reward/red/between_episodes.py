@@ -1,9 +1,8 @@
-"""Which input columns describe what the expert does, and which only which episode it is.
+"""Which input columns describe what the expert does, and which of them only tell one episode from another.
 
-A goal that is drawn anew for each episode, and the posture in which the arm ends there, differ from trajectory to
-trajectory and hardly within one. A new episode has new values in such columns: they count as novel whatever the agent
-does, and drown what it does. On Reacher (4 demonstrations, 4 goals) resting on a new goal was paid 0.797 and resting
-5 cm beside it 0.794; with these columns weighted down 0.962 and 0.832 (docs/experiments.md).
+A goal that is drawn anew for each episode differs between trajectories and hardly within one. A new episode has new
+values in such columns: they count as novel whatever the agent does, and hide what it does. With these columns weighted
+down, the reward on Reacher tells a hand on a new goal from a hand beside it (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -11,22 +10,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-FEWEST_TRAJECTORIES = 3  # of two means, nobody can tell chance from a difference
-LEAST = 0.05  # a column of smaller relevance is left out
+FEWEST_TRAJECTORIES = 3  # with two means, chance and a real difference look the same
 
 
 def column_relevance(rows: Tensor, trajectory: Tensor) -> Tensor:
-    """(1 − ICC)² of each column: 1 where trajectories are alike, 0 where a column is constant within each.
+    """Return (1 − ICC)² of each column: 1 where trajectories are alike, 0 where each has a constant of its own.
 
     ICC is the intraclass correlation, the share of the variance that lies between trajectories (one-way random
     effects; Shrout and Fleiss 1979).
 
     Args:
         rows: (N, C) raw input rows.
-        trajectory: (N,) int64 number of each row's trajectory.
+        trajectory: (N,) int64, the number of the trajectory of each row.
 
     Returns:
-        (C,) float32 in [0, 1]; ones where there are fewer than ``FEWEST_TRAJECTORIES`` with two rows or more.
+        (C,) float32 in [0, 1]; ones where fewer than ``FEWEST_TRAJECTORIES`` trajectories have two rows or more.
     """
     groups = [rows[trajectory == number].double() for number in range(int(trajectory.max()) + 1)]
     groups = [group for group in groups if len(group) > 1]
@@ -34,7 +32,7 @@ def column_relevance(rows: Tensor, trajectory: Tensor) -> Tensor:
         return torch.ones(rows.shape[1])
     within = torch.stack([group.var(dim=0) for group in groups])
     sizes = torch.tensor([[len(group)] for group in groups])
-    # the means of few rows differ by chance: what chance explains is taken off
+    # The means of a few rows differ by chance; what chance explains is subtracted.
     between = torch.stack([group.mean(dim=0) for group in groups]).var(dim=0) - (within / sizes).mean(dim=0)
     between, inside = between.clamp(min=0.0), within.mean(dim=0)
     total = between + inside

@@ -1,4 +1,4 @@
-"""The settings of a RED reward model: plain data, apart from the model that they describe."""
+"""The settings of a RED reward model: plain data, apart from the model that they configure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self, get_args
 
-from rexd.configs import Config
+from rexd.configs import Settings
 from rexd.errors import RexdError
-from rexd.reward.shapes import SHAPES, Shape
+from rexd.reward.choices import INPUTS, SHAPES, Inputs, Shape
 
-Inputs = Literal["state-action", "state", "state-next-state"]
-INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 Recipe = Literal["calibrated", "paper"]
 PAPER_WIDTHS = {"HalfCheetah": 20, "Reacher": 20}
 PAPER_SIGMAS = {"HalfCheetah": 25_000.0, "Reacher": 2_500.0}
@@ -19,10 +17,10 @@ PAPER_EPOCHS = {"Reacher": 300}
 
 
 @dataclass(frozen=True)
-class REDConfig(Config):
+class REDConfig(Settings):
     """Settings of ``rexd.RED``; the defaults are those of ``rexd train``."""
 
-    what: ClassVar[str] = "reward"
+    label: ClassVar[str] = "reward"
 
     type: Literal["red"] = "red"
     """Tag of the model in configuration and reward files."""
@@ -33,29 +31,32 @@ class REDConfig(Config):
     inputs: Inputs = "state-action"
     """What the support is estimated on: (s, a), s alone, or (s, s')."""
     clock: bool = True
-    """Whether the steps since an episode's start enter too: demonstrations stand still at their start alone."""
+    """Whether the time since the start of the episode is an input too. Demonstrations stand still only at their
+    start."""
     shape: Shape = "logarithmic"
-    """How the error becomes a reward; the formulas stand in ``rexd.reward.shapes``."""
+    """How the error becomes a reward: logarithmic, rational or exponential (formulas: docs/reward.md)."""
     median_reward: float = 0.5
-    """Reward at the held-out median error, for the exponential and the rational shape."""
+    """Reward at the median error of held-out rows; the exponential and the rational shape use it."""
     sigma: float | None = None
-    """Bandwidth σ; None calibrates it on held-out rows."""
+    """Bandwidth σ of the shape; None calibrates it on held-out rows."""
     folds: int = 5
-    """At most this many models, each fitted without one part of the trajectories and calibrated on that part."""
+    """Largest number of models. Each is fitted without one part of the trajectories and calibrated on that part."""
     target_layers: tuple[int, ...] = (512, 512)
-    """Hidden widths of the random target networks."""
+    """Widths of the hidden layers of the random target networks."""
     predictor_layers: tuple[int, ...] = (512,)
-    """Hidden widths of the predictors, shallower than the targets so that they cannot copy them everywhere."""
+    """Widths of the hidden layers of the predictors, which are shallower than the targets so that they cannot copy
+    them everywhere."""
     outputs: int = 128
-    """Output width of both; the error is averaged over it."""
+    """Output width of targets and predictors; the error is averaged over the outputs."""
     updates: int = 1000
-    """Gradient steps. Few on purpose: rare rows, such as an episode's first, stay a little novel."""
+    """Gradient steps of the fit. They are few on purpose: rare rows, such as the first of an episode, stay a little
+    novel."""
     batch_size: int = 128
-    """Rows of each model's batch."""
+    """Rows in a batch of each model."""
     learning_rate: float = 1e-3
     """Initial step size of Adam, decayed linearly to zero."""
     seed: int = 0
-    """Seed of the networks and of the batches; the same seed gives the same reward, bit for bit."""
+    """Seed of the networks and of the batches. The same seed gives the same reward, bit for bit."""
 
     @classmethod
     def paper(cls, task: str, rows: int, *, seed: int = 0) -> Self:
@@ -65,10 +66,10 @@ class REDConfig(Config):
         HalfCheetah and 2,500 on Reacher. Adam with 1e-3 on batches of 32 for 200 epochs, 300 on Reacher.
 
         Args:
-            task: Hopper, HalfCheetah, Walker2d, Ant or Reacher; a version such as ``-v5`` may follow. Others get
-                the first values, as the code has them.
-            rows: Of the demonstrations, as epochs are counted in updates here.
-            seed: Of the networks and of the batches.
+            task: Hopper, HalfCheetah, Walker2d, Ant or Reacher; a version such as ``-v5`` may follow. Other tasks get
+                the first of the values above, as in the authors' code.
+            rows: Number of demonstrated transitions; epochs are counted in updates here.
+            seed: Seed of the networks and of the batches.
         """
         name, batch_size = task.partition("-")[0], 32
         width = PAPER_WIDTHS.get(name, 128)
@@ -85,7 +86,7 @@ class REDConfig(Config):
         )
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot work."""
+        """Refuse settings that cannot work."""
         if self.type != "red":
             raise RexdError(f"reward type is {self.type!r}; expected 'red'")
         if self.inputs not in INPUTS:

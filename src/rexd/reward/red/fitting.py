@@ -1,8 +1,7 @@
-"""The distillation: all folds' predictors trained together on the demonstrations."""
+"""The distillation: the predictors of all folds are trained together on the demonstrations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -10,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rexd.progress import Progress
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.networks import EnsembleMLP, in_blocks
 
-Progress = Callable[[int, int], None]
 TARGET_BIAS_STD = 0.5
-PAPER_LEAK = 0.2  # TensorFlow's default slope of the leaky ReLU
-REPORT_EVERY = 20
+PAPER_LEAK = 0.2  # the default slope of TensorFlow's leaky ReLU
+REPORT_EVERY = 20  # updates
 
 
 def make_networks(config: REDConfig, columns: int, n_models: int) -> tuple[EnsembleMLP, EnsembleMLP]:
-    """The fixed random targets and the predictors, drawn from the seed."""
+    """Draw the fixed random targets and the predictors from the seed."""
     generator = torch.Generator().manual_seed(config.seed)
     paper = config.recipe == "paper"
     build = partial(
@@ -44,14 +43,14 @@ def distil(
 
     Args:
         target: ``n_models`` fixed networks.
-        predictor: ``n_models`` networks, changed in place.
-        x: As the rest, that of ``regress``.
-        fold: Part of each row.
-        config: Settings.
-        progress: Watches.
+        predictor: ``n_models`` networks, which are changed in place.
+        x: (N, C) standardised inputs, as ``Encoder.standardise`` returns them.
+        fold: (N,) the fold of each row; model k never sees the rows of fold k. A row of fold −1 is seen by all.
+        config: Gives the number of updates, batch size, learning rate and seed.
+        progress: Called now and then with the updates done and in all.
     """
     with torch.no_grad():
-        wanted = in_blocks(target, x, len(predictor.weights[0]))  # the targets never change: computed once
+        wanted = in_blocks(target, x, len(predictor.weights[0]))  # computed once, since targets never change
     regress(predictor, x, wanted, fold, config, progress)
 
 
@@ -63,14 +62,14 @@ def regress(
     config: REDConfig,
     progress: Progress | None = None,
 ) -> None:
-    """Fit each network, by mean squared error, on the rows outside its own fold.
+    """Fit each network by its mean squared error on the rows outside its own fold.
 
     Args:
-        networks: ``n_models`` networks, changed in place.
-        x: (N, C) standardised rows.
-        wanted: (n_models, N, outputs), what each network should answer.
-        fold: (N,) part of each row; model k never sees the rows of part k. A row of part −1 is seen by all.
-        config: Updates, batch size, learning rate and seed.
+        networks: ``n_models`` networks, which are changed in place.
+        x: (N, C) standardised inputs.
+        wanted: (n_models, N, outputs), the outputs that each network should give.
+        fold: (N,) the fold of each row; model k never sees the rows of fold k. A row of fold −1 is seen by all.
+        config: Gives the number of updates, batch size, learning rate and seed.
         progress: Called now and then with the updates done and in all.
     """
     generator = torch.Generator().manual_seed(config.seed + 1)

@@ -1,4 +1,4 @@
-"""Which part of the demonstrations each model is fitted without."""
+"""Folds: the part of the demonstrations that each model is fitted without."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from numpy.typing import NDArray
 
 from rexd.errors import DemonstrationError
 
-MINIMUM_ROWS = 4  # fewer rows than this in a part say nothing of its median error
+MINIMUM_ROWS = 4  # the median error of fewer rows than this says nothing
 
 
 def assign_folds(trajectory: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
-    """Number the part of each row: whole trajectories, or blocks of time where there is only one.
+    """Assign a fold to each row: whole trajectories, or blocks of time where there is only one trajectory.
 
-    Neighbouring rows of a trajectory are nearly equal, so that parts drawn row by row would leak and report the
+    Neighbouring rows of a trajectory are nearly equal. Folds that were drawn row by row would leak, and report the
     training error.
 
     Args:
-        trajectory: (N,) number of each row's trajectory, ascending from 0.
-        folds: At most this many parts.
+        trajectory: (N,) the number of the trajectory of each row, ascending from 0.
+        folds: The largest number of folds.
 
     Returns:
-        (N,) part of each row, from 0.
+        (N,) the fold of each row, from 0.
 
     Raises:
-        DemonstrationError: There are too few rows for two parts.
+        DemonstrationError: There are too few rows for two folds.
     """
     rows, count = len(trajectory), int(trajectory.max()) + 1
     if rows < 2 * MINIMUM_ROWS:

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons, several at once: the random targets and the predictors of RED."""
+"""Multi-layer perceptrons, several evaluated at once: the random targets and the predictors of RED."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-BLOCK_ROWS = 1024  # rows passed through at once: their activations stay in the processor's cache
+BLOCK_ROWS = 1024  # rows that are passed through at once, so that activations stay in the processor's cache
 
 
 class EnsembleMLP(nn.Module):
@@ -56,17 +56,17 @@ class EnsembleMLP(nn.Module):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x, weight)
             if layer < last:
-                # in place: the product is nobody else's
+                # In place, since nothing else holds the product.
                 x = functional.leaky_relu_(x, self.leak) if self.leak else x.relu_()
         return x
 
 
 def in_blocks(function: Callable[[Tensor], Tensor], x: Tensor, n_models: int) -> Tensor:
-    """What each model makes of the same rows (N, C), a block at a time: (n_models, N, ...)."""
+    """Apply a function of (n_models, batch, C) to rows (N, C), a block at a time: (n_models, N, ...)."""
     return torch.cat([function(block.expand(n_models, -1, -1)) for block in torch.split(x, BLOCK_ROWS)], dim=1)
 
 
 def squared_error(target: EnsembleMLP, predictor: EnsembleMLP, x: Tensor) -> Tensor:
-    """L = mean_d (f(x) − f̂(x))² of each model (Wang et al. 2019, eq. 8): (models, batch, D) -> (models, batch)."""
+    """Return L = mean_d (f(x) − f̂(x))² (Wang et al. 2019, eq. 8): (n_models, batch, C) -> (n_models, batch)."""
     error: Tensor = (target(x) - predictor(x)).square().mean(dim=-1)
     return error

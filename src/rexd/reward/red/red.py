@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,22 +13,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError, NotFittedError
-from rexd.reward.base import Float32, RewardModel
+from rexd.progress import Progress
+from rexd.reward.base import RewardModel
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
+from rexd.reward.columns import InputColumns
+from rexd.reward.encoder import Encoder
 from rexd.reward.red.between_episodes import column_relevance
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.encoder import Encoder, raw_rows, with_clock
-from rexd.reward.red.fitting import Progress, distil, make_networks
+from rexd.reward.red.fitted import Distilled, FittedRED
+from rexd.reward.red.fitting import distil, make_networks
 from rexd.reward.red.folds import assign_folds
-from rexd.reward.red.networks import BLOCK_ROWS, EnsembleMLP, in_blocks, squared_error
+from rexd.reward.red.networks import EnsembleMLP, in_blocks, squared_error
 from rexd.reward.red.predictability import action_predictability
-from rexd.reward.shapes import reward_of, sigma_at_median
+from rexd.reward.red.serialise import SavedRED, describe_reward, rebuild_reward
+from rexd.reward.rows import Float32, Rows
+from rexd.reward.shapes import sigma_at_median
 
 NOTABLE = 0.5  # relevance below which weighting columns is tried
-GAIN = 0.1  # in ``Calibration.separation``; with less, the columns stay as they are
+GAIN = 0.1  # in ``Calibration.separation``; with a smaller gain, the columns stay as they are
 
 
 class RED(RewardModel):
@@ -38,49 +42,27 @@ class RED(RewardModel):
     the fold. Their mean squared difference L is small on the expert's support and large off it. The reward is a
     decreasing function of L (``rexd.reward.shapes``), whose scale is measured on rows that a model never saw.
 
-    Support is not density: a state in the middle of the data, such as standing still, can look expert. ``checks_``
-    holds what the reward pays there.
+    Support is not density: a state in the middle of the data, such as standing still, can look like the expert's.
+    ``checks_`` holds what the reward pays there.
 
     Attributes:
         config: The settings.
-        sigma_: Bandwidth σ of the reward's shape.
-        mean_: (C,) float32, means of the input columns that vary.
-        std_: (C,) float32, their standard deviations.
-        calibration_: Held-out errors and anchors.
+        fitted_: The networks and the scale that were learnt.
         checks_: What the reward pays for rows of known kinds.
-        held_out_novelty_: (N,) float32, each demonstrated row scored by the model that never saw it; with the paper's
-            recipe, which holds nothing out, by the model fitted to it.
+        held_out_novelty_: (N,) float32, the error of each demonstrated row by the model that never saw it; with the
+            paper's recipe, which holds nothing out, by the model that was fitted to it.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 
-    calibration_: Calibration
+    fitted_: FittedRED
     checks_: tuple[Check, ...]
     held_out_novelty_: Float32
     demonstrations_sha256_: str
-    sigma_: float
-    encoder_: Encoder
-    target_: EnsembleMLP
-    predictor_: EnsembleMLP
 
     def __init__(self, config: REDConfig | None = None, **settings: Any) -> None:
         """Take a configuration, or its fields by name: ``RED(seed=0, shape="rational")``."""
         self.config = replace(config or REDConfig(), **settings)
         self.clock = self.config.clock
-
-    @property
-    def fitted(self) -> bool:
-        """Whether ``fit`` or ``load_reward`` has given this model its state."""
-        return hasattr(self, "sigma_")
-
-    @property
-    def mean_(self) -> Float32:
-        """(C,) float32, means of the input columns that vary."""
-        return self._encoder().mean.numpy()
-
-    @property
-    def std_(self) -> Float32:
-        """(C,) float32, standard deviations of the input columns that vary."""
-        return self._encoder().std.numpy()
 
     def fit(
         self,
@@ -93,149 +75,187 @@ class RED(RewardModel):
 
         Args:
             demonstrations: At least 8 transitions; their ``unused`` rows check the calibration.
-            progress: Called with the updates done and in all.
+            progress: Called with the number of updates done and in all.
             velocity_columns: Observation columns that are velocities; with them the worst standstill is checked.
 
         Raises:
-            DemonstrationError: Too few rows, or none of the columns varies.
+            DemonstrationError: There are too few rows, or no column varies.
         """
         sha256, known = demonstrations.sha256, np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
             demonstrations = _with_known_next(demonstrations)
+        best = self._best_candidate(demonstrations, progress)
+        calibration, distilled = best.calibration, best.distilled
+        sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
+        fitted = FittedRED(
+            distilled.encoder, distilled.target, distilled.predictor, self.config.shape, sigma, calibration
+        )
+        held_out = np.full(len(known), calibration.median, np.float32)
+        held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
+        errors = replace(best.errors, held_out=held_out)
+        checks = check_reward(fitted, errors, demonstrations, self.config.seed, velocity_columns)
+        self._take(SavedRED(self.config, fitted, checks, held_out, sha256))
+        return self
+
+    def _best_candidate(self, demonstrations: Demonstrations, progress: Progress | None) -> _Candidate:
+        """Fit a model for each way of weighting the columns, and return the one that separates best."""
+        columns = InputColumns.of(demonstrations, self.config.inputs, clock=self.config.clock)
         rows = demonstrations.transitions()
-        raw = raw_rows(self.config.inputs, rows.obs, rows.act, rows.next_obs, demonstrations.act_dim)
-        if self.config.clock:
-            raw = with_clock(raw, rows.step)
-        weights = [torch.ones(raw.shape[1])]
+        raw = columns.concatenate(Rows.of_transitions(rows))
         if self.config.recipe == "paper":
             fold = np.full(len(raw), -1)  # none is held out
         else:
             fold = assign_folds(rows.trajectory, self.config.folds)
-            # noise weighted down, and where some columns tell episodes apart also with these weighted down
-            weights = [self._predictability(raw, fold, demonstrations)]
-            relevance = column_relevance(raw, torch.from_numpy(rows.trajectory))
-            if bool((relevance < NOTABLE).any()):
-                weights.append(weights[0] * relevance)
-        encoders = [self._encode(demonstrations, raw, weight) for weight in weights]
-        encoders = [encoder for encoder in encoders if encoder.describes_rows]
+        encoders = [
+            encoder for encoder in self._encoders(columns, raw, rows.trajectory, fold) if encoder.describes_rows
+        ]
         if not encoders:
             raise DemonstrationError(f"{demonstrations.source}: no column varies; there is nothing to learn from")
-        best: RED | None = None
+        best: _Candidate | None = None
         for number, encoder in enumerate(encoders):
-            model, found = self._learn(demonstrations, raw, fold, encoder, _part_of(progress, number, len(encoders)))
-            if best is None or model.calibration_.separation > best.calibration_.separation + GAIN:
-                best, errors = model, found
+            part = _part_of(progress, number, len(encoders))
+            candidate = self._candidate(demonstrations, encoder, encoder.standardise(raw), fold, part)
+            if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
+                best = candidate
         assert best is not None
-        vars(self).update(vars(best))
-        held_out = self.held_out_novelty_
-        self.held_out_novelty_ = np.full(len(known), self.calibration_.median, np.float32)
-        self.held_out_novelty_[known] = held_out  # a row without a next observation counts as a median one
-        self.demonstrations_sha256_ = sha256
-        self.sigma_ = self.config.sigma or sigma_at_median(
-            self.config.shape, self.calibration_.median, self.config.median_reward
-        )
-        self.checks_ = check_reward(self, errors, demonstrations, velocity_columns)
-        return self
+        return best
 
-    def _predictability(self, raw: Tensor, fold: NDArray[np.int64], demonstrations: Demonstrations) -> Tensor:
-        """A factor for each raw column: (R²)² for continuous actions, 1 for everything else."""
+    def _encoders(
+        self, columns: InputColumns, raw: Tensor, trajectory: NDArray[np.int64], fold: NDArray[np.int64]
+    ) -> list[Encoder]:
+        """Return the encoders to try: noisy actions weighted down, then also what only tells episodes apart."""
+        if self.config.recipe == "paper":
+            return [Encoder.fit(columns, raw, standardised=False)]
+        weights = [self._predictability(columns, raw, fold)]
+        relevance = column_relevance(raw, torch.from_numpy(trajectory))
+        if bool((relevance < NOTABLE).any()):
+            weights.append(weights[0] * relevance)
+        return [Encoder.fit(columns, raw, relevance=weight) for weight in weights]
+
+    def _predictability(self, columns: InputColumns, raw: Tensor, fold: NDArray[np.int64]) -> Tensor:
+        """Return a factor for each raw column: (R²)² for continuous actions, 1 for everything else."""
         factors = torch.ones(raw.shape[1])
-        if self.config.inputs == "state-action" and demonstrations.n_actions is None:
-            first, last = demonstrations.obs_dim, demonstrations.obs_dim + demonstrations.act_dim
+        if columns.inputs == "state-action" and not columns.discrete:
+            first, last = columns.obs_dim, columns.obs_dim + columns.act_dim
             factors[first:last] = action_predictability(raw[:, :first], raw[:, first:last], fold, self.config)
         return factors
 
-    def _encode(self, demonstrations: Demonstrations, raw: Tensor, relevance: Tensor) -> Encoder:
-        """The encoder of weighted columns."""
-        return Encoder.fit(
-            self.config.inputs,
-            raw,
-            demonstrations.obs_dim,
-            demonstrations.act_dim,
-            discrete=demonstrations.n_actions is not None,
-            clock=self.config.clock,
-            relevance=relevance,
-            standardised=self.config.recipe == "calibrated",
-        )
-
-    def _learn(
+    def _candidate(
         self,
         demonstrations: Demonstrations,
-        raw: Tensor,
-        fold: NDArray[np.int64],
         encoder: Encoder,
+        x: Tensor,
+        fold: NDArray[np.int64],
         progress: Progress | None,
-    ) -> tuple[RED, KnownErrors]:
-        """Distil and calibrate the folds' models on encoded rows, in a model of these settings; its errors too."""
-        model = RED(self.config)
-        model.encoder_ = encoder
-        x, n_models = encoder.standardise(raw), max(int(fold.max()) + 1, 1)
+    ) -> _Candidate:
+        """Distil the models of all folds on encoded rows ``x`` (N, C), and calibrate them."""
+        n_models = max(int(fold.max()) + 1, 1)
         target, predictor = make_networks(self.config, x.shape[1], n_models)
         distil(target, predictor, x, fold, self.config, progress)
-        model.target_, model.predictor_ = target, predictor
+        distilled = Distilled(encoder, target, predictor)
         by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
-        model.held_out_novelty_ = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
-        errors = known_errors(demonstrations, model.held_out_novelty_, model._novelty_of, self.config.seed)
-        model.calibration_ = calibrate(errors)
-        return model, errors
+        held_out = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
+        errors = known_errors(demonstrations, held_out, distilled.novelty, self.config.seed)
+        return _Candidate(distilled, errors, calibrate(errors))
 
-    def novelty(
-        self,
-        obs: NDArray[Any],
-        act: NDArray[Any] | None = None,
-        next_obs: NDArray[Any] | None = None,
-        step: NDArray[np.int64] | None = None,
-    ) -> Float32:
-        """The error L of each row, averaged over the folds' models: (batch,) float32."""
-        encoder = self._encoder()
-        encoder.check(obs, act, next_obs, step)
-        out = np.empty(len(obs), np.float32)
-        for start in range(0, len(obs), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            raw = encoder.raw(
-                obs[block],
-                None if act is None else act[block],
-                None if next_obs is None else next_obs[block],
-                None if step is None else step[block],
-            )
-            out[block] = self.novelty_of_inputs(encoder.standardise(raw)).numpy()
-        return out
+    def novelty_of(self, rows: Rows) -> Float32:
+        """Return the error L of each row, averaged over the models of the folds: (batch,) float32."""
+        return self._fitted().novelty(rows)
 
-    def novelty_of_inputs(self, x: Tensor) -> Tensor:
-        """L of standardised inputs, differentiable in them: (batch, C) -> (batch,)."""
-        models = len(self.target_.weights[0])
-        return squared_error(self.target_, self.predictor_, x.expand(models, -1, -1)).mean(dim=0)
-
-    def predict(
-        self,
-        obs: NDArray[Any],
-        act: NDArray[Any] | None = None,
-        next_obs: NDArray[Any] | None = None,
-        step: NDArray[np.int64] | None = None,
-    ) -> Float32:
-        """The reward of each row, in [0, 1]: (batch,) float32."""
-        return self.reward_of_novelty(self.novelty(obs, act, next_obs, step))
+    def reward_of(self, rows: Rows) -> Float32:
+        """Return the reward of each row: (batch,) float32 in [0, 1]."""
+        fitted = self._fitted()
+        return fitted.reward_of_novelty(fitted.novelty(rows))
 
     def reward_of_novelty(self, novelty: Float32) -> Float32:
-        """The calibrated shape applied to errors."""
-        reward = reward_of(torch.from_numpy(novelty), self.config.shape, self.sigma_, self.calibration_.anchor)
-        return reward.numpy()
+        """Apply the calibrated shape to errors: (batch,) -> (batch,) float32 in [0, 1]."""
+        return self._fitted().reward_of_novelty(novelty)
+
+    def add_checks(self, checks: Sequence[Check]) -> None:
+        """Keep further checks beside those of ``fit``, such as what policies earn in the environment."""
+        self.checks_ = (*self.checks_, *checks)
 
     def save(self, path: str | Path) -> Path:
         """Write networks, standardiser, calibration, checks and provenance to one ``.safetensors`` file."""
-        from rexd.reward.files import save_reward
+        from rexd.tensors import write_tensors  # needs safetensors, which rexd.ding does without
 
-        self._encoder()
-        return save_reward(self, path)
+        return write_tensors(path, "reward", *self.describe())
 
-    def _novelty_of(self, rows: Transitions) -> Float32:
-        return self.novelty(rows.obs, rows.act, rows.next_obs, rows.step)
+    def describe(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return the model as plain JSON types and tensors; ``rebuild`` is the inverse."""
+        saved = SavedRED(self.config, self._fitted(), self.checks_, self.held_out_novelty_, self.demonstrations_sha256_)
+        return describe_reward(saved)
 
-    def _encoder(self) -> Encoder:
-        if not hasattr(self, "encoder_"):
+    @classmethod
+    def rebuild(cls, source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
+        """Build a model from what ``describe`` returned; ``source`` is the name of the file, for messages.
+
+        Raises:
+            RewardFileError: Something is missing, of a wrong shape, not finite, or of another version.
+        """
+        saved = rebuild_reward(source, content, tensors)
+        model = cls(saved.config)
+        model._take(saved)
+        return model
+
+    def _take(self, saved: SavedRED) -> None:
+        self.fitted_, self.checks_ = saved.fitted, saved.checks
+        self.held_out_novelty_, self.demonstrations_sha256_ = saved.held_out_novelty, saved.demonstrations_sha256
+
+    def _fitted(self) -> FittedRED:
+        if not self.fitted:
             raise NotFittedError("this RED is not fitted; call fit(demonstrations), or rexd.load_reward(path)")
-        return self.encoder_
+        return self.fitted_
+
+    @property
+    def fitted(self) -> bool:
+        """Whether ``fit`` or ``load_reward`` has given this model its state."""
+        return hasattr(self, "fitted_")
+
+    @property
+    def sigma_(self) -> float:
+        """Bandwidth σ of the reward's shape."""
+        return self._fitted().sigma
+
+    @property
+    def calibration_(self) -> Calibration:
+        """Held-out errors and anchors."""
+        return self._fitted().calibration
+
+    @property
+    def encoder_(self) -> Encoder:
+        """What gives the networks their inputs."""
+        return self._fitted().encoder
+
+    @property
+    def target_(self) -> EnsembleMLP:
+        """The fixed random networks."""
+        return self._fitted().target
+
+    @property
+    def predictor_(self) -> EnsembleMLP:
+        """The networks that were distilled from the targets."""
+        return self._fitted().predictor
+
+    @property
+    def mean_(self) -> Float32:
+        """(C,) float32, means of the input columns that enter."""
+        return self.encoder_.mean.numpy()
+
+    @property
+    def std_(self) -> Float32:
+        """(C,) float32, standard deviations of the input columns that enter."""
+        return self.encoder_.std.numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """Networks fitted to one way of weighting the columns, and their errors on known rows."""
+
+    distilled: Distilled
+    errors: KnownErrors
+    calibration: Calibration
 
 
 def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:

@@ -1,9 +1,9 @@
-"""A reward as plain data: a JSON description and tensors, and back, every shape checked. Executes nothing."""
+"""A fitted RED as plain data: a JSON description and tensors, and back, with every shape checked. Executes nothing."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,48 +12,70 @@ from torch import Tensor
 from rexd.errors import RewardFileError, RexdError
 from rexd.reward.calibration import Calibration
 from rexd.reward.checks import Check
+from rexd.reward.columns import InputColumns
+from rexd.reward.encoder import Encoder
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.encoder import Encoder
+from rexd.reward.red.fitted import FittedRED
 from rexd.reward.red.fitting import make_networks
-from rexd.reward.red.red import RED
+from rexd.reward.red.networks import EnsembleMLP
+from rexd.reward.rows import Float32
 
 VERSION = 2
 
 
-def describe_reward(model: RED) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description (plain JSON types) and the tensors of a fitted RED; ``rebuild_reward`` is the inverse."""
-    encoder = model.encoder_
+@dataclass(frozen=True, eq=False)
+class SavedRED:
+    """Everything that a reward file holds.
+
+    Attributes:
+        config: The settings that the reward was fitted with.
+        fitted: The reward.
+        checks: What it pays for rows of known kinds.
+        held_out_novelty: (N,) float32, the error of each demonstrated row by the model that never saw it.
+        demonstrations_sha256: Hash of the demonstrations.
+    """
+
+    config: REDConfig
+    fitted: FittedRED
+    checks: tuple[Check, ...]
+    held_out_novelty: Float32
+    demonstrations_sha256: str
+
+
+def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the description (plain JSON types) and the tensors of a reward; ``rebuild_reward`` is the inverse."""
+    fitted, encoder = saved.fitted, saved.fitted.encoder
     tensors: dict[str, Tensor] = {
         "encoder.mean": encoder.mean,
         "encoder.std": encoder.std,
         "encoder.kept": encoder.kept,
         "encoder.relevance": encoder.relevance,
-        "held_out_novelty": torch.from_numpy(model.held_out_novelty_.copy()),
+        "held_out_novelty": torch.from_numpy(saved.held_out_novelty.copy()),
     }
-    for name, network in (("target", model.target_), ("predictor", model.predictor_)):
+    for name, network in (("target", fitted.target), ("predictor", fitted.predictor)):
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     content = {
         "version": VERSION,
-        "config": model.config.to_dict(),
-        "obs_dim": encoder.obs_dim,
-        "act_dim": encoder.act_dim,
-        "discrete": encoder.discrete,
+        "config": saved.config.to_dict(),
+        "obs_dim": encoder.columns.obs_dim,
+        "act_dim": encoder.columns.act_dim,
+        "discrete": encoder.columns.discrete,
         "columns": len(encoder.kept),
-        "models": len(model.target_.weights[0]),
-        "rows": len(model.held_out_novelty_),
-        "sigma": model.sigma_,
-        "calibration": model.calibration_.to_dict(),
-        "checks": [check.to_dict() for check in model.checks_],
-        "demonstrations_sha256": model.demonstrations_sha256_,
+        "models": fitted.models,
+        "rows": len(saved.held_out_novelty),
+        "sigma": fitted.sigma,
+        "calibration": fitted.calibration.to_dict(),
+        "checks": [check.to_dict() for check in saved.checks],
+        "demonstrations_sha256": saved.demonstrations_sha256,
     }
     return content, tensors
 
 
-def rebuild_reward(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -> RED:
-    """Rebuild a RED from what ``describe_reward`` gave.
+def rebuild_reward(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -> SavedRED:
+    """Rebuild a reward from what ``describe_reward`` returned.
 
     Args:
-        source: Where they come from, for messages.
+        source: The name of the file that they come from, for messages.
         content: The description.
         tensors: The tensors by name.
 
@@ -68,36 +90,59 @@ def rebuild_reward(source: str, content: dict[str, Any], tensors: dict[str, Tens
         return _rebuild(source, content, tensors)
     except RewardFileError:
         raise
-    # torch raises RuntimeError for sizes that do not exist
+    # PyTorch raises RuntimeError for sizes that do not exist.
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError, RexdError) as error:
         raise RewardFileError(f"{source}: damaged reward description ({error!r}); fit the reward anew") from error
 
 
-def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -> RED:
-    """Fill a skeleton built from the configuration, checking every shape."""
-    model = RED(REDConfig.from_dict(content["config"]))
-    columns, n_models, rows = (int(content[name]) for name in ("columns", "models", "rows"))
-    model.encoder_ = Encoder(
-        inputs=model.config.inputs,
+def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -> SavedRED:
+    config = REDConfig.from_dict(content["config"])
+    kept_columns, n_models, rows = (int(content[name]) for name in ("columns", "models", "rows"))
+    encoder = _encoder(source, config, content, tensors, kept_columns)
+    target, predictor = _networks(source, config, tensors, kept_columns, n_models)
+    held_out = _take(source, tensors, "held_out_novelty", (rows,)).numpy()
+    sigma, calibration = float(content["sigma"]), Calibration.from_dict(content["calibration"])
+    for name, value in (("sigma", sigma), ("calibration.anchor", calibration.anchor)):
+        if not 0.0 < value < math.inf:
+            raise RewardFileError(f"{source}: {name} is {value}; expected a positive number. Fit the reward anew")
+    fitted = FittedRED(encoder, target, predictor, config.shape, sigma, calibration)
+    checks = tuple(Check(**check) for check in content["checks"])
+    return SavedRED(config, fitted, checks, held_out, str(content["demonstrations_sha256"]))
+
+
+def _encoder(
+    source: str, config: REDConfig, content: dict[str, Any], tensors: dict[str, Tensor], kept_columns: int
+) -> Encoder:
+    columns = InputColumns(
+        inputs=config.inputs,
         obs_dim=int(content["obs_dim"]),
         act_dim=int(content["act_dim"]),
         discrete=bool(content["discrete"]),
-        clock=model.config.clock,
-        mean=_take(source, tensors, "encoder.mean", (columns,)),
-        std=_take(source, tensors, "encoder.std", (columns,)),
-        kept=_take(source, tensors, "encoder.kept", (columns,), torch.int64),
+        clock=config.clock,
+    )
+    encoder = Encoder(
+        columns=columns,
+        mean=_take(source, tensors, "encoder.mean", (kept_columns,)),
+        std=_take(source, tensors, "encoder.std", (kept_columns,)),
+        kept=_take(source, tensors, "encoder.kept", (kept_columns,), torch.int64),
         relevance=torch.ones(0),
     )
-    names = len(model.encoder_.column_names)
-    if columns == 0 or not bool(((model.encoder_.kept >= 0) & (model.encoder_.kept < names)).all()):
+    names = len(columns.names)
+    if kept_columns == 0 or not bool(((encoder.kept >= 0) & (encoder.kept < names)).all()):
         raise RewardFileError(f"{source}: encoder.kept names columns other than 0 to {names - 1}; fit the reward anew")
-    if not bool((model.encoder_.std > 0.0).all()):
+    if not bool((encoder.std > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.std is not positive; fit the reward anew")
     relevance = _take(source, tensors, "encoder.relevance", (names,))
-    model.encoder_ = replace(model.encoder_, relevance=relevance)
-    if not bool((relevance[model.encoder_.kept] > 0.0).all()):
+    if not bool((relevance[encoder.kept] > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.relevance of a kept column is not positive; fit the reward anew")
-    networks = make_networks(model.config, columns, n_models)
+    return replace(encoder, relevance=relevance)
+
+
+def _networks(
+    source: str, config: REDConfig, tensors: dict[str, Tensor], kept_columns: int, n_models: int
+) -> tuple[EnsembleMLP, EnsembleMLP]:
+    """Fill skeletons that are built from the configuration, checking every shape."""
+    networks = make_networks(config, kept_columns, n_models)
     for name, network in zip(("target", "predictor"), networks, strict=True):
         state = {
             key: _take(source, tensors, f"{name}.{key}", tuple(value.shape))
@@ -105,16 +150,7 @@ def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -
         }
         network.load_state_dict(state)
         network.requires_grad_(False)
-    model.target_, model.predictor_ = networks
-    model.held_out_novelty_ = _take(source, tensors, "held_out_novelty", (rows,)).numpy()
-    model.sigma_ = float(content["sigma"])
-    model.calibration_ = Calibration.from_dict(content["calibration"])
-    for name, value in (("sigma", model.sigma_), ("calibration.anchor", model.calibration_.anchor)):
-        if not 0.0 < value < math.inf:
-            raise RewardFileError(f"{source}: {name} is {value}; expected a positive number. Fit the reward anew")
-    model.checks_ = tuple(Check(**check) for check in content["checks"])
-    model.demonstrations_sha256_ = str(content["demonstrations_sha256"])
-    return model
+    return networks
 
 
 def _take(

@@ -1,4 +1,4 @@
-"""What passes between a Stable-Baselines3 run and a DI-engine-style reward model: rows, batches and rewards."""
+"""Rows, batches and rewards that a Stable-Baselines3 run exchanges with a reward model of DI-engine's interface."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from rexd.errors import RexdError
 
 Array = NDArray[Any]
-Row = dict[str, torch.Tensor]
+TensorRow = dict[str, torch.Tensor]
+"""One transition for a reward model: its columns by name."""
 
 
 class DrivenRewardModel(Protocol):
-    """What the callback asks of a reward model: the four methods that DI-engine's pipelines call.
+    """A reward model that the callback can drive: it has the four methods that DI-engine's pipelines call.
 
-    Two attributes may say more. ``cfg.clear_buffer_per_iters`` (default 1) is the number of iterations from one
+    It may also have two attributes. ``cfg.clear_buffer_per_iters`` (default 1) is the number of iterations from one
     ``clear_data`` to the next. ``accepts_batches = True`` says that ``estimate`` also takes a dict of stacked arrays
     and returns a dict with ``reward`` (B,).
     """
@@ -26,36 +27,38 @@ class DrivenRewardModel(Protocol):
     def estimate(self, data: Any) -> Any:
         """Write ``reward`` into every row, and return the rows."""
 
-    def collect_data(self, data: list[Row]) -> None:
+    def collect_data(self, data: list[TensorRow]) -> None:
         """Take the rows of one rollout."""
 
     def train(self) -> None:
-        """Train on what was collected, or once and for all."""
+        """Train on the rows that were collected. A model that trains only once does so at the first call."""
 
     def clear_data(self) -> None:
-        """Forget what was collected."""
+        """Forget the rows that were collected."""
 
 
 def check_reward_model(model: Any) -> None:
-    """Check that ``model`` has the four methods.
+    """Check that ``model`` has the four methods of ``DrivenRewardModel``.
 
     Raises:
-        RexdError: It lacks one.
+        RexdError: The model lacks one of them.
     """
     missing = [name for name in ("estimate", "collect_data", "train", "clear_data") if not _is_method(model, name)]
     if missing:
         raise RexdError(
             f"{type(model).__name__} has no {', '.join(missing)}; expected a reward model with DI-engine's interface, "
-            "such as those of rexd.ding. A reward that was fitted beforehand needs no callback: wrap the environments "
+            "such as one from rexd.ding. A reward that was fitted beforehand needs no callback: wrap the environments "
             "in rexd.rl.RewardVecEnv"
         )
 
 
 def clear_interval(model: Any) -> int:
-    """``cfg.clear_buffer_per_iters`` of a reward model whose ``cfg`` may be an object, a dict, or missing; 1 or more.
+    """Return ``cfg.clear_buffer_per_iters`` of a reward model, which is 1 where it is not set.
+
+    The ``cfg`` may be an object or a dict, or missing.
 
     Raises:
-        RexdError: It is no positive integer.
+        RexdError: The value is not a positive integer.
     """
     cfg = getattr(model, "cfg", None)
     name = "clear_buffer_per_iters"
@@ -66,9 +69,10 @@ def clear_interval(model: Any) -> int:
 
 
 def stack_steps(steps: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Steps of n environments as columns, one environment after the other: T times (n, ...) -> (n * T, ...).
+    """Stack T steps of n environments into columns: T times (n, ...) -> (n * T, ...).
 
-    Models that look at sequences need the rows of an episode together, as DI-engine's collectors give them.
+    The rows of one environment come after those of the other, as from DI-engine's collectors, since models that look at
+    sequences need the rows of an episode together.
     """
     columns = {}
     for name in steps[0]:
@@ -77,12 +81,12 @@ def stack_steps(steps: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     return columns
 
 
-def as_rows(columns: Mapping[str, Array]) -> list[Row]:
-    """Columns as a list of B dicts of tensors.
+def as_rows(columns: Mapping[str, Array]) -> list[TensorRow]:
+    """Return columns as a list of B rows.
 
-    Vectors (B, n) become float32, as DI-engine's networks ask; numbers (B,) keep their dtype.
-    Each row also gets ``reward``, (1,) float32 of 0 in the shape of DI-engine's collectors: the environment's own
-    reward is not for reward models either, since what they learn from it they would pay to the policy.
+    Vectors (B, n) become float32, as DI-engine's networks need; numbers (B,) keep their dtype. Each row also has a
+    ``reward``, which is 0 as float32 (1,), in the shape of DI-engine's collectors. Reward models must not see the
+    environment's own reward, since they would pass on to the policy what they learnt from it.
     """
     full = {**columns, "reward": np.zeros((len(columns["obs"]), 1), np.float32)}
     tensors = [
@@ -92,49 +96,53 @@ def as_rows(columns: Mapping[str, Array]) -> list[Row]:
 
 
 def estimate(model: DrivenRewardModel, obs: Array, action: Array, next_obs: Array) -> Array:
-    """The reward model's rewards as of now.
+    """Return the present rewards of a reward model.
 
     Args:
-        model: Is given a dict of the arrays as they are where it accepts batches, and rows of tensors otherwise.
-        obs: (B, D), from before the step.
-        action: (B, A) in the environment's scale, or (B,) int64.
-        next_obs: (B, D), from after the step.
+        model: The reward model. It is given a dict of the arrays if it accepts batches, and rows of tensors if not.
+        obs: (B, D) observations before the step.
+        action: (B, A) actions in the environment's scale, or (B,) int64.
+        next_obs: (B, D) observations after the step.
 
     Returns:
-        (B,) float32.
+        (B,) float32 rewards.
 
     Raises:
-        RexdError: There is not one finite reward for each row.
+        RexdError: The model did not return one finite reward for each row.
     """
     columns = {"obs": obs, "action": action, "next_obs": next_obs}
     given: Any = columns if getattr(model, "accepts_batches", False) else as_rows(columns)
     answer = model.estimate(given)
-    answer = given if answer is None else answer  # some rewrite in place and return nothing
+    answer = given if answer is None else answer  # some models write into the rows and return nothing
     rewards = _stacked(answer["reward"] if isinstance(answer, Mapping) else [row["reward"] for row in answer])
     if rewards.size != len(obs) or not np.isfinite(rewards).all():
         found = "rewards that are not finite" if rewards.size == len(obs) else f"rewards of shape {rewards.shape}"
         raise RexdError(
             f"estimate of {type(model).__name__} returned {found} for {len(obs)} rows; expected one finite number for "
-            "each. Check what the model was trained on"
+            "each row. Check what the model was trained on"
         )
     return rewards.reshape(-1)
 
 
 class MethodOverride:
-    """Stands in for a method of one object until removed; pickles and copies of the object have the method itself.
+    """Stands in for a method of one object until it is removed.
 
-    Algorithms, replay buffers and checkpoints can so be saved at any time, by whichever callback.
+    Pickles and copies of the object have the method itself. Any callback can therefore save algorithms, replay buffers
+    and checkpoints at any time.
     """
 
     def __init__(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
-        """Have ``owner.name(...)`` call ``function(method, ...)``, in place of what an interrupted run left there."""
+        """Make ``owner.name(...)`` call ``function(method, ...)``.
+
+        An override that an interrupted run left on ``owner`` is replaced.
+        """
         vars(owner).pop(name, None)
         self.owner, self.name, self.function = owner, name, function
         self.method = getattr(owner, name)
         setattr(owner, name, self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function with the method that it stands in for."""
+        """Call the function with the original method as its first argument."""
         return self.function(self.method, *args, **kwargs)
 
     def remove(self) -> None:
@@ -142,7 +150,10 @@ class MethodOverride:
         vars(self.owner).pop(self.name, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Unpickle as the bound method: this runs before the owner's attributes are set, so the class's is found."""
+        """Unpickle as the bound method.
+
+        Unpickling looks the method up before the attributes of the owner are set, and so finds that of its class.
+        """
         return getattr, (self.owner, self.name)
 
 
@@ -151,7 +162,10 @@ def _is_method(model: Any, name: str) -> bool:
 
 
 def _stacked(values: Any) -> Array:
-    """Rewards as one float32 array, from a tensor or array, or from numbers and tensors of one element in a list."""
+    """Return rewards as one float32 array.
+
+    They may be a tensor, an array, or a list of numbers and of tensors with one element.
+    """
     if isinstance(values, list):
         values = torch.stack([torch.as_tensor(value).detach().reshape(-1) for value in values])
     return torch.as_tensor(values).detach().cpu().numpy().astype(np.float32)

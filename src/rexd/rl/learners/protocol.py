@@ -1,4 +1,4 @@
-"""What training asks of an algorithm, whichever library it comes from."""
+"""The protocol of learners, which is what training asks of an algorithm of any library, and helpers for learners."""
 
 from __future__ import annotations
 
@@ -13,63 +13,78 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.policies.policy import Policy
 
 State = dict[str, NDArray[Any]]
+"""Everything that a learner needs to go on training, by name."""
 
 
 class Learner(Protocol):
-    """An algorithm with its environment, seen from the training loop.
+    """An algorithm together with its environment, as the training loop sees it.
 
-    Inside, observations are standardised (``ObservationScale``); what comes out, ``policy`` and ``save_zip``, takes
-    raw ones.
+    The algorithm sees standardised observations (``ObservationScale``). What ``policy`` and ``save_zip`` give out takes
+    raw observations.
     """
 
     @property
     def steps(self) -> int:
-        """Environment steps taken so far."""
+        """Number of environment steps taken so far."""
         ...
 
     def learn(self, steps: int, callback: Any) -> None:
-        """Take this many more environment steps, updating on the way; ``callback`` is of Stable-Baselines3."""
+        """Take more environment steps, with the updates that belong to them.
+
+        Args:
+            steps: Number of further steps.
+            callback: A callback of Stable-Baselines3.
+        """
         ...
 
     def losses(self) -> dict[str, float]:
-        """The latest losses and statistics, by name."""
+        """Return the latest losses and statistics, by name."""
         ...
 
     def policy(self) -> Policy:
-        """A copy of the present policy."""
+        """Return a copy of the present policy."""
         ...
 
     def state(self) -> State:
-        """Everything that training needs to go on, as arrays; nothing in it needs unpickling.
+        """Return everything that training needs to go on, as plain arrays that need no unpickling.
 
         The arrays keep their values, whatever the learner does next.
         """
         ...
 
     def load_state(self, state: State) -> None:
-        """Take back what ``state`` gave."""
+        """Take back what ``state`` returned."""
         ...
 
     def warm_start(self, policy: Policy) -> None:
-        """Start from these weights (behavioural cloning)."""
+        """Start from the weights of a policy, such as one that behavioural cloning has fitted."""
         ...
 
     def save_zip(self, path: Path) -> None:
-        """Write the zip that users of the library expect, loadable by its own ``load``, for raw observations.
+        """Write the policy as a zip for the ``load`` of the algorithm's own library.
 
-        With ``absorbing``, it takes them with one more column at the end, the mark of absorbing states: append 0.
+        It takes raw observations. With ``absorbing``, they need one more column at the end, the mark of absorbing
+        states; append 0.
         """
         ...
 
 
 def sac_settings(config: TrainConfig, actions: Box, *, cloned: bool) -> dict[str, Any]:
-    """The arguments that SAC takes by the same names in both libraries; a ``cloned`` policy explores by itself."""
+    """Return the arguments that SAC takes by the same names in both libraries.
+
+    Args:
+        config: Settings of the training.
+        actions: The action space.
+        cloned: Whether the policy starts as a clone of the demonstrations. It then explores from the first step on,
+            and there are no uniformly random steps.
+    """
     return {
         "seed": config.seed,
         "learning_rate": config.learning_rate,
         "gamma": config.discount,
         "batch_size": config.batch_size,
-        "buffer_size": config.steps + config.updates_every,  # keeps everything; never full, as runs can be prolonged
+        # The buffer keeps every transition. It must never be full, since a run can be continued with more steps.
+        "buffer_size": config.steps + config.updates_every,
         "learning_starts": 0 if cloned else config.learning_starts,
         "train_freq": (config.updates_every, "step"),
         "gradient_steps": config.updates_every,
@@ -79,10 +94,15 @@ def sac_settings(config: TrainConfig, actions: Box, *, cloned: bool) -> dict[str
 
 
 def take(state: State, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """One array of a learner's state.
+    """Return one array of a learner's state.
+
+    Args:
+        state: The state of a learner.
+        name: Name of the array.
+        shape: The shape that the array must have.
 
     Raises:
-        RunError: It is missing, or has another shape.
+        RunError: The array is missing, or has another shape.
     """
     if name not in state or state[name].shape != shape:
         found = state[name].shape if name in state else "nothing"

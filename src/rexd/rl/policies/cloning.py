@@ -1,8 +1,8 @@
-"""Behavioural cloning: the policy that supervised learning alone makes of the demonstrations.
+"""Behavioural cloning: a policy that supervised learning fits to the demonstrated actions.
 
-It is the baseline that every learnt reward has to beat, so it is meant to be strong at 200 rows: observations are
-standardised, actions clipped to the bounds, weights decay (AdamW, arXiv 1711.05101) and are averaged over updates,
-and how long to fit is measured on rows held out. What is returned is fitted again, to all rows.
+A learnt reward is only worth its cost if it beats this baseline, so the baseline is meant to be strong with as few as
+200 rows. Observations are standardised, actions are clipped to the bounds, weights decay (AdamW, arXiv 1711.05101) and
+are averaged over updates. Held-out rows decide how long to fit; the policy that is returned is then fitted to all rows.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ CHECK_EVERY = 50
 BATCH = 64
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1.0
-AVERAGING = 0.99  # of the weights, over about the last 100 updates
+AVERAGING = 0.99  # decay of the running mean of the weights, which covers about the last 100 updates
 HELD_OUT = 0.25
-# Of the least held-out error. Returns rise long after it has levelled off: on Hopper, 200 rows, two seeds, 1171 and
-# 1355 at the least itself, 2357 and 1972 after 2000 updates.
+# The held-out error may reach this multiple of its minimum. Returns still rise long after the error has levelled off:
+# on Hopper, from 1171 and 1355 at the minimum to 2357 and 1972 after 2000 updates (200 rows, two seeds).
 TOLERANCE = 1.1
 
 
@@ -56,14 +56,15 @@ def clone(
         demonstrations: Observations and actions to imitate.
         action_space: Lowest and highest action, each (A,), or the number of discrete actions.
         seed: Seed of weights and batches; nothing else is random.
-        updates: Gradient steps. None finds the largest number, up to ``MOST_UPDATES``, before the error on held-out
-            rows rises from its least: whole trajectories, or the last part of a single one.
+        updates: Number of gradient steps. None takes the largest number, up to ``MOST_UPDATES``, at which the error on
+            held-out rows is at most ``TOLERANCE`` times its minimum. Whole trajectories are held out, or the last part
+            of a single one.
         hidden: Widths of the hidden layers.
-        squashed: Continuous actions are tanh(μ), as SAC's, or μ clipped to the bounds, as PPO's.
-        progress: Called with the gradient steps done and the most there can be.
+        squashed: Whether continuous actions are tanh(μ), as in SAC, or μ clipped to the bounds, as in PPO.
+        progress: Called with the number of gradient steps done and the largest number that there can be.
 
     Returns:
-        A policy for raw observations, without σ: every continuous action is its mode.
+        A policy for raw observations. It has no σ, so that every continuous action is the mode.
 
     Raises:
         DemonstrationError: The actions do not fit the action space.
@@ -76,7 +77,10 @@ def clone(
     loss = _loss(action_space, squashed)
 
     def fit(chosen: Tensor, checked: Tensor, steps: int, before: int, most: int) -> tuple[Layers, int]:
-        """Fit to the rows ``chosen``; also the last number of updates at which those ``checked`` fit well."""
+        """Fit to the rows ``chosen``, and return the layers and the last step at which ``checked`` rows fitted well.
+
+        ``before`` and ``most`` are for ``progress``: the steps of earlier fits, and the most steps of all fits.
+        """
         fitted = _Fit(obs[chosen], act[chosen], loss, (obs.shape[1], *hidden, outputs), seed)
         errors: dict[int, float] = {}
         for step in range(1, steps + 1):
@@ -113,7 +117,7 @@ class _Fit:
         for inputs, outputs in pairwise(widths):
             for shape in ((outputs, inputs), (outputs,)):
                 drawn = torch.rand(shape, generator=self.random) * 2.0 - 1.0
-                self.weights.append((drawn * inputs**-0.5).requires_grad_())  # as torch.nn.Linear begins
+                self.weights.append((drawn * inputs**-0.5).requires_grad_())  # the distribution of torch.nn.Linear
         self.averaged = [weight.detach().clone() for weight in self.weights]
         groups = [
             {"params": self.weights[0::2], "weight_decay": WEIGHT_DECAY},
@@ -129,7 +133,8 @@ class _Fit:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.updates += 1
-        rate = max(1.0 - AVERAGING, 1.0 / self.updates)  # a plain mean at first: the initial weights have no part
+        # The average is a plain mean at first, so that the initial weights have no part in it.
+        rate = max(1.0 - AVERAGING, 1.0 / self.updates)
         for average, weight in zip(self.averaged, self.weights, strict=True):
             average.lerp_(weight.detach(), rate)
 
@@ -144,7 +149,7 @@ def _forward(weights: list[Tensor], x: Tensor) -> Tensor:
 
 
 def _targets(act: Array, space: ActionSpace, source: str) -> Tensor:
-    """Actions as the loss wants them: classes, or numbers scaled to [-1, 1]."""
+    """Return the actions as the loss needs them: classes, or numbers scaled to [-1, 1]."""
     if isinstance(space, int):
         if act.ndim != 1 or act.max() >= space:
             raise DemonstrationError(
@@ -168,7 +173,10 @@ def _loss(space: ActionSpace, squashed: bool) -> Callable[[Tensor, Tensor], Tens
 
 
 def _held_out(rows: Transitions) -> NDArray[np.bool_]:
-    """Rows that decide how long to fit: the last trajectories, or the end of a single one; none of a few rows."""
+    """Return which rows are held out: the last trajectories, or the last quarter of a single one.
+
+    None are held out of a single trajectory of less than 4 rows.
+    """
     trajectories = int(rows.trajectory[-1]) + 1
     if trajectories > 1:
         held: NDArray[np.bool_] = rows.trajectory >= trajectories - max(1, round(HELD_OUT * trajectories))
@@ -180,10 +188,8 @@ def _policy(layers: Layers, space: ActionSpace, squashed: bool) -> Policy:
     if isinstance(space, int):
         return Policy(PolicySpec("categorical", "relu"), layers, None)
     low, high = (np.asarray(bound, np.float32) for bound in space)
-    spec = PolicySpec(
-        "squashed-gaussian" if squashed else "gaussian", "relu", tuple(map(float, low)), tuple(map(float, high))
-    )
-    if not squashed:  # from [-1, 1] to the environment's units
+    spec = PolicySpec.bounded("squashed-gaussian" if squashed else "gaussian", low, high)
+    if not squashed:  # the last layer then gives actions in the environment's units, and not in [-1, 1]
         half, middle = torch.from_numpy((high - low) / 2.0), torch.from_numpy((high + low) / 2.0)
         weight, bias = layers[-1]
         layers = [*layers[:-1], (weight * half[:, None], bias * half + middle)]

@@ -1,4 +1,4 @@
-"""A trained policy as plain numbers: perceptron weights that torch alone can play, on raw observations."""
+"""A trained policy as plain perceptron weights, which need only torch and take raw observations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rexd.tensors import read_tensors, write_tensors
 VERSION = 1
 ZIP_REMEDY = (
     "Copy it again or train anew. A zip of Stable-Baselines3 or sbx executes code when it is loaded; rexd collect and "
-    "rexd evaluate take one with --trust"
+    "rexd evaluate load one with --trust"
 )
 POLICY_FILE = "policy.safetensors"
 Array = NDArray[Any]
@@ -28,12 +28,12 @@ Activation = Literal["relu", "tanh"]
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """What the weights mean.
+    """How the weights of a policy become actions.
 
     Attributes:
-        distribution: ``squashed-gaussian``: a = tanh(μ + σε), scaled to the bounds (SAC); ``gaussian``: μ + σε,
-            clipped to the bounds (PPO); ``categorical``: logits of a discrete action.
-        activation: Between the layers.
+        distribution: ``squashed-gaussian``: a = tanh(μ + σε), scaled to the bounds (SAC). ``gaussian``: a = μ + σε,
+            clipped to the bounds (PPO). ``categorical``: logits of a discrete action.
+        activation: Activation function between the layers.
         low: Lowest action of each column; empty for discrete actions.
         high: Highest action of each column; empty for discrete actions.
     """
@@ -43,27 +43,33 @@ class PolicySpec:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
+    @classmethod
+    def bounded(cls, distribution: Distribution, low: Array, high: Array) -> Self:
+        """Describe a policy with ReLU layers and continuous actions between ``low`` and ``high``, each (A,)."""
+        return cls(distribution, "relu", tuple(map(float, low)), tuple(map(float, high)))
+
 
 class Policy:
     """Maps raw observations to actions, with the ``predict`` of Stable-Baselines3.
 
-    All weights and biases may have a dimension more, before the others: K policies, which act as ``ensemble`` says.
+    All weights and biases may have one more dimension at the front, of size K. The policy is then an ensemble of K
+    policies, which acts as described in ``ensemble``.
 
     Attributes:
-        spec: What the weights mean.
+        spec: How the weights become actions.
         layers: (weight (out, in), bias (out,)) of each hidden layer and of the head, whose outputs are the means
             (or logits).
-        log_std: (weight, bias) of the head for ln σ; a weight of shape (A, 0) makes σ the same for all states;
-            None for discrete actions.
+        log_std: (weight, bias) of the head for ln σ. A weight of shape (A, 0) makes σ the same for all states. None for
+            discrete actions, and for policies that always act by their mode.
     """
 
     def __init__(
         self, spec: PolicySpec, layers: list[tuple[Tensor, Tensor]], log_std: tuple[Tensor, Tensor] | None
     ) -> None:
-        """Take the weights as they are; float32.
+        """Keep the weights, which are float32, without copying them.
 
         Raises:
-            ValueError: The specification is not known, or does not fit the weights.
+            ValueError: The distribution or the activation is unknown, or the bounds do not fit the weights.
         """
         if spec.distribution not in get_args(Distribution) or spec.activation not in get_args(Activation):
             raise ValueError(f"unknown distribution {spec.distribution!r} or activation {spec.activation!r}")
@@ -76,11 +82,14 @@ class Policy:
 
     @property
     def obs_dim(self) -> int:
-        """Observation columns."""
+        """Number of observation columns."""
         return int(self.layers[0][0].shape[-1])
 
     def without_last_column(self) -> Policy:
-        """The same policy where the last observation column is always 0, such as the mark of absorbing states."""
+        """Return the policy for observations without their last column, which counts as 0.
+
+        Such a column is the mark of absorbing states.
+        """
         weight, bias = self.layers[0]
         return Policy(self.spec, [(weight[..., :-1].contiguous(), bias), *self.layers[1:]], self.log_std)
 
@@ -96,19 +105,19 @@ class Policy:
         episode_start: Any = None,
         deterministic: bool = True,
     ) -> tuple[Array, Any]:
-        """The action for one observation (D,) or for a batch (n, D).
+        """Return the action for one observation (D,), or the actions for a batch (n, D).
 
         Args:
             observation: Raw environment observations, (D,) or (n, D).
-            state: Passed through, for the signature of Stable-Baselines3.
-            episode_start: Ignored, likewise.
-            deterministic: The mode of the policy, or a sample of it.
+            state: Returned as it is. The signature of Stable-Baselines3 has it.
+            episode_start: Ignored. The signature of Stable-Baselines3 has it.
+            deterministic: Whether to return the mode of the policy, and not a sample.
 
         Returns:
             float32 actions (A,) or (n, A) within the bounds, or int64 for a discrete space; and ``state``.
 
         Raises:
-            SpaceMismatchError: The observation has another number of columns.
+            SpaceMismatchError: The observation has another number of columns than the policy.
         """
         observation = np.asarray(observation)
         batch = observation[None] if observation.ndim == 1 else observation
@@ -121,7 +130,14 @@ class Policy:
         return (actions[0] if observation.ndim == 1 else actions), state
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Last hidden features and the head's outputs: (n, D) -> (n, H), (n, A), or (K, n, H), (K, n, A)."""
+        """Return the last hidden features and the outputs of the head.
+
+        Args:
+            x: (n, D) raw observations.
+
+        Returns:
+            (n, H) and (n, A); (K, n, H) and (K, n, A) for an ensemble.
+        """
         activation = torch.relu if self.spec.activation == "relu" else torch.tanh
         for weight, bias in self.layers[:-1]:
             x = activation(_linear(x, weight, bias))
@@ -149,7 +165,7 @@ class Policy:
         return write_tensors(path, "policy", content, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
-        """The weights by their names, for ``from_tensors``."""
+        """Return the weights by their names, which ``from_tensors`` takes back."""
         tensors: dict[str, Tensor] = {}
         for number, (weight, bias) in enumerate(self.layers):
             tensors |= {f"layers.{number}.weight": weight, f"layers.{number}.bias": bias}
@@ -159,11 +175,16 @@ class Policy:
 
     @classmethod
     def from_tensors(cls, spec: PolicySpec, layers: int, tensors: Mapping[str, Tensor]) -> Self:
-        """The inverse of ``tensors``.
+        """Build a policy from what ``tensors`` returned.
+
+        Args:
+            spec: How the weights become actions.
+            layers: Number of layers, the head included.
+            tensors: The weights by their names.
 
         Raises:
-            KeyError: One is missing.
-            ValueError: The specification does not fit them.
+            KeyError: A tensor is missing.
+            ValueError: The specification does not fit the tensors.
         """
 
         def pair(name: str) -> tuple[Tensor, Tensor]:
@@ -174,13 +195,13 @@ class Policy:
 
 
 def ensemble(policies: Sequence[Policy]) -> Policy:
-    """One policy that does the mean of what several would do; of discrete actions, the mean of their probabilities.
+    """Return one policy that takes the mean action of several policies.
 
-    Policies that fall now and then fall at different places, so that their mean falls less often, though it is no cure
-    (docs/experiments.md). A sample of it has the noise of its members, the same for all.
+    For discrete actions, the mean is that of their probabilities. Policies that fall now and then fall at different
+    places, so that their mean falls less often (docs/experiments.md). In a sample, all members have the same noise ε.
 
     Args:
-        policies: At least one, of one specification and shape; none an ensemble itself.
+        policies: At least one policy. All have the same specification and shapes, and none is an ensemble.
     """
     if len(policies) == 1:
         return policies[0]
@@ -196,12 +217,15 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _mean(actions: Tensor) -> Tensor:
-    """Of an ensemble's members, (K, n, A) -> (n, A)."""
+    """Return the mean over the members of an ensemble: (K, n, A) -> (n, A); (n, A) is returned as it is."""
     return actions if actions.ndim == 2 else actions.mean(dim=0)
 
 
 def load_policy(path: str | Path) -> Policy:
-    """Load a policy from a run folder or a ``policy.safetensors`` file; needs torch only and executes nothing.
+    """Load a policy, which needs only torch and executes nothing from the file.
+
+    Args:
+        path: The folder of a run, or a ``policy.safetensors`` file.
 
     Raises:
         RunError: There is no policy, or the file is cut short, damaged or of another kind.
@@ -222,7 +246,7 @@ def load_policy(path: str | Path) -> Policy:
             high=tuple(content["high"]),
         )
         policy = Policy.from_tensors(spec, content["layers"], tensors)
-        for deterministic in (True, False):  # shapes that do not chain fail here, not in the first episode
+        for deterministic in (True, False):  # layers that do not fit each other fail here, not in the first episode
             policy.predict(np.zeros(policy.obs_dim), deterministic=deterministic)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise RunError(f"{source}: damaged policy file ({error!r}); copy it again or train anew") from error

@@ -1,9 +1,9 @@
 """The agent's own best episodes, to be cloned beside the demonstrations (self-imitation).
 
-A few hundred demonstrated rows hold the policy where the expert was. Where the agent is, its critics alone hold it, and
-while these are young they talk a cloned policy that plays well out of it: Hopper fell from 3130 to 800 within 4000
-steps and took 10,000 more to come back. Cloning the episodes that earned the most learned reward so far keeps what
-worked, and gives way when something earns more (Oh et al. 2018, arXiv 1806.05635, with returns for their advantages).
+A few hundred demonstrated rows keep the policy where the expert was. Where the agent is, only its critics guide it, and
+young critics can make a cloned policy worse than it was (docs/experiments.md). Cloning the episodes that earned the
+most learned reward so far keeps what worked, and gives way when another episode earns more (Oh et al. 2018, arXiv
+1806.05635, who weight by advantages where this module ranks by returns).
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 
-Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
+BufferRows = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Where rows of a replay buffer lie: their positions and their environments, (N,) each."""
 
 
 class BestEpisodes:
     """Finds the rows of the best complete episodes in a replay buffer, again whenever one more is complete."""
 
     def __init__(self, most: int) -> None:
-        """Take at most ``most`` episodes, each better than the mean of all: where all are alike, there is no best."""
+        """Set the number of episodes.
+
+        Args:
+            most: Largest number of episodes. Fewer are found where fewer have a return above the mean of all; where
+                all returns are equal, there is no best episode.
+        """
         self.most = most
         self._complete = -1
-        self._rows: Rows = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._rows: BufferRows = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
-    def rows(self, buffer: ReplayBuffer) -> Rows:
-        """Positions and environments in ``buffer``, (N,) each; nothing before an episode is complete.
+    def rows(self, buffer: ReplayBuffer) -> BufferRows:
+        """Return the rows of the best episodes in ``buffer``; no rows before an episode is complete.
 
         The buffer must not have begun to overwrite itself, which would cut an episode in two.
         """
@@ -37,8 +43,8 @@ class BestEpisodes:
         return self._rows
 
 
-def best_rows(buffer: ReplayBuffer, most: int) -> Rows:
-    """The rows of the ``most`` episodes of highest return, and above the mean return of all."""
+def best_rows(buffer: ReplayBuffer, most: int) -> BufferRows:
+    """Return the rows of at most ``most`` episodes: the ones of highest return, if it is above the mean of all."""
     size = buffer.size()
     episodes = [span for env in range(buffer.n_envs) for span in _episodes(buffer.dones[:size, env], env)]
     if not episodes:
@@ -53,6 +59,7 @@ def best_rows(buffer: ReplayBuffer, most: int) -> Rows:
 
 
 def _episodes(dones: NDArray[np.float32], env: int) -> list[tuple[int, int, int]]:
+    """Return (start, stop, env) of each complete episode of one environment."""
     stops = np.flatnonzero(dones) + 1
     starts = np.concatenate([[0], stops[:-1]])
     return [(int(start), int(stop), env) for start, stop in zip(starts, stops, strict=False)]

@@ -1,10 +1,10 @@
-"""Where the agent goes more or less often than the demonstrations, within their support.
+"""Shaping of replayed rewards, so that the agent's mean observations and actions approach those of the demonstrations.
 
-Support is not density: RED pays the expert's frequent and rare states alike. Ant's policy at 0.9 of the expert's return
-was paid more a step than the expert's own rows, while its mean speed lay half a standard deviation below theirs
-(docs/experiments.md). So replayed rewards are shaped by the means that still differ, as in imitation with linear costs
-(feature expectations: Abbeel & Ng 2004; Ho et al. 2016, arXiv 1605.08478), and weighted by the learned reward, as SAIL
-weights GAIL's (Wang et al. 2020, arXiv 2002.08803), so that what lies outside the support neither gains nor counts.
+Support is not density: RED rewards the expert's frequent and rare states alike, so that a policy may differ from the
+expert in its means while every step lies within the support (docs/experiments.md). Rewards are therefore shaped by the
+means that still differ, as in imitation with linear costs (feature expectations: Abbeel & Ng 2004; Ho et al. 2016,
+arXiv 1605.08478). The shaping is weighted by the learned reward, as SAIL weights GAIL's reward (Wang et al. 2020, arXiv
+2002.08803), so that rows outside the support hardly count in the means and gain nothing by the shaping.
 """
 
 from __future__ import annotations
@@ -14,56 +14,59 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+
 if TYPE_CHECKING:
     from stable_baselines3.common.buffers import ReplayBuffer
 
-    from rexd.rl.replay.batches import DemonstrationReplay
 
-Float32 = NDArray[np.float32]
-
-LATEST = 4000  # steps of the agent that count: a few episodes, so that it is compared as it is now
-FEWEST = 1000  # of them, past the start; before there are so many, nothing is shaped
-START = 0.1  # of the longest demonstration; with the start, Walker2d's falling agent was told to go faster, and fell
-FACTOR = 2.0  # most by which a step's share of the shaping can count, in standard deviations times slopes
-SMALLEST_SPREAD = 0.05  # in the learner's units: a column that varies less is not blown up
-_TRACE = 1e-3  # so that weights can be taken where all rewards are 0
+LATEST = 4000  # number of the agent's latest steps that are compared: a few episodes, which show it as it is now
+FEWEST = 1000  # smallest number of these steps after the start of an episode; with fewer, nothing is shaped
+START = 0.1  # length of the start of an episode, which is left out, as a share of the longest demonstration
+FACTOR = 2.0  # bound of w · (z − z̄)
+SMALLEST_SPREAD = 0.05  # smallest standard deviation, in the learner's units, so that no column is scaled up too far
+_TRACE = 1e-3  # is added to the rewards that weight the means, so that the weights are positive where rewards are 0
 
 
 class Shaper(Protocol):
-    """Shapes rewards."""
+    """A function that shapes rewards."""
 
     def __call__(self, obs: Float32, act: Float32, reward: Float32) -> Float32:
-        """The rewards to learn from.
+        """Return the rewards to learn from, (...,).
 
         Args:
-            obs: (..., D) in the learner's units.
-            act: (..., A) likewise.
-            reward: (...,) learned.
+            obs: (..., D) observations in the learner's units.
+            act: (..., A) actions in the learner's units.
+            reward: (...,) learned rewards.
         """
         ...
 
 
 def unshaped(obs: Float32, act: Float32, reward: Float32) -> Float32:
-    """The ``Shaper`` that leaves them as they are."""
+    """Return the rewards as they are; this is the ``Shaper`` that does nothing."""
     return reward
 
 
 class MeanMatching:
     """Shapes rewards by r′ = r · (1 + β · min(1, ℓ/L) · clip(w · (z − z̄), ±2)).
 
-    z is the observation and action in standard deviations of the demonstrations from their mean, z̄ the agent's mean of
-    it over its latest steps, both means weighted by the learned reward r. The slope of a column is
-    w = −sign(z̄) · clip(|z̄| − noise, 0, 1): back towards the demonstrations' mean, and nothing while the difference may
-    be chance. ℓ is the mean length of the agent's latest episodes and L that of the longest demonstration: how an agent
-    moves on average says little before it stays up, and Walker2d's was told to go faster and fell again. For the same
-    reason the first tenth of an episode is left out of the means: who falls often starts often.
+    z is the observation and action of a row, in standard deviations of the demonstrations from their mean. z̄ is the
+    agent's mean of z over its latest steps. Both means are weighted by the learned reward r. The slope of a column is
+    w = −sign(z̄) · clip(|z̄| − noise, 0, 1): it points back to the demonstrations' mean, and is 0 while the difference
+    may be chance.
 
-    Since z is measured from the agent's own mean, shaping moves the agent's reward between its steps and hardly changes
-    its sum: there is nothing to gain by ending an episode. When the means match it is gone.
+    ℓ is the mean length of the agent's latest episodes, and L that of the longest demonstration. An agent that falls
+    early differs from the demonstrations in its means because it falls, so that its means say little about how it
+    should move (docs/experiments.md). For the same reason the first tenth of an episode is left out of the means: an
+    agent that falls often also starts often.
+
+    Since z is compared with the agent's own mean, shaping moves reward from some of the agent's steps to others and
+    hardly changes the sum. There is therefore nothing to gain by ending an episode. Shaping vanishes when the means
+    match.
     """
 
     def __init__(self, weight: float, replay: DemonstrationReplay) -> None:
-        """Measure the demonstrations.
+        """Compute the statistics of the demonstrations.
 
         Args:
             weight: β; 0 leaves rewards as they are.
@@ -82,10 +85,10 @@ class MeanMatching:
         self.noise = 2.0 * standard_error(rows, replay.trajectory[past]) / self.spread
 
     def shaper(self, buffer: ReplayBuffer) -> Shaper:
-        """What gives the rewards to learn from, as the agent is now.
+        """Return the function that shapes rewards for the agent as it is now.
 
         Args:
-            buffer: What the agent has done, with its learned rewards.
+            buffer: The agent's transitions with their learned rewards.
         """
         difference = self.difference(buffer) if self.weight else None
         if difference is None:
@@ -103,9 +106,14 @@ class MeanMatching:
         return shaped
 
     def difference(self, buffer: ReplayBuffer) -> Float32 | None:
-        """z̄, (D + A,): from the demonstrations' mean to the agent's over its latest steps, in standard deviations.
+        """Return z̄: the difference between the agent's mean over its latest steps and that of the demonstrations.
 
-        None while there are too few steps past the start.
+        Args:
+            buffer: The agent's transitions with their learned rewards.
+
+        Returns:
+            (D + A,) in standard deviations of the demonstrations; None while there are too few steps after the starts
+            of episodes.
         """
         at = latest(buffer)
         past = steps_of(buffer.dones[at]) >= self.start
@@ -117,13 +125,13 @@ class MeanMatching:
 
 
 def latest(buffer: ReplayBuffer) -> NDArray[np.int64]:
-    """The rows of the agent's latest steps, in their order."""
+    """Return the positions of the agent's latest steps in the buffer, (T,), in their order."""
     count = min(buffer.size(), LATEST)
     return np.asarray((buffer.pos - count + np.arange(count)) % buffer.buffer_size, np.int64)
 
 
 def episode_length(dones: Float32) -> float:
-    """Steps of an episode, in the mean of those that ended.
+    """Return the mean number of steps of an episode.
 
     Args:
         dones: (T, E), 1 where an episode of an environment ended.
@@ -132,12 +140,20 @@ def episode_length(dones: Float32) -> float:
 
 
 def slopes_of(difference: Float32, noise: Float32) -> Float32:
-    """Against each difference, by what of it is more than noise, up to 1."""
+    """Return the slopes w, (F,), each with the opposite sign of its difference.
+
+    Args:
+        difference: (F,) z̄.
+        noise: (F,) size of a difference that may be chance. The slope is as large as the rest of the difference, and
+            at most 1.
+    """
     return np.asarray(-np.sign(difference) * (np.abs(difference) - noise).clip(0.0, 1.0), np.float32)
 
 
 def steps_of(dones: Float32) -> NDArray[np.int64]:
-    """How many steps each row is into its episode; the first rows count from the first of them.
+    """Return the number of steps since the start of the episode of each row, (T, E).
+
+    Rows of an episode that began before the first row are counted from the first row.
 
     Args:
         dones: (T, E), 1 where an episode of an environment ended.
@@ -149,13 +165,14 @@ def steps_of(dones: Float32) -> NDArray[np.int64]:
 
 
 def standard_error(rows: Float32, trajectory: NDArray[np.int64]) -> Float32:
-    """Of the mean of each column, (F,): what independent rows would have, or more where trajectories differ by more.
+    """Return the standard error of the mean of each column, (F,).
 
-    A column that is constant in each trajectory, such as a goal, tells as much as there are trajectories.
+    It is that of independent rows, or that of the means of trajectories where this is larger: a column that is constant
+    in each trajectory, such as a goal, has no more independent values than there are trajectories.
 
     Args:
-        rows: (N, F).
-        trajectory: (N,) which one each row is of.
+        rows: (N, F) the rows.
+        trajectory: (N,) the number of the trajectory of each row.
     """
     alone = np.asarray(rows.std(axis=0) / np.sqrt(len(rows)), np.float32)
     names = np.unique(trajectory)

@@ -1,11 +1,12 @@
 """Returns of several steps for the critics of an off-policy learner (Sutton & Barto 2018, section 7.1).
 
-A fall begins 30 to 60 steps before it. With targets of one step its price goes back a step at a time, each through
-target networks that lag 200 updates behind, so that a critic knows thousands of updates later what the policy does
-wrong, and the policy does something else by then: Walker2d learnt to walk, and to fall again. Three steps at once make
-it stay up. The actions on the way are those of the policy that took them, with their noise, not of the one that learns:
-that is charged to what is learnt, 8% on HalfCheetah, 4% on Ant. So it is done only where falls are many, which the
-agent's first steps tell: of 4,000 steps, 16 to 22 end in a fall on Walker2d, 3 to 9 on Ant (docs/experiments.md).
+The actions that lead to a fall are taken dozens of steps before it. With targets of one step, the cost of the fall
+moves back by one step at a time, and each time through target networks that lag behind. A critic then learns too late
+what the policy did wrong. Targets of several steps carry the cost back faster.
+
+They also have a drawback: the actions within such a target are those of an earlier policy, with its noise, and their
+cost is charged to the first action. Several steps are therefore used only where the agent falls often, which its first
+steps show (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
     from stable_baselines3.common.buffers import ReplayBuffer
 
 
-FIRST = 4_000  # steps that tell: until then the agent does about what its clone does (actor_starts, actor_ramp)
-OFTEN = 300  # steps of an episode, in the mean, up to which falls are many
+# Number of first steps in which falls are counted. Until then the agent acts about as its clone does, because of
+# actor_starts and actor_ramp.
+FIRST = 4_000
+OFTEN = 300  # largest mean number of steps to a terminal state that counts as falling often
 
 
 class Ahead(NamedTuple):
-    """What follows rows of a replay buffer.
+    """The steps that follow rows of a replay buffer.
 
     Attributes:
-        at: (..., n) int64, positions of each row and of the n - 1 after it.
-        counts: (..., n) whether a position is of the row's own episode; the first always is, and none after a False.
+        at: (..., n) int64, the positions of each row and of the n - 1 steps after it.
+        counts: (..., n) whether a position belongs to the episode of the row. The first one always does. After one that
+            does not, none does.
     """
 
     at: NDArray[np.int64]
@@ -36,35 +40,36 @@ class Ahead(NamedTuple):
 
     @property
     def last(self) -> NDArray[np.int64]:
-        """(...,) position of the last step that counts."""
+        """The position of the last step of each row that counts, (...,)."""
         return np.asarray(self.at[..., 0] + self.counts.sum(axis=-1) - 1, np.int64)
 
 
 def steps_ahead(buffer: ReplayBuffer, n: int) -> int:
-    """``n`` where the agent's first steps end in a terminal state every 300 steps or sooner, else 1.
+    """Return the number of steps of returns: ``n`` where the agent falls often, and 1 elsewhere.
 
-    The buffer must not have begun to overwrite itself.
+    It falls often if a terminal state comes every ``OFTEN`` steps or sooner in its first ``FIRST`` steps. The buffer
+    must not have begun to overwrite itself.
 
     Args:
-        buffer: What the agent has seen.
-        n: Steps that are asked for.
+        buffer: The agent's transitions.
+        n: Number of steps that is asked for.
     """
     held = min(buffer.size(), FIRST // buffer.n_envs)
     falls = np.count_nonzero(buffer.dones[:held] > buffer.timeouts[:held])
-    often = (falls + 1) * OFTEN >= held * buffer.n_envs  # the episode that is under way is one more
+    often = (falls + 1) * OFTEN >= held * buffer.n_envs  # the episode that is under way counts as one more
     return n if falls and often else 1
 
 
 def ahead(buffer: ReplayBuffer, at: NDArray[np.int64], env: NDArray[np.int64], n: int) -> Ahead:
-    """Find the next steps of rows, up to the end of their episode or of what the buffer holds.
+    """Find the steps that follow rows, up to the end of the episode or of the filled part of the buffer.
 
     The buffer must not have begun to overwrite itself.
 
     Args:
-        buffer: What the agent has seen.
-        at: (...,) positions of the rows.
-        env: (...,) their environments.
-        n: Steps, the row's own included.
+        buffer: The agent's transitions.
+        at: (...,) the positions of the rows.
+        env: (...,) the environments of the rows.
+        n: Number of steps, the row's own step included.
     """
     wanted = at[..., None] + np.arange(n)
     held = np.minimum(wanted, buffer.size() - 1)
@@ -75,6 +80,6 @@ def ahead(buffer: ReplayBuffer, at: NDArray[np.int64], env: NDArray[np.int64], n
 
 
 def discounted(rewards: NDArray[np.float32], counts: NDArray[np.bool_], discount: float) -> NDArray[np.float32]:
-    """Σ γᵏ r of the steps that count: (..., n) -> (...,) float32."""
+    """Return the discounted sum Σ γᵏ r of the steps that count: (..., n) -> (...,) float32."""
     factors = np.float32(discount) ** np.arange(rewards.shape[-1], dtype=np.float32)
     return np.asarray((rewards * counts) @ factors, np.float32)

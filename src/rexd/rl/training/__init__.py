@@ -1,1 +1,1 @@
-"""One training run: fit the reward, learn, evaluate, select, and keep it all in a folder."""
+"""One training run: fit the reward, train, evaluate, select, and keep the results in a folder."""

@@ -1,9 +1,9 @@
-"""Where the reward pays next to nothing for anything, the clone of the demonstrations is the better policy.
+"""What a run keeps if its reward taught nothing: the clone of the demonstrations.
 
-Reacher has another goal in each episode; one demonstration shows one. Its clone, and the expert with any other goal,
-lie hundreds of times beyond what the reward can tell apart: it paid 1 or 2 of the 50 that an episode can earn, whatever
-was done. Training doubled that and lost what the clone could do (docs/experiments.md). What demonstrations earn says
-which case a run is: in all others that were measured, the best policy earned a third of it or more.
+Demonstrations may show only a part of a task, such as one goal of many. Whatever the policy then does elsewhere is far
+outside the support of the demonstrations, where the reward cannot tell one action from another, and training only
+loses what the clone could do. A run is taken to be such a case if its best policy earns only a small part of what the
+demonstrations earn (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -14,28 +14,37 @@ from typing import Any
 
 from rexd.rl.policies.policy import Policy
 
-LEAST_PAID = 0.1  # of what demonstrations earn; measured: 0.01 to 0.05 where nothing was learnt, else 0.38 and more
+# Smallest share of what demonstrations earn that counts as learnt. Measured shares are at most 0.05 where nothing was
+# learnt, and at least 0.38 elsewhere (docs/experiments.md).
+LEAST_PAID = 0.1
 
 
 @dataclass(frozen=True)
 class Fallback:
-    """What a run keeps where its reward taught nothing.
+    """Decides whether a run keeps its best policy or a clone of the demonstrations.
 
     Attributes:
-        clone: Fits a clone of the demonstrations; how long is measured on held-out rows (``rexd.rl.policies.cloning``).
-        demonstrated: Mean reward of the demonstrations, a step.
+        clone: Fits a clone of the demonstrations. Held-out rows decide for how long (``rexd.rl.policies.cloning``).
+        demonstrated: Mean reward of a demonstrated step.
     """
 
     clone: Callable[[], Policy]
     demonstrated: float
 
     def why(self, record: Mapping[str, Any]) -> str | None:
-        """Why the clone is to be kept instead of the policy that ``record`` evaluated; None where it is not."""
+        """Return why the clone should be kept instead of a policy.
+
+        Args:
+            record: The evaluation of the policy, with its ``learned_return`` and ``length``.
+
+        Returns:
+            A message for the user; None if the policy should be kept.
+        """
         earned = record["learned_return"] / record["length"]
         if earned >= LEAST_PAID * self.demonstrated:
             return None
         return (
             f"the reward pays the best policy {earned:.2g} a step, and the demonstrations {self.demonstrated:.2g}: it "
-            "tells nothing about what the policy meets. The run keeps the clone of the demonstrations; give it more of "
-            "them, from other starts"
+            "says nothing about the states that the policy reaches. The run keeps the clone of the demonstrations; "
+            "give it more of them, from other initial states"
         )

@@ -1,4 +1,4 @@
-"""Fitting a reward with its environment at hand: more can be checked before a policy is trained on it."""
+"""Fitting a reward with its environment at hand, so that more can be checked before a policy is trained on it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.envs.velocity_columns import velocity_columns
 from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
+from rexd.progress import Progress
 from rexd.reward.checks import RANDOM_POLICY, ZERO_ACTIONS, Check
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.fitting import Progress
 from rexd.reward.red.red import RED
+from rexd.reward.rows import Rows
 
 EPISODES = 3
 
@@ -32,10 +33,10 @@ def fit_in_environment(
 
     Args:
         config: Settings of the reward.
-        demonstrations: They fit the environment's spaces.
+        demonstrations: Demonstrations that fit the environment's spaces.
         make_env: Makes the environment; its own reward is not looked at.
-        progress: Called with the updates done and in all.
-        velocities: Observation columns that are velocities; None asks the simulator.
+        progress: Called with the number of updates done and in all.
+        velocities: Observation columns that are velocities; None asks the simulator for them.
     """
     if velocities is None:
         env = make_env()
@@ -44,12 +45,12 @@ def fit_in_environment(
         finally:
             env.close()
     model = RED(config).fit(demonstrations, progress, velocity_columns=velocities)
-    model.checks_ += environment_checks(model, make_env, config.seed)
+    model.add_checks(environment_checks(model, make_env, config.seed))
     return model
 
 
 def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> tuple[Check, ...]:
-    """Score a few episodes of random actions, and of none at all; they do not count as the learner's steps."""
+    """Score a few episodes of random actions and of zero actions, which do not count as steps of the learner."""
     env = make_env()
     space = env.action_space
     env.close()
@@ -59,6 +60,6 @@ def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any
     checks = []
     for name, policy in policies.items():
         episodes = rollout(make_env, policy, EPISODES, seed=seed)
-        scores = [model.novelty(e.observations, e.actions, e.next_observations, e.steps) for e in episodes]
+        scores = [model.novelty_of(Rows.of_trajectory(episode)) for episode in episodes]
         checks.append(Check.of(name, np.concatenate(scores), model))
     return tuple(checks)

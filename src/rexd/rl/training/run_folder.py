@@ -1,4 +1,19 @@
-"""The folder of a training run: what is in it, and how it survives being killed at any moment."""
+"""The folder of a training run: its files, and reading and writing them.
+
+A run folder holds:
+
+- ``config.json``: the settings, the environment and a hash of the demonstrations.
+- ``reward.safetensors``: the reward model, with its calibration and checks.
+- ``policy.safetensors``: the selected policy, as weights that load without executing anything.
+- ``policy.zip``: the selected policy for the ``load`` of the library that trained it.
+- ``last_policy.safetensors``, ``last_policy.zip``: the policy of the last evaluation, likewise.
+- ``metrics.jsonl``: one record for each evaluation during training.
+- ``evaluation.json``: the final evaluation of the selected policy, in fresh episodes.
+- ``checkpoint.safetensors``: the learner's arrays and the progress, which ``--resume`` continues from.
+- ``tensorboard/``: the figures of the metrics for TensorBoard.
+
+The files are written atomically, so that a run that was killed at any moment can be continued.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +51,11 @@ class Run:
     """A run on disk.
 
     Attributes:
-        path: The folder.
-        config: Its settings.
-        env: Name of the environment; an id where it was given as one.
-        env_kwargs: Arguments of the environment.
-        evaluation: Final evaluation of the selected policy, None before the end.
+        path: The folder of the run.
+        config: The settings of the run.
+        env: Name of the environment. It is a Gymnasium id if the environment was given by its id.
+        env_kwargs: Keyword arguments of the environment.
+        evaluation: Final evaluation of the selected policy; None before the end of the run.
     """
 
     path: Path
@@ -50,19 +65,20 @@ class Run:
     evaluation: dict[str, Any] | None
 
     def policy(self) -> Policy:
-        """The policy that learned return selected."""
+        """Load the policy that was selected by its learned return."""
         return load_policy(self.path)
 
     def reward(self) -> RED:
-        """The reward model.
+        """Load the reward model.
 
         Raises:
-            RewardFileError: The run has none (``reward_source`` is ``constant`` or ``env``), or the file is damaged.
+            RewardFileError: The run has no reward model (``reward_source`` is ``constant`` or ``env``), or its file is
+                damaged.
         """
         return load_reward(self.path / REWARD_FILE)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The evaluations during training, in order."""
+        """Return the records of the evaluations during training, in order."""
         return read_metrics(self.path)
 
 
@@ -70,7 +86,7 @@ def load_run(path: str | Path) -> Run:
     """Read a run folder.
 
     Raises:
-        RunError: It is not one, or its configuration is damaged.
+        RunError: The folder is not that of a run, or its configuration or final evaluation is damaged.
     """
     folder = Path(path)
     if not (folder / CONFIG_FILE).is_file():
@@ -87,10 +103,15 @@ def load_run(path: str | Path) -> Run:
 
 
 def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
-    """Make the folder and write its configuration, or check that it fits the run to be resumed.
+    """Make the folder of a run and write its configuration, or check that the run in it can be resumed.
+
+    Args:
+        folder: The folder of the run.
+        config: The content of ``config.json``.
+        resume: Whether a run in the folder is to be continued.
 
     Raises:
-        RunError: The folder holds something and ``resume`` is false, or another run.
+        RunError: The folder is not empty and ``resume`` is false, or it holds a run with other settings.
     """
     existing = folder / CONFIG_FILE
     if resume and existing.is_file():
@@ -98,12 +119,12 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
             found = _identity(json.loads(existing.read_text()))
         except (AttributeError, TypeError, ValueError) as error:
             raise RunError(f"{existing}: damaged ({error}); choose another folder with --out") from error
-        wanted = _identity(json.loads(json.dumps(config)))  # as JSON, where tuples are lists
+        wanted = _identity(json.loads(json.dumps(config)))  # JSON turns tuples into lists, as in what was found
         different = sorted(key for key in found | wanted if found.get(key) != wanted.get(key))
         if different:
             raise RunError(
                 f"{folder}: cannot resume, the run there differs in {', '.join(different)}. Give the same command as "
-                "the first time (more steps are fine), or another folder"
+                "the first time (a larger --steps is allowed), or choose another folder"
             )
         write_json(existing, config)
         return
@@ -114,21 +135,28 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
 
 
 def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run and its continuation must share, by the names that a user gives: all but how long they are."""
+    """Return what a run and its continuation must share, by the names of the settings.
+
+    Only ``steps`` and ``final_episodes`` may differ.
+    """
     train = {name: value for name, value in config.get("train", {}).items() if name not in ("steps", "final_episodes")}
     reward = {f"reward.{name}": value for name, value in train.pop("reward", {}).items()}
     return {**train, **reward, **{name: config.get(name) for name in ("env", "env_kwargs", "demonstrations_sha256")}}
 
 
 def save_checkpoint(folder: Path, state: Mapping[str, NDArray[Any]], progress: Mapping[str, Any]) -> None:
-    """Write what ``--resume`` needs: the learner's arrays and the progress, in one atomic file."""
-    arrays = {name: np.asarray(array, order="C") for name, array in state.items()}  # keeps scalars 0-d
+    """Write what ``--resume`` needs, the learner's arrays and the progress, into one file, atomically."""
+    # np.asarray keeps scalars 0-dimensional, unlike np.ascontiguousarray.
+    arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
     with atomic_path(folder / CHECKPOINT_FILE) as temporary:
         save_file(arrays, temporary, metadata={"progress": json.dumps(progress)})
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-    """Read the latest checkpoint, or None where there is none yet.
+    """Read the latest checkpoint.
+
+    Returns:
+        The learner's arrays and the progress, as given to ``save_checkpoint``; None if there is no checkpoint yet.
 
     Raises:
         RunError: The file is damaged.
@@ -145,7 +173,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The records of ``metrics.jsonl``; a last line cut short by a crash is left out."""
+    """Return the records of ``metrics.jsonl``, without a last line that a crash cut short."""
     path = folder / METRICS_FILE
     records = []
     for line in path.read_text().splitlines() if path.is_file() else []:
@@ -157,7 +185,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def write_metrics(folder: Path, records: list[dict[str, Any]]) -> None:
-    """Write all records anew, atomically: a few dozen lines, and never half of one."""
+    """Write all records anew, atomically. They are only a few dozen lines, and no line is ever incomplete."""
     with atomic_path(folder / METRICS_FILE) as temporary:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
 

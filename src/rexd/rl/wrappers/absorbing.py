@@ -1,10 +1,10 @@
-"""Absorbing states: what comes after a terminal state, as something that a reward can be learnt for.
+"""Absorbing states: what comes after a terminal state, as a state that a reward can be learnt for.
 
-Without them an episode's end is worth 0 to the learner whatever the reward model says, so that a reward that is
+Without them, the end of an episode is worth 0 to the learner whatever the reward model says, so that a reward that is
 always positive favours staying alive, and one that is always negative favours ending (Kostrikov et al. 2019,
-"Discriminator-Actor-Critic", arXiv 1809.02925). With them, the step into a terminal state leads to a
-state of zeros with an indicator of 1, which leads to itself whatever the action until the time limit; the indicator
-is 0 in all other states. Environment and demonstrations have to be changed together.
+"Discriminator-Actor-Critic", arXiv 1809.02925). With them, the step into a terminal state leads to a state of zeros
+with an indicator of 1. That state leads to itself, whatever the action, until the time limit. The indicator is 0 in all
+other states. Environment and demonstrations have to be changed together.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ Array = NDArray[Any]
 
 
 class AbsorbingStates(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Append an indicator to observations and continue in an absorbing state after a terminal one.
+    """Appends an indicator to observations, and continues in an absorbing state after a terminal one.
 
-    Episodes end by truncation alone. The step that reaches a terminal state returns the absorbing state in place of
-    it, as in the authors' code. The reward is 0 in the absorbing state: put ``RewardWrapper`` outside this wrapper.
+    Episodes end by truncation alone. The step that reaches a terminal state returns the absorbing state in its place,
+    as in the authors' code. The reward is 0 in the absorbing state, so ``RewardWrapper`` belongs outside this wrapper.
 
-    Note that the demonstrations hold action 0 in the absorbing state (``add_absorbing``) while a policy may do
-    anything there. A learner that keeps its own replay buffer should store action 0 for those rows, as the authors
-    do; else the policy has to learn to act 0 there before it is paid.
+    The demonstrations hold action 0 in the absorbing state (``add_absorbing``), while a policy may do anything there.
+    A learner that keeps its own replay buffer should store action 0 for those rows, as the authors do. Otherwise the
+    policy has to learn to act 0 there before it is paid.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], max_episode_steps: int | None = None) -> None:
         """Wrap ``env``.
 
         Args:
-            env: With a vector as observation.
-            max_episode_steps: Steps of an episode, absorbing ones included; by default those of the environment's
-                registered time limit.
+            env: An environment whose observations are vectors.
+            max_episode_steps: The number of steps of an episode, absorbing ones included; None takes the time limit
+                that the environment is registered with.
 
         Raises:
             TaskError: There is no time limit, so that an episode would never end.
@@ -73,7 +73,7 @@ class AbsorbingStates(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self._alive(observation), info
 
     def step(self, action: Any) -> tuple[Array, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Step the environment, or stay in the absorbing state; ``terminated`` is always false."""
+        """Step the environment or stay in the absorbing state; ``terminated`` is always false."""
         reward: SupportsFloat = 0.0
         truncated = False
         info: dict[str, Any] = {}

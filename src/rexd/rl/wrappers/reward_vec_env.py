@@ -1,8 +1,8 @@
-"""A learnt reward for Stable-Baselines3's vectorised environments."""
+"""A learnt reward for the vectorised environments of Stable-Baselines3."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -11,30 +11,22 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.rows import Rows
 
 Array = NDArray[Any]
 
 
-class Step(NamedTuple):
-    """A step of n environments, as a reward model is asked about it: arrays of n rows."""
-
-    obs: Array
-    act: Array
-    next_obs: Array
-    step: Array
-
-
 class RewardVecEnv(VecEnvWrapper):
-    """Replace the rewards of a ``VecEnv`` by those of a reward model, with one ``predict`` a step.
+    """Replaces the rewards of a ``VecEnv`` by those of a reward model, with one ``predict`` for each step.
 
-    Put it right around the environments, inside ``VecNormalize``: the model scores raw observations. A ``VecEnv``
-    returns the first observation of the next episode where one ended; the model sees the last one of the episode,
-    ``info["terminal_observation"]``. The environments' own rewards are in ``info["original_reward"]``, for
-    evaluation and never for learning. Where an episode ended, ``info["learned_episode"]["r"]`` is its learned return;
-    a ``Monitor`` inside reports the environment's own.
+    Put it right around the environments, inside ``VecNormalize``: the model scores raw observations. Where an episode
+    ended, a ``VecEnv`` returns the first observation of the next episode; the model sees the last observation of the
+    episode instead, ``info["terminal_observation"]``. The environments' own rewards are in
+    ``info["original_reward"]``, for evaluation and never for learning. Where an episode ended,
+    ``info["learned_episode"]["r"]`` is its learned return; a ``Monitor`` inside reports the environment's own return.
 
-    ``DummyVecEnv`` hands on the last observation without a copy: an environment which returns the same array again
-    and again (few do) overwrites it when it resets.
+    ``DummyVecEnv`` hands on the last observation without a copy. An environment that returns the same array again and
+    again, which few do, overwrites it when it resets.
     """
 
     def __init__(self, venv: VecEnv, reward_model: RewardModel) -> None:
@@ -48,11 +40,11 @@ class RewardVecEnv(VecEnvWrapper):
         self.reward_model = reward_model
         self._before: Array | None = None  # (n, D)
         self._taken: Array | None = None  # (n, A)
-        self._steps = np.zeros(venv.num_envs, np.int64)  # of the episodes that run
-        self._returns = np.zeros(venv.num_envs)  # learned, likewise
+        self._steps = np.zeros(venv.num_envs, np.int64)  # since the start of each running episode
+        self._returns = np.zeros(venv.num_envs)  # the learned return of each running episode so far
 
     def reset(self) -> Any:
-        """Reset all environments; returns their observations (n, D)."""
+        """Reset all environments, and return their observations (n, D)."""
         observations = self.venv.reset()
         self._before = np.array(observations)
         self._steps[:] = 0
@@ -60,7 +52,7 @@ class RewardVecEnv(VecEnvWrapper):
         return observations
 
     def step_async(self, actions: Array) -> None:
-        """Send the actions, and keep them as they will be carried out."""
+        """Send the actions, and keep them as the environments will carry them out."""
         self._taken = clip_actions(self.action_space, actions)
         self.venv.step_async(actions)
 
@@ -75,18 +67,18 @@ class RewardVecEnv(VecEnvWrapper):
         for k in np.flatnonzero(dones):
             after[k] = infos[k]["terminal_observation"]
         infos = [{**info, "original_reward": float(r)} for info, r in zip(infos, original, strict=True)]
-        rewards = self._pay(Step(before, taken, after, self._steps), dones, infos)
+        rewards = self._pay(Rows(before, taken, after, self._steps), dones, infos)
         self._steps = np.where(dones, 0, self._steps + 1)
         return observations, rewards, dones, infos
 
-    def _pay(self, step: Step, dones: Array, infos: list[dict[str, Any]]) -> Array:
-        """The rewards (n,) that the step returns."""
-        rewards = predict_at(self.reward_model, *step)
+    def _pay(self, rows: Rows, dones: Array, infos: list[dict[str, Any]]) -> Array:
+        """Return the rewards (n,) of a step of n environments."""
+        rewards = predict_at(self.reward_model, rows)
         self._sum(rewards, dones, infos)
         return rewards
 
     def _sum(self, rewards: Array, dones: Array, infos: list[dict[str, Any]]) -> None:
-        """Add a step's rewards to the returns, and report those of the episodes that ended."""
+        """Add the rewards of a step to the returns, and report the returns of the episodes that ended."""
         self._returns += rewards
         for k in np.flatnonzero(dones):
             infos[k]["learned_episode"] = {"r": float(self._returns[k])}

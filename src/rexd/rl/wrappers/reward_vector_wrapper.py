@@ -1,4 +1,4 @@
-"""A learnt reward for Gymnasium's vector environments, in each of their autoreset modes."""
+"""A learnt reward for the vector environments of Gymnasium, in each of their autoreset modes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from numpy.typing import NDArray
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.errors import TaskError
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.rows import Rows
 
 Array = NDArray[Any]
 
 
 class RewardVectorWrapper(VectorWrapper):
-    """Replace the rewards of a vector environment by those of a reward model, with one ``predict`` a step.
+    """Replaces the rewards of a vector environment by those of a reward model, with one ``predict`` for each step.
 
     Which rows are transitions depends on ``metadata["autoreset_mode"]``:
 
-    - ``NEXT_STEP``: the step after an end resets that environment and ignores its action. It is no transition: its
-      reward is 0, the model is not asked, and a replay buffer has to leave the row out too.
-    - ``SAME_STEP``: the step that ends an episode returns the first observation of the next one; the last one of
-      the episode is in ``infos["final_obs"]``, and is what the model sees.
+    - ``NEXT_STEP``: the step after the end of an episode resets that environment and ignores its action. It is no
+      transition: its reward is 0, the model is not asked, and a replay buffer has to leave the row out too.
+    - ``SAME_STEP``: the step that ends an episode returns the first observation of the next episode. The last
+      observation of the episode is in ``infos["final_obs"]``, and the model sees that one.
     - ``DISABLED``: the caller resets with ``options={"reset_mask": ...}``.
 
     The environments' own rewards are in ``infos["original_reward"]``, (n,), for evaluation and never for learning;
     ``infos["_original_reward"]`` says which rows are transitions.
 
-    In ``SAME_STEP``, Gymnasium's ``SyncVectorEnv`` hands on the last observation without a copy: an environment
-    which returns the same array again and again (few do) overwrites it when it resets.
+    In ``SAME_STEP``, Gymnasium's ``SyncVectorEnv`` hands on the last observation without a copy. An environment that
+    returns the same array again and again, which few do, overwrites it when it resets.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], reward_model: RewardModel) -> None:
@@ -39,7 +40,7 @@ class RewardVectorWrapper(VectorWrapper):
 
         Raises:
             SpaceMismatchError: The spaces of one environment are not supported.
-            TaskError: ``env`` does not say how it resets.
+            TaskError: ``env`` does not say in which mode it resets.
         """
         super().__init__(env)
         check_spaces(env.single_observation_space, env.single_action_space)
@@ -52,11 +53,11 @@ class RewardVectorWrapper(VectorWrapper):
         self._mode = AutoresetMode(env.metadata["autoreset_mode"])
         self._before: Array | None = None  # (n, D)
         self._ended = np.zeros(env.num_envs, bool)
-        self._steps = np.zeros(env.num_envs, np.int64)  # of the episodes that run
+        self._steps = np.zeros(env.num_envs, np.int64)  # since the start of each running episode
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments, or those in ``options["reset_mask"]``."""
-        # Read first, as the vector environments of Gymnasium take the mask out of the caller's options.
+        # The mask is read first, as the vector environments of Gymnasium take it out of the caller's options.
         mask = None if options is None else options.get("reset_mask")
         rows = np.ones(self.num_envs, bool) if mask is None else np.array(mask, bool)
         observations, infos = self.env.reset(seed=seed, options=options)
@@ -69,14 +70,14 @@ class RewardVectorWrapper(VectorWrapper):
         return observations, infos
 
     def step(self, actions: Any) -> tuple[Any, Array, Any, Any, dict[str, Any]]:
-        """Step all environments and score the rows that are transitions."""
+        """Step all environments, and score the rows that are transitions."""
         before = self._before
         if before is None:
             raise gymnasium.error.ResetNeeded("step was called before reset; call reset first")
         taken = clip_actions(self.single_action_space, np.asarray(actions))
         live = ~self._ended if self._mode is AutoresetMode.NEXT_STEP else np.ones(self.num_envs, bool)
         observations, original, terminated, truncated, infos = self.env.step(actions)
-        self._before = np.array(observations)  # a copy: with copy=False the environment writes over its own
+        self._before = np.array(observations)  # a copy, since with copy=False the environment writes over its own array
         self._ended = np.logical_or(terminated, truncated)
         after = self._before
         if self._mode is AutoresetMode.SAME_STEP and self._ended.any():
@@ -84,15 +85,16 @@ class RewardVectorWrapper(VectorWrapper):
             after[self._ended] = _final_observations(infos, self._ended)
         rewards = np.zeros(self.num_envs)
         if live.any():
-            rewards[live] = predict_at(self.reward_model, before[live], taken[live], after[live], self._steps[live])
-        # a row that is no transition was a reset, and so is what an episode's end begins
+            rows = Rows(before, taken, after, self._steps)
+            rewards[live] = predict_at(self.reward_model, rows[live])
+        # A row that is no transition was a reset, and the end of an episode starts a new one.
         self._steps = np.where(live & ~self._ended, self._steps + 1, 0)
         infos = {**infos, "original_reward": np.array(original), "_original_reward": live}
         return observations, rewards, terminated, truncated, infos
 
 
 def _final_observations(infos: dict[str, Any], ended: Array) -> Array:
-    """The last observations (k, D) of the k episodes that ended, from an object array or an (n, D) one."""
+    """Return the last observations (k, D) of the k episodes that ended, from an object array or an (n, D) one."""
     found = infos.get("final_obs")
     if found is None or any(row is None for row in np.asarray(found, dtype=object)[ended]):
         raise TaskError(

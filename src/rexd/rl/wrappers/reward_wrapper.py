@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.rows import Rows
 
 
 class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Replace the environment's reward by that of a reward model.
+    """Replaces the environment's reward by that of a reward model.
 
-    The model is asked for the observation from before the step, the action as carried out (clipped to the action
-    space) and the observation after it. The environment's own reward is in ``info["original_reward"]``, for
-    evaluation and never for learning. Wrappers that change observations or actions change what the model sees:
-    put them outside this one unless the demonstrations went through them too.
+    The model is given the observation from before the step, the action as it was carried out (clipped to the action
+    space) and the observation after the step. The environment's own reward is in ``info["original_reward"]``, for
+    evaluation and never for learning. Wrappers that change observations or actions change what the model sees. Put
+    them outside this one, unless the demonstrations went through them too.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], reward_model: RewardModel) -> None:
@@ -36,19 +37,19 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._before = np.array(observation)  # a copy: an environment may write the next one over it
+        self._before = np.array(observation)  # a copy, since an environment may write the next observation over it
         self._step = 0
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Step and score the transition."""
+        """Step, and score the transition."""
         before = self._before
         if before is None:
             raise gymnasium.error.ResetNeeded("step was called before reset; call reset first")
         taken = clip_actions(self.action_space, np.asarray(action)[None])
         observation, original, terminated, truncated, info = self.env.step(action)
         self._before = np.array(observation)
-        at = np.array([self._step])
-        reward = float(predict_at(self.reward_model, before[None], taken, self._before[None], at)[0])
+        rows = Rows(before[None], taken, self._before[None], np.array([self._step]))
+        reward = float(predict_at(self.reward_model, rows)[0])
         self._step += 1
         return observation, reward, terminated, truncated, {**info, "original_reward": float(original)}

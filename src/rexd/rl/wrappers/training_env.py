@@ -1,29 +1,26 @@
-"""The environment as the learner sees it: true reward hidden, learned reward in its place, observations scaled."""
+"""The environment as the learner sees it: the learned reward in place of the true one, and scaled observations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from rexd.envs.hidden_reward import HiddenReward, RecordedReturn
-from rexd.envs.make import EnvSource, make_environment
+from rexd.envs.make import Env, EnvSource, make_environment
 from rexd.reward.base import RewardModel
 from rexd.rl.wrappers.absorbing import AbsorbingStates
 from rexd.rl.wrappers.block_rewards import BlockRewardVecEnv
 from rexd.rl.wrappers.reward_vec_env import RewardVecEnv
 from rexd.rl.wrappers.scaling import ObservationScale
 
-Env = gymnasium.Env[Any, Any]
-
 
 class StandardisedVecEnv(VecEnvWrapper):
-    """Observations, terminal ones included, on the scale of the demonstrations."""
+    """Gives observations on the scale of the demonstrations, terminal observations included."""
 
     def __init__(self, venv: VecEnv, scale: ObservationScale) -> None:
         """Wrap ``venv``."""
@@ -36,7 +33,7 @@ class StandardisedVecEnv(VecEnvWrapper):
         return self.scale.apply(np.asarray(self.venv.reset()))
 
     def step_wait(self) -> tuple[Any, NDArray[Any], NDArray[Any], list[dict[str, Any]]]:
-        """Wait for the step."""
+        """Wait for the step, and scale what it returns."""
         observations, rewards, dones, infos = self.venv.step_wait()
         for k in np.flatnonzero(dones):
             infos[k]["terminal_observation"] = self.scale.apply(infos[k]["terminal_observation"])
@@ -44,7 +41,7 @@ class StandardisedVecEnv(VecEnvWrapper):
 
 
 def environment_factory(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callable[[], Env]:
-    """What makes one environment as it is, for evaluation."""
+    """Return a function that makes one environment as it is, which is what evaluation plays."""
     return lambda: make_environment(env, env_kwargs)
 
 
@@ -61,12 +58,12 @@ def training_environment(
 
     Args:
         make_env: Makes the environment.
-        reward: Replaces the environment's reward, which then ends in ``HiddenReward``. None lets it through
-            (``reward_source="env"``).
-        scale: Of the observations.
-        absorbing: Whether to continue after terminal states.
+        reward: Replaces the environment's reward, which ``HiddenReward`` keeps away from the learner. None lets the
+            environment's reward through (``reward_source="env"``).
+        scale: Standardises the observations.
+        absorbing: Whether episodes continue in an absorbing state after a terminal one.
         in_blocks: Whether the learner is a ``BlockRewardLearner``, which asks for rewards when it needs them.
-        copies: How many are stepped together.
+        copies: The number of environments that are stepped together.
     """
 
     def make() -> Env:

@@ -1,4 +1,4 @@
-"""The scan of the bytes does just what a scan by pickletools does, on honest, damaged and hostile pickles."""
+"""The scan of the bytes agrees with a scan by pickletools on honest, damaged and hostile pickles."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CODES = b"".join(op.code.encode("latin-1") for op in pickletools.opcodes)
 
 
 class Reference(_Scan):
-    """The same steps, for the instructions as pickletools reads them."""
+    """Take the same steps for the instructions as pickletools reads them."""
 
     def run(self) -> None:
         for op, arg, _ in pickletools.genops(self.stream):
@@ -163,7 +163,7 @@ INSTRUCTIONS = st.one_of(
 
 
 def array(put: bytes, calls: bytes) -> bytes:
-    """The instructions of an array, as numpy writes them, with other places in the memo."""
+    """Return the instructions of an array as numpy writes them, with other memo indices."""
     a, b, c, d = (bytes([code]) for code in calls)
     head = b"h" + a + b"h" + b + b"K\x00\x85" + put + b"h" + c + b"\x87" + put + b"R" + put
     return head + b"(K\x01K\x02\x85" + put + b"h" + d + b"\x89C\x01a" + put + b"t" + put + b"b"

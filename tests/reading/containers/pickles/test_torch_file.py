@@ -1,4 +1,4 @@
-"""Files of torch.save, old and new, without torch's own unpickling."""
+"""Files of torch.save, in the old and the new layout, read without torch's own unpickling."""
 
 from __future__ import annotations
 

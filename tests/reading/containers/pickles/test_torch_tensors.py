@@ -1,4 +1,4 @@
-"""Torch tensors in plain pickles, without torch's own unpickling."""
+"""Torch tensors in plain pickles, read without torch's own unpickling."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def storage(tensor: object) -> bytes:
 
 
 def wrapped(raw: bytes) -> bytes:
-    """A pickle of one tensor of two numbers with this storage."""
+    """Return a pickle of one tensor of two numbers with this storage."""
     head = b"\x80\x04ctorch._utils\n_rebuild_tensor_v2\n(ctorch.storage\n_load_from_bytes\n"
     return head + b"B" + struct.pack("<I", len(raw)) + raw + b"\x85RK\x00K\x02\x85K\x01\x85\x89}tR."
 

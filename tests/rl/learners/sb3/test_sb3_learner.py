@@ -13,7 +13,7 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.learners.sb3 import learner as learner_sb3
 from rexd.rl.learners.sb3.learner import Sb3PpoLearner, Sb3SacLearner
 from rexd.rl.policies.cloning import clone
-from rexd.rl.replay.batches import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 
 CONFIG = TrainConfig(steps=200, batch_size=16, learning_starts=8, updates_every=4, seed=5, warm_start=0)
 

@@ -7,7 +7,8 @@ from stable_baselines3.common.logger import Logger
 from torch import nn
 
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
-from rexd.rl.replay.batches import Batch, DemonstrationReplay
+from rexd.rl.replay.batches import Batch
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 
 
 def make_sac(n=1, **kwargs):

@@ -1,6 +1,13 @@
-import gymnasium
-import pytest
+from collections import OrderedDict
 
+import flax.linen as nn
+import gymnasium
+import optax
+import pytest
+from flax.training.train_state import TrainState
+
+from rexd.rl.learners.sbx import compilation
+from rexd.rl.learners.sbx.compilation import MOST_NETWORKS, with_known_functions
 from rexd.rl.learners.sbx.sac import DemonstrationSAC, _updates
 
 
@@ -41,3 +48,21 @@ def test_learners_of_another_kind_keep_their_own_functions(change):
         assert one.ent_coef_state.tx is not other.ent_coef_state.tx
     else:
         assert one.policy.qf_state.apply_fn is not other.policy.qf_state.apply_fn
+
+
+def state():
+    return TrainState.create(apply_fn=lambda: None, params={}, tx=optax.sgd(0.1))
+
+
+def test_only_the_kinds_that_were_used_last_are_remembered(monkeypatch):
+    monkeypatch.setattr(compilation, "_FIRST", OrderedDict())
+    states = {width: state() for width in range(1, MOST_NETWORKS + 1)}
+    for width, first in states.items():
+        assert with_known_functions(first, nn.Dense(width), 0.1).apply_fn is first.apply_fn
+    with_known_functions(state(), nn.Dense(1), 0.1)  # used again, so that width 2 is now the oldest
+    with_known_functions(state(), nn.Dense(MOST_NETWORKS + 1), 0.1)
+    assert len(compilation._FIRST) == MOST_NETWORKS
+    assert with_known_functions(state(), nn.Dense(1), 0.1).tx is states[1].tx
+    forgotten = state()
+    assert with_known_functions(forgotten, nn.Dense(2), 0.1).apply_fn is forgotten.apply_fn
+    assert len(compilation._FIRST) == MOST_NETWORKS

@@ -19,7 +19,7 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.learners.sbx import dac as dac_jax
 from rexd.rl.learners.sbx.dac import AdversarialSAC, Discriminator
 from rexd.rl.learners.sbx.learner import SbxLearner
-from rexd.rl.replay.batches import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 
 W = np.array([0.5, -1.0, 2.0, 0.25, -3.0], np.float32)  # of a linear discriminator on (s, a, absorbing)
 CONFIG = TrainConfig(
@@ -189,7 +189,7 @@ class TestTraining:
         model, rows = sac(share=0.75), []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(dac_jax, "_updates", lambda *args: rows.append(args) or (*args[:2], None))
-            model._learn_from_batches(None, model._batches(2, N), None)
+            model.learn_from_batches(None, model._batches(2, N), None)
         ((_, _, drawn, ends, pairs, _),) = rows
         assert (drawn.obs[:, :pairs, 0] < SHOWN).all()
         assert (pairs, ends) == (N // 4, 0.5)

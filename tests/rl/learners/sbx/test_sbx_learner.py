@@ -15,7 +15,7 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.learners.sbx.learner import EXPLORATION, SbxLearner
 from rexd.rl.learners.sbx.sac import AT_ONCE
 from rexd.rl.policies.cloning import clone
-from rexd.rl.replay.batches import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 
 CONFIG = TrainConfig(
     steps=100, batch_size=16, learning_starts=8, updates_every=4, seed=5, learning_rate=1e-3, warm_start=0

@@ -12,10 +12,10 @@ from marked import SHOWN, fill_marked, marked_replay
 from pointmass import vec_env
 
 from rexd.rl.learners.sbx import sac as sac_jax
-from rexd.rl.learners.sbx.sac import AT_ONCE, AVERAGING, DemonstrationSAC, Learner, Schedule, Settings
+from rexd.rl.learners.sbx.sac import AT_ONCE, AVERAGING, DemonstrationSAC, LearnerState, Schedule, Settings
 from rexd.rl.replay.batches import Batch
 
-update = jax.jit(sac_jax._update)
+update = jax.jit(sac_jax.update)
 
 
 def sac(**kwargs):
@@ -53,7 +53,7 @@ def filled():
 
 def learner_of(model):
     policy = model.policy
-    return Learner(
+    return LearnerState(
         policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key, jnp.int32(0)
     )
 

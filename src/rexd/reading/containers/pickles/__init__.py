@@ -1,1 +1,1 @@
-"""Pickles and torch files, read without executing what they ask for."""
+"""Pickles and torch files, read without executing anything that they ask for."""

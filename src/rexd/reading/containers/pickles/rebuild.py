@@ -1,7 +1,7 @@
-"""What an allowed global of a pickle stands for: our own functions, never the ones that the pickle names.
+"""The functions that take the place of the globals that a pickle may name, which are never called themselves.
 
-Each function accepts just what honest pickles pass to it and charges what it makes to a budget, so that neither
-``bytearray(10**15)`` nor a long string repeated a million times through the memo can exhaust memory.
+Each function accepts only the arguments that honest pickles pass, and charges what it makes to a budget, so that
+neither ``bytearray(10**15)`` nor a long string repeated a million times through the memo can exhaust memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ATOMS = (int, float, str, bytes, type(None))
 
 
 class Budget:
-    """Bytes that the objects of one file may take, counted as they are made."""
+    """The bytes that the objects of one file may still take, counted as they are made."""
 
     def __init__(self, source: str, file_bytes: int) -> None:
         """Allow a generous multiple of the file's own size."""
@@ -39,7 +39,7 @@ class Budget:
             raise self.error("its objects claim far more memory than its size can hold")
 
     def error(self, found: str) -> DemonstrationError:
-        """An error that names the file."""
+        """Return an error that names the file."""
         return DemonstrationError(
             f"{self.source}: the pickle is damaged or made to do harm: {found}. Expected what numpy, torch and "
             "builtin containers write; record or download it again"
@@ -47,28 +47,28 @@ class Budget:
 
 
 class Allowed:
-    """A callable that a pickle may name; it cannot be changed by the pickle."""
+    """A callable in the place of a global that a pickle may name; the pickle cannot change it."""
 
     __slots__ = ("_name",)
 
     def __init__(self, name: str) -> None:
-        """Stand in for the global ``name``; ``allow`` makes one that can be called."""
+        """Take the name of the global; ``allow`` makes an object that can be called."""
         self._name = name
 
     def __call__(self, *args: Any) -> Any:
-        """Make the object."""
+        """Make the object that a call of the global would make."""
         raise NotImplementedError
 
     def __setstate__(self, state: object) -> NoReturn:
-        """Refuse the BUILD instruction, which would set attributes here."""
+        """Refuse the BUILD instruction, which would set attributes of this callable."""
         raise UnsafeFileError(f"the pickle tries to change {self._name!r} itself; it was not read")
 
 
 def allow(name: str, call: Callable[..., Any]) -> Allowed:
-    """Stand in for the global ``name`` with ``call``.
+    """Return a callable that takes the place of the global ``name`` and calls ``call``.
 
-    The class is made for this one object, so that a call of it is a call of the function and of nothing between them:
-    a recording has millions.
+    Its class is made for this one object, so that a call of the object is a call of the function without a detour: a
+    recording has millions of them.
     """
     return type("Allowed", (Allowed,), {"__slots__": (), "__call__": staticmethod(call)})(name)  # type: ignore[no-any-return]
 
@@ -79,7 +79,7 @@ class DtypeSpec:
     __slots__ = ("_budget", "_code", "numpy")
 
     def __init__(self, budget: Budget, code: object) -> None:
-        """Accept plain numbers, text and objects: no records, no dates."""
+        """Accept plain numbers, text and objects, and refuse records and dates."""
         if isinstance(code, bytes):
             code = code.decode("latin-1")
         if not isinstance(code, str) or not _CODE.fullmatch(code):
@@ -98,7 +98,7 @@ class DtypeSpec:
 
 
 class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
-    """An array that checks the state that a pickle gives it; ``np.asarray`` makes it a plain one."""
+    """An array that checks the state that a pickle gives it; ``np.asarray`` turns it into a plain array."""
 
     budget: Budget | None = None
     nesting = 0
@@ -108,7 +108,7 @@ class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
         raise UnsafeFileError("the pickle assigns to parts of an array; it was not read")
 
     def __setstate__(self, state: Any) -> None:
-        """Take shape and content once, if they agree."""
+        """Take shape and content, once and only if they agree."""
         budget = self.budget
         if budget is None or not isinstance(state, tuple) or len(state) != 5:
             raise DemonstrationError("the pickle is damaged: an array is given a second or an impossible state")
@@ -120,7 +120,7 @@ class UnpickledArray(np.ndarray[Any, np.dtype[Any]]):
         if dtype.kind == "O":
             if not isinstance(raw, list) or len(raw) != count:
                 raise budget.error(f"an object array of shape {shape} with other content")
-            # Arrays in arrays are freed by recursion in C, which ends the process at some depth.
+            # Nested arrays are freed by recursion in C, which overflows the stack at some depth.
             inner = [item for item in raw if isinstance(item, UnpickledArray)]
             self.nesting = 1 + max((item.nesting for item in inner), default=0)
             if self.nesting > 8 or any(item.budget is not None for item in inner):
@@ -145,7 +145,7 @@ def _layout(budget: Budget, spec: object, shape: object) -> tuple[np.dtype[Any],
 
 
 def _short(value: object) -> str:
-    """A value in a message; a structure that shares its parts could print without end."""
+    """Return a value for a message, without printing structures, which grow without end if they share their parts."""
     flat = value if isinstance(value, tuple) else (value,)
     if len(flat) <= 32 and all(isinstance(item, int | str | bytes) for item in flat):
         return repr(value)[:80]
@@ -153,7 +153,7 @@ def _short(value: object) -> str:
 
 
 def rebuild_table(budget: Budget) -> dict[str, Allowed]:
-    """The allowed numpy, builtin and ``collections`` globals of one file, by dotted name."""
+    """Return what stands for the allowed numpy, builtin and ``collections`` globals of one file, by dotted name."""
 
     def dtype(code: object, *_: object) -> DtypeSpec:
         return DtypeSpec(budget, code)
@@ -161,7 +161,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
     new = np.ndarray.__new__
 
     def reconstruct(_: object, shape: object, __: object) -> UnpickledArray:
-        if shape != (0,):  # numpy always writes (0,); the true shape comes with the content
+        if shape != (0,):  # numpy always writes (0,); the actual shape comes with the content
             raise budget.error(f"an array of shape {_short(shape)} without content")
         array = new(UnpickledArray, (0,))
         array.budget = budget
@@ -195,7 +195,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         def build(*args: Any) -> Any:
             if not args:
                 return kind()
-            if len(args) == 2 and kind is bytearray and isinstance(args[0], str):  # protocol 2
+            if len(args) == 2 and kind is bytearray and isinstance(args[0], str):  # as protocol 2 writes it
                 args = (encode(*args),)
             if len(args) != 1 or not isinstance(args[0], accepted):
                 raise budget.error(f"a {kind.__name__} is made from something other than its items")
@@ -207,7 +207,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
 
     def set_of(kind: Callable[..., Any]) -> Callable[..., Any]:
         def build(items: object = ()) -> Any:
-            # Hashing tuples costs time that the scan bounds for keys, but cannot for the members of a list.
+            # Hashing nested tuples can take exponential time, which the scan cannot bound for the members of a list.
             if not isinstance(items, list | tuple) or not all(isinstance(item, _ATOMS) for item in items):
                 raise budget.error("a set of something other than numbers and text")
             return copy_of(kind, list, tuple)(items)
@@ -218,7 +218,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         return list(copy_of(list, list, tuple)(items))
 
     def plain_dict(*_: object) -> dict[Any, Any]:
-        return {}  # the items follow as instructions of their own
+        return {}  # the items follow in instructions of their own
 
     def complex_number(real: object = 0.0, imaginary: object = 0.0) -> complex:
         if not isinstance(real, float | int) or not isinstance(imaginary, float | int):

@@ -1,10 +1,11 @@
-"""Reading a pickle's instructions without following any of them.
+"""A scan of a pickle's instructions that executes none of them.
 
-The scan names every global that a pickle asks for, so that an unsafe file is refused before a single object of
-it exists. It also bounds what costs the C unpickler memory, time or stack: memo indices, and tuples to be hashed.
+The scan finds every global that a pickle asks for, so that an unsafe file is refused before a single object of it
+exists. It also bounds what costs the C unpickler memory, time or stack: memo indices, and tuples that are hashed.
 
-A recording is millions of instructions, nearly all of a few kinds: ``_Scan.run`` follows those byte by byte, and leaves
-the others to ``pickletools``, which knows every instruction and its argument. Both do the same, as a test proves.
+A recording has millions of instructions, nearly all of a few kinds. ``_Scan.run`` decodes those itself and leaves the
+others to ``pickletools``, which knows every instruction and its argument. Tests compare it with a scan that leaves all
+instructions to ``pickletools``.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from typing import Final
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 
 MAX_KEY_PARTS = 64
-"""A key made of more parts is refused: hashing nested tuples is recursive C, and exponential where they share."""
+"""A key of more parts is refused: C hashes nested tuples by recursion, in exponential time if they share parts."""
 
-_MANY: Final = 2 * MAX_KEY_PARTS  # no more are counted
+_MANY: Final = 2 * MAX_KEY_PARTS  # parts are counted up to this number
 _MAX_NAME = 200
 
-# Extension codes reach a global cache that find_class never sees; buffers come from outside of the file.
+# Extension codes reach a global cache that find_class never sees; buffers come from outside the file.
 _FORBIDDEN = frozenset({"EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
 _PERSISTENT = frozenset({"PERSID", "BINPERSID"})
 _PUT = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GET = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _TUPLES = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
-# Where the keys, or the members of a set, stand among what an instruction takes from the stack.
+# The places of the keys, or of the members of a set, among the objects that an instruction takes from the stack.
 _HASHED = {
     "SETITEM": slice(1, None, 2),
     "SETITEMS": slice(1, None, 2),
@@ -40,20 +41,21 @@ _HASHED = {
 }
 
 _Item = int | str
-"""The parts of a stacked object, more than one in tuples only; or, of one part, its text if it is a short string."""
+"""What the scan keeps of an object on the stack: its number of parts, which only tuples have several of, or the text of
+a short string, which is one part."""
 
 _MEMOIZE, _BINPUT, _LONG_BINPUT, _BINGET, _LONG_BINGET = b"\x94"[0], b"q"[0], b"r"[0], b"h"[0], b"j"[0]
 _MARK, _TUPLE, _SETITEMS, _APPENDS, _STOP = b"("[0], b"t"[0], b"u"[0], b"e"[0], b"."[0]
 _CALLS: Final = (b"R"[0], b"b"[0])  # REDUCE and BUILD take two objects and leave one
-# How many bytes the argument of an instruction takes that only puts one new object without parts on the stack.
+# The bytes of the argument, for the instructions that only put one new object without parts on the stack.
 _PUSHES: Final = [-1] * 256
 for _codes, _size in ((b"N\x88\x89)]}\x8f", 0), (b"K", 1), (b"M", 2), (b"J", 4)):
     for _code in _codes:
         _PUSHES[_code] = _size
-# How many objects an instruction makes a tuple of.
+# The number of objects in the tuple that an instruction makes.
 _SHORT_TUPLES: Final = [0] * 256
 _SHORT_TUPLES[0x85], _SHORT_TUPLES[0x86], _SHORT_TUPLES[0x87] = 1, 2, 3
-# How many bytes tell the length of bytes or text that follow, and whether that is text.
+# The size in bytes of the length that precedes bytes or text, and the instructions for text.
 _COUNTED: Final = [0] * 256
 _COUNTED[ord("C")], _COUNTED[ord("B")], _COUNTED[0x8C], _COUNTED[ord("X")] = 1, 4, 1, 4
 _TEXTS: Final = (0x8C, ord("X"))
@@ -68,8 +70,8 @@ def scan_pickle(stream: io.BytesIO, source: str, allowed: Container[str], *, per
     Args:
         stream: The bytes.
         source: The file's name, for messages.
-        allowed: Dotted names of the globals that may be looked up.
-        persistent: Whether references to outside storage (torch) are expected.
+        allowed: The dotted names of the globals that the pickle may name.
+        persistent: Whether the pickle may refer to storages outside itself, as those of torch files do.
 
     Raises:
         UnsafeFileError: The pickle asks for another global, or for something that an allow-list cannot see.
@@ -79,7 +81,7 @@ def scan_pickle(stream: io.BytesIO, source: str, allowed: Container[str], *, per
         _Scan(stream, source, allowed, persistent).run()
     except RexdError:
         raise
-    except Exception as error:  # pickletools raises many kinds on damaged bytes
+    except Exception as error:  # pickletools raises many kinds of errors on damaged bytes
         raise DemonstrationError(
             f"{source}: the pickle is cut short or damaged ({type(error).__name__}: {str(error)[:200]}); "
             "download or record it again"
@@ -108,7 +110,7 @@ class _Scan:
                 memo[len(memo)] = top
             elif code == _LONG_BINPUT:
                 if (index := _uint4(content, position)[0]) > limit:
-                    self.put(index)  # refuses it
+                    self.put(index)  # raises the error
                 if (top := stack[-1]) is None:
                     raise _mark()
                 memo[index] = top
@@ -168,7 +170,7 @@ class _Scan:
                 popped = []
                 while (top := pop()) is not None:
                     popped.append(top)
-                # From the top: value, key, ...; a key without a value would make the dict the first key.
+                # The order from the top is value, key, ...; a last key without a value shifts keys by one place.
                 self.keys(popped[1::2] if len(popped) % 2 == 0 else popped[::2])
                 if pop() is None:
                     raise _mark()
@@ -180,7 +182,7 @@ class _Scan:
         self.stream.seek(position)
 
     def rare(self, code: int, position: int) -> int:
-        """Follow an instruction as pickletools describes it, and say where the next one is."""
+        """Follow an instruction as pickletools describes it, and return the position of the next one."""
         op = pickletools.code2op.get(chr(code))  # type: ignore[attr-defined]
         if op is None:
             raise ValueError(f"opcode {bytes([code])!r} unknown")
@@ -193,14 +195,14 @@ class _Scan:
         name = op.name
         if name in _FORBIDDEN or (name in _PERSISTENT and not self.persistent):
             raise UnsafeFileError(
-                f"{self.source}: the pickle uses the instruction {name}, which reaches outside of the file; it was "
-                "not read. Expected arrays in builtin containers"
+                f"{self.source}: the pickle uses the instruction {name}, which reaches outside the file; it was not "
+                "read. Expected arrays in builtin containers"
             )
         if name in _PUT:
             self.put(len(self.memo) if name == "MEMOIZE" else int(str(arg)))
         elif name in _GET:
             self.stack.append(self.memo[int(str(arg))])
-        elif name == "POP":  # also takes a mark away
+        elif name == "POP":  # it also removes a mark
             self.stack.pop()
         elif name == "DUP":
             self.stack.append(self.item(self.stack[-1]))
@@ -213,7 +215,7 @@ class _Scan:
             self.push(op, arg, popped)
 
     def put(self, index: int) -> None:
-        # The C unpickler allocates its memo up to the index: ten bytes could ask for 64 GB.
+        # The C unpickler allocates its memo up to the index, so that ten bytes could ask for 64 GB.
         if not 0 <= index <= self.limit:
             raise DemonstrationError(
                 f"{self.source}: the pickle stores an object at memo index {index}, but the file has only "
@@ -271,9 +273,9 @@ def _mark() -> ValueError:
 
 
 def refuse_global(source: str, name: str) -> UnsafeFileError:
-    """The error for a global that is not allowed."""
+    """Return the error for a global that is not allowed."""
     return UnsafeFileError(
         f"{source}: the pickle asks for {name!r}, which could execute code; it was not read. Expected numpy arrays "
-        "and torch tensors in builtin containers. If you trust the file, store its arrays as npz with a program "
-        "of your own, and load that"
+        "and torch tensors in builtin containers. If you trust the file, store its arrays as npz with a program of "
+        "your own, and load the npz"
     )

@@ -1,7 +1,7 @@
-"""What ``torch.save`` writes, read without torch: a zip archive since torch 1.6, a row of pickles before.
+"""The files of ``torch.save``, read without torch: a zip archive since torch 1.6, a sequence of pickles before.
 
 Both hold one pickle of the saved object, in which a tensor refers to its storage by a key; the storages follow as
-plain bytes. The pickle goes through the allow-list like any other.
+plain bytes. The allow-list unpickler reads the pickle like any other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rexd.reading.containers.pickles.rebuild import Budget
 from rexd.reading.containers.pickles.torch_tensors import LEGACY_MAGIC, described
 from rexd.reading.containers.pickles.unpickler import PickleReader
 
-_LEGACY_HEAD = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # LONG1 of the magic number, STOP
+_LEGACY_HEAD = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the instructions LONG1 with the magic number, and STOP
 
 Storages = dict[str, NDArray[Any]]
 
@@ -32,7 +32,7 @@ def is_legacy_torch(head: bytes) -> bool:
 
 
 def torch_prefix(names: tuple[str, ...]) -> str | None:
-    """The folder within a zip archive that ``torch.save`` wrote, None for other archives."""
+    """Return the path of the folder within a zip archive of ``torch.save``; None for other archives."""
     found = [name.removesuffix("data.pkl") for name in names if name.count("/") == 1 and name.endswith("/data.pkl")]
     return found[0] if len(found) == 1 else None
 
@@ -46,10 +46,12 @@ def load_torch_zip(path: Path, members: tuple[zipfile.ZipInfo, ...], prefix: str
     """
     size = path.stat().st_size
     check_claims(str(path), members, memory_limit(size))
-    with naming_damage(path, "torch"), zipfile.ZipFile(path) as archive:
+    with naming_damage(path, "the torch file"), zipfile.ZipFile(path) as archive:
         order = f"{prefix}byteorder"
         if order in archive.namelist() and read_member(archive, archive.getinfo(order)) != b"little":
-            raise DemonstrationError(f"{path}: its tensors are not little-endian; save it on another machine")
+            raise DemonstrationError(
+                f"{path}: its tensors are not little-endian; expected little-endian ones, save it on another machine"
+            )
         storages: Storages = {}
 
         def persistent(reference: object) -> NDArray[Any]:
@@ -71,19 +73,19 @@ def load_legacy_torch(path: Path) -> Any:
         UnsafeFileError: Its pickle names a global that is not allowed.
         DemonstrationError: It is damaged, or claims more than it holds.
     """
-    with naming_damage(path, "torch"):
+    with naming_damage(path, "the torch file"):
         content = path.read_bytes()
         stream = io.BytesIO(content)
         plain = PickleReader(str(path), Budget(str(path), len(content)))
         magic, _, system = (plain.read_one(stream) for _ in range(3))
         if magic != LEGACY_MAGIC or not isinstance(system, dict) or system.get("little_endian") is not True:
             raise DemonstrationError(f"{path}: is not a little-endian file of torch.save; save it again")
-        # The object comes before its storages: the first reading only learns which there are.
+        # The object comes before its storages, so it is read twice: first to learn which storages it refers to.
         start, wanted = stream.tell(), _Wanted(str(path), len(content))
         PickleReader(str(path), Budget(str(path), len(content)), wanted).read_one(stream)
         keys = plain.read_one(stream)
         if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(wanted.found):
-            raise DemonstrationError(f"{path}: holds other storages than its tensors need; save it again")
+            raise DemonstrationError(f"{path}: holds other storages than its tensors refer to; save it again")
         storages: Storages = {}
         for key in map(str, keys):
             dtype, count = wanted.found[key]
@@ -95,7 +97,7 @@ def load_legacy_torch(path: Path) -> Any:
 
 
 class _Wanted:
-    """Gives zeros for each storage that a pickle refers to, and remembers what they were."""
+    """A ``persistent_load`` that records each storage that a pickle refers to and gives zeros in its place."""
 
     def __init__(self, source: str, file_bytes: int) -> None:
         self.source, self.left = source, file_bytes

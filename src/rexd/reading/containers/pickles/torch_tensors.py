@@ -1,7 +1,7 @@
 """Torch tensors inside plain pickles, rebuilt as numpy arrays: torch itself is neither needed nor trusted.
 
 A pickled tensor carries its storage as bytes for ``torch.storage._load_from_bytes``, which would unpickle them
-without any check. They are torch's legacy file format: five pickles, then for each storage its length and data.
+without any check. The bytes are in torch's legacy file format: five pickles, then the length and data of each storage.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _STORAGES = {
 }
 _DTYPES = {name.encode(): np.dtype(code) for name, code in _STORAGES.items()}
 
-# The five pickles as torch writes them, to the byte: the form of nearly every storage, of which a recording may have
-# millions. What differs in anything is read instruction by instruction, with the same result or refusal.
+# The five pickles exactly as torch writes them, for speed: nearly every storage has this form, and a recording may have
+# millions. Any other storage is read instruction by instruction, with the same result or refusal.
 _WRITTEN = re.compile(
     re.escape(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x00(")
     + re.escape(b"X\x10\x00\x00\x00protocol_versionq\x01M\xe9\x03X\r\x00\x00\x00little_endianq\x02\x88")
@@ -56,11 +56,11 @@ _WRITTEN = re.compile(
 _INNER = frozenset(f"torch.{name}" for name in _STORAGES)
 
 Read = Callable[..., Any]
-"""``read(stream, allowed, persistent_load)``: one nested pickle, checked like the outer one."""
+"""``read(stream, allowed, persistent_load)`` reads one nested pickle, checked like the outer one."""
 
 
 def torch_table(budget: Budget, read: Read) -> dict[str, Allowed]:
-    """The allowed torch globals of one file, by dotted name."""
+    """Return what stands for the allowed torch globals of one file, by dotted name."""
 
     def load_from_bytes(raw: object) -> NDArray[Any]:
         if not isinstance(raw, bytes):
@@ -102,7 +102,7 @@ def _read_storage(raw: bytes, budget: Budget, read: Read) -> NDArray[Any]:
 
 
 def _read_written(raw: bytes) -> NDArray[Any] | None:
-    """A storage that is written just as torch does; None for all others, honest or not."""
+    """Return a storage that is written exactly as torch writes it; None for all others, honest or not."""
     found = _WRITTEN.match(raw)
     if found is None:
         return None
@@ -115,10 +115,10 @@ def _read_written(raw: bytes) -> NDArray[Any] | None:
 
 
 def described(reference: object) -> tuple[np.dtype[Any], str, int]:
-    """The dtype, key and length that a pickle says of a storage: ('storage', class, key, device, length, ...).
+    """Return the dtype, key and length in a reference to a storage, ('storage', class, key, device, length, ...).
 
     Raises:
-        ValueError: It is no reference to a storage.
+        ValueError: The object is not a reference to a storage.
     """
     if not isinstance(reference, tuple) or len(reference) < 5 or reference[0] != "storage":
         raise ValueError("not a reference to a torch storage")
@@ -129,7 +129,7 @@ def described(reference: object) -> tuple[np.dtype[Any], str, int]:
 
 
 def storage_classes() -> dict[str, Allowed]:
-    """The storage classes that a nested pickle names; each gives its dtype."""
+    """Return what stands for torch's storage classes, by dotted name; a call of each returns its dtype."""
 
     def giving(code: str) -> Callable[[], np.dtype[Any]]:
         return lambda: np.dtype(code)

@@ -1,9 +1,9 @@
-"""The only way that rexd reads a pickle: numpy arrays, torch tensors and builtin containers, and nothing else.
+"""The allow-list unpickler, the only way in which rexd reads a pickle.
 
-There are two lines of defence and no flag that turns either off. ``scan`` reads the instructions and
-refuses a file that names any other global before an object of it exists. Then the file is unpickled with globals
-that are our own functions (``rebuild``, ``torch_tensors``). Deques come back as lists, ``OrderedDict`` and
-``defaultdict`` as dicts, tensors as arrays.
+It reads numpy arrays, torch tensors and builtin containers, and nothing else. There are two lines of defence, and no
+flag turns either off. First, ``scan`` reads the instructions and refuses a file that names any other global before an
+object of it exists. Then the file is unpickled with rexd's own functions in the place of the globals (``rebuild``,
+``torch_tensors``). Deques become lists, ``OrderedDict`` and ``defaultdict`` become dicts, and tensors become arrays.
 """
 
 from __future__ import annotations
@@ -17,17 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
-from rexd.reading.containers.guards import MAX_FILE_BYTES, check_file, read_head
+from rexd.reading.containers.guards import check_file
 from rexd.reading.containers.pickles.rebuild import Allowed, Budget, rebuild_table
 from rexd.reading.containers.pickles.scan import refuse_global, scan_pickle
 from rexd.reading.containers.pickles.torch_tensors import storage_classes, torch_table
 
 _TEXT_GLOBAL = re.compile(rb"[ci][A-Za-z_][\w.]*\r?\n[A-Za-z_][\w.]*\r?\n")
-
-
-def looks_like_pickle(path: Path) -> bool:
-    """Whether a file starts as a pickle of any protocol does."""
-    return path.is_file() and starts_like_pickle(read_head(path))
 
 
 def starts_like_pickle(head: bytes) -> bool:
@@ -36,53 +31,49 @@ def starts_like_pickle(head: bytes) -> bool:
         return False
     try:
         next(pickletools.genops(head))
-    except Exception:  # pickletools raises many kinds on what is no pickle
+    except Exception:  # pickletools raises many kinds of errors on other bytes
         return False
     return True
 
 
 def _starts_like_text_pickle(head: bytes) -> bool:
-    # Protocols 0 and 1 have no magic number: "(lp0", "(dp0", "}q", "]q", "cmodule\nname\n", "(imodule\nname\n".
+    # Protocols 0 and 1 have no magic number; they start with "(lp0", "(dp0", "}q", "]q", "cmodule\nname\n" or
+    # "(imodule\nname\n".
     if head[:1] in (b"c", b"i"):
         return _TEXT_GLOBAL.match(head) is not None
     return head[:3] in (b"(lp", b"(dp", b"(ic", b"(tp") or head[:2] in (b"}q", b"]q", b"(c", b"(i", b"}.", b"].")
 
 
-def load_pickle(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> Any:
-    """Read a pickle of arrays in builtin containers.
-
-    Args:
-        path: The file.
-        max_bytes: Larger files are refused.
+def load_pickle(path: Path) -> Any:
+    """Read a pickle file of arrays in builtin containers.
 
     Raises:
         UnsafeFileError: The pickle names any other global; nothing of it was executed.
-        DemonstrationError: The file is missing, empty, cut short, damaged, or claims more than it holds.
+        DemonstrationError: The file is missing, empty, too large, cut short, damaged, or claims more than it holds.
     """
-    file = Path(path)
-    check_file(file, max_bytes=max_bytes)
+    check_file(path)
     try:
-        content = file.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise DemonstrationError(f"{file}: cannot be read ({error.strerror or error})") from error
-    return loads_pickle(content, str(file))
+        raise DemonstrationError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return loads_pickle(content, str(path))
 
 
 def loads_pickle(content: bytes, source: str) -> Any:
-    """The same for bytes in memory; ``source`` names them in messages."""
+    """Read a pickle in memory as ``load_pickle`` reads a file; ``source`` names it in messages."""
     return PickleReader(source, Budget(source, len(content))).read_all(content)
 
 
 class PickleReader:
-    """Reads the pickles of one file, all from one budget of memory."""
+    """A reader of the pickles of one file, which share one budget of memory."""
 
     def __init__(self, source: str, budget: Budget, persistent: Callable[[object], Any] | None = None) -> None:
         """Prepare the allowed globals.
 
         Args:
             source: The file's name, for messages.
-            budget: What its objects may take.
-            persistent: Resolves references to storages outside of the pickle, as torch files have them.
+            budget: The memory that its objects may take.
+            persistent: The function that resolves references to storages outside the pickle, which torch files have.
         """
         self._source, self._persistent = source, persistent
         storages = storage_classes()
@@ -98,8 +89,8 @@ class PickleReader:
         """Read one pickle, and leave the stream behind its end.
 
         Raises:
-            UnsafeFileError: It names a global that is not allowed.
-            DemonstrationError: It is cut short, damaged, or claims more than its budget.
+            UnsafeFileError: The pickle names a global that is not allowed.
+            DemonstrationError: The pickle is cut short, damaged, or claims more than its budget.
         """
         return _read_one(stream, self._source, self._table, self._persistent)
 
@@ -126,8 +117,8 @@ def _read_one(
     except RexdError as error:
         if str(error).startswith(source):
             raise
-        raise type(error)(f"{source}: {error}") from error  # an object of the file does not know the file's name
-    except Exception as error:  # a damaged pickle can raise anything, MemoryError and RecursionError included
+        raise type(error)(f"{source}: {error}") from error  # ``rebuild`` does not always know the file's name
+    except Exception as error:  # a damaged pickle can raise any error, MemoryError and RecursionError included
         raise DemonstrationError(
             f"{source}: the pickle is damaged ({type(error).__name__}: {str(error)[:200]}); download or record it again"
         ) from error
@@ -141,7 +132,7 @@ class _AllowListUnpickler(pickle.Unpickler):
         table: Mapping[str, Allowed],
         persistent: Callable[[object], Any] | None,
     ) -> None:
-        # latin1 keeps the bytes of arrays that Python 2 wrote; names are matched as they are written.
+        # latin1 keeps the bytes of arrays that Python 2 wrote; without fix_imports, names are matched as they stand.
         super().__init__(stream, fix_imports=False, encoding="latin1")
         self._source, self._table, self._persistent = source, table, persistent
 
@@ -153,5 +144,5 @@ class _AllowListUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: object) -> Any:
         if self._persistent is None:
-            raise UnsafeFileError(f"{self._source}: the pickle refers to something outside of the file")
+            raise UnsafeFileError(f"{self._source}: the pickle refers to something outside the file; it was not read")
         return self._persistent(pid)

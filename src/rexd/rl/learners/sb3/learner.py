@@ -1,4 +1,4 @@
-"""The Stable-Baselines3 (torch) learners: SAC with demonstrations, and PPO."""
+"""The learners on Stable-Baselines3 (PyTorch): SAC with demonstrations, and PPO."""
 
 from __future__ import annotations
 
@@ -23,35 +23,36 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.policies.policy import Policy, PolicySpec
-from rexd.rl.replay.batches import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.replay.buffer_state import load_buffer, save_buffer
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.wrappers.scaling import ObservationScale
 
 HIDDEN = (256, 256)
-INITIAL_STD = (
-    0.37  # of half the action range; with PPO's own 1, noise is most of what HalfCheetah does (docs/methods.md)
-)
-CLONED_STD = 0.2  # after a warm start: noise that does not undo what was cloned
-PPO_ROLLOUT = 2048  # most steps between two updates of PPO, the default of Stable-Baselines3
+# σ of PPO as a share of half the action range. With the 1 of Stable-Baselines3, an action is mostly noise
+# (docs/methods.md). After a warm start, σ is smaller, so that noise does not undo what was cloned.
+INITIAL_STD = 0.37
+CLONED_STD = 0.2
+PPO_ROLLOUT = 2048  # largest number of steps between two updates of PPO, the default of Stable-Baselines3
 
 
 class Sb3Learner:
-    """What the two learners share. Both run on the CPU: their networks are too small to gain from more."""
+    """A base class for both learners. They run on the CPU, since their networks are too small to gain from a GPU."""
 
     model: BaseAlgorithm
 
     def __init__(self, config: TrainConfig, model: BaseAlgorithm, scale: ObservationScale) -> None:
         """Take a model whose observations are standardised by ``scale``."""
         self.config, self.model, self.scale = config, model, scale
-        # Otherwise every call of learn leaves an empty folder in the system's temporary one.
+        # Without a logger, every call of learn leaves an empty folder in the system's temporary folder.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
 
     @property
     def steps(self) -> int:
-        """Environment steps taken so far."""
+        """Number of environment steps taken so far."""
         return int(self.model.num_timesteps)
 
     def state(self) -> State:
-        """Networks and optimisers."""
+        """Return networks and optimisers."""
         return {
             **{name: _array(tensor) for name, tensor in self._tensors().items()},
             "steps": np.array(self.model.num_timesteps),
@@ -69,11 +70,11 @@ class Sb3Learner:
         steps, updates = (int(_take(state, name, torch.tensor(0))) for name in ("steps", "updates"))
         self.model.set_parameters(parameters, exact_match=True)
         self.model.num_timesteps, self.model._n_updates = steps, updates
-        # a resumed run need not repeat the noise of the run that was killed
+        # The noise of a resumed run need not repeat that of the run that was killed.
         torch.manual_seed(int(np.random.SeedSequence([self.config.seed, steps]).generate_state(1)[0]))
 
     def save_zip(self, path: Path) -> None:
-        """Write a zip for the library's own ``load``, its first layers folded to take raw observations."""
+        """Write a zip for the library's own ``load``, whose first layers are folded to take raw observations."""
         kept = deepcopy(self.model.policy.state_dict())
         columns = len(self.scale.mean)
         try:
@@ -89,10 +90,10 @@ class Sb3Learner:
             self.model.policy.load_state_dict(kept)
 
     def _put_what_plays(self) -> None:
-        """Before a zip is written: put the weights that ``policy`` gives out where the library looks for them."""
+        """Put the weights that ``policy`` gives out where the library's zip has them; called before it is written."""
 
     def _first_layers(self) -> list[nn.Linear]:
-        """The layers that observations enter, in actor and critics."""
+        """Return the layers of actor and critics that take observations."""
         raise NotImplementedError
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -106,7 +107,7 @@ class Sb3Learner:
         return tensors
 
     def _optimizer_state(self, state: State, name: str) -> dict[int, dict[str, Tensor]]:
-        """Adam's state of each parameter; empty as long as there was no update."""
+        """Return Adam's state of each parameter; it is empty before the first update."""
         if not any(key.startswith(f"{name}.") for key in state):
             return {}
         optimizer: Any = self.model
@@ -123,7 +124,7 @@ class Sb3Learner:
 
 
 class Sb3SacLearner(Sb3Learner):
-    """``Learner`` on ``DemonstrationSAC`` of ``sac_torch``."""
+    """A ``Learner`` on ``DemonstrationSAC``."""
 
     model: DemonstrationSAC
 
@@ -134,8 +135,8 @@ class Sb3SacLearner(Sb3Learner):
 
         Args:
             config: Settings.
-            env: Gives standardised observations and the learned reward.
-            scale: How it standardises them.
+            env: An environment with standardised observations and the learned reward.
+            scale: The scale by which it standardises observations.
             replay: Standardised demonstrations, or None to learn without.
         """
         assert isinstance(env.action_space, Box)
@@ -159,21 +160,21 @@ class Sb3SacLearner(Sb3Learner):
         super().__init__(config, model, scale)
 
     def learn(self, steps: int, callback: Any) -> None:
-        """Take this many more environment steps, rounded up to whole blocks of ``updates_every``."""
+        """Take ``steps`` more environment steps, rounded up to whole blocks of ``updates_every``."""
         self.model.learn(steps, callback=callback, reset_num_timesteps=False, log_interval=None)  # type: ignore[arg-type]
 
     def losses(self) -> dict[str, float]:
-        """The latest losses and statistics."""
+        """Return the latest losses and statistics by name."""
         latest = self.model.losses
         return {} if latest is None else {name: float(value) for name, value in latest._asdict().items()}
 
     def policy(self) -> Policy:
-        """The averaged actor, for raw observations."""
+        """Return the averaged actor, for raw observations."""
         space, actor = self.model.action_space, self.model.average_actor
         assert isinstance(space, Box)
         layers = [_copy(layer) for layer in _mean_layers(actor.latent_pi, actor.mu)]
         layers[0] = self.scale.fold(*layers[0])
-        spec = PolicySpec("squashed-gaussian", "relu", _bounds(space.low), _bounds(space.high))
+        spec = PolicySpec.bounded("squashed-gaussian", space.low, space.high)
         assert isinstance(actor.log_std, nn.Linear)
         return Policy(spec, layers, _copy(actor.log_std))
 
@@ -184,7 +185,7 @@ class Sb3SacLearner(Sb3Learner):
         self.model.average_actor.load_state_dict(actor.state_dict())
 
     def state(self) -> State:
-        """Networks, the averaged actor, optimisers, the entropy coefficient and the replay buffer."""
+        """Return networks, the averaged actor, optimisers, the entropy coefficient and the replay buffer."""
         assert self.model.log_ent_coef is not None
         assert self.model.replay_buffer is not None
         return {
@@ -195,7 +196,7 @@ class Sb3SacLearner(Sb3Learner):
         }
 
     def load_state(self, state: State) -> None:
-        """Fill what the constructor built."""
+        """Fill the networks, optimisers and the replay buffer that the constructor built."""
         log_ent_coef = self.model.log_ent_coef
         assert log_ent_coef is not None
         assert self.model.replay_buffer is not None
@@ -218,11 +219,11 @@ class Sb3SacLearner(Sb3Learner):
 
 
 class Sb3PpoLearner(Sb3Learner):
-    """``Learner`` on PPO, for continuous and discrete actions.
+    """A ``Learner`` on PPO, for continuous and discrete actions.
 
-    PPO learns from its own steps alone: of the demonstrations it sees the reward and, with ``warm_start``, a policy
-    to begin with. Settings for off-policy learning have no effect, nor has ``entropy_coefficient``, which means
-    another thing here (a bonus, left at 0).
+    PPO learns from its own steps only. The demonstrations reach it through the reward and, with ``warm_start``, through
+    the cloned policy that it begins with. Settings for off-policy learning have no effect. ``entropy_coefficient`` has
+    none either, since the coefficient of PPO is a bonus, which stays at 0.
     """
 
     model: PPO
@@ -234,9 +235,9 @@ class Sb3PpoLearner(Sb3Learner):
 
         Args:
             config: Settings.
-            env: Gives standardised observations and the learned reward.
-            scale: How it standardises them.
-            replay: Ignored; there is nothing to replay on-policy.
+            env: An environment with standardised observations and the learned reward.
+            scale: The scale by which it standardises observations.
+            replay: Ignored, since an on-policy algorithm replays nothing.
         """
         model = PPO(
             "MlpPolicy",
@@ -244,7 +245,7 @@ class Sb3PpoLearner(Sb3Learner):
             seed=config.seed,
             learning_rate=config.learning_rate,
             gamma=config.discount,
-            n_steps=config.batch_size,  # until learn sets it
+            n_steps=config.batch_size,  # a placeholder, since learn sets it
             batch_size=config.batch_size,
             policy_kwargs={"net_arch": list(HIDDEN), "activation_fn": nn.ReLU},
             device="cpu",
@@ -253,40 +254,40 @@ class Sb3PpoLearner(Sb3Learner):
         self._spread(INITIAL_STD)
 
     def learn(self, steps: int, callback: Any) -> None:
-        """Take this many more environment steps, in rollouts of equal length and of at most ``PPO_ROLLOUT``.
+        """Take at least ``steps`` more environment steps, in rollouts of equal length and of at most ``PPO_ROLLOUT``.
 
-        Where ``steps`` does not divide evenly among rollouts and environments, the overshoot is less than one step of
-        each environment in each rollout; ``steps`` of the learner counts it.
+        Where ``steps`` does not divide evenly among rollouts and environments, further steps are taken: less than one
+        step of each environment in each rollout. The learner's ``steps`` counts them.
         """
         envs = self.model.n_envs
         rollouts = -(-steps // max(PPO_ROLLOUT, envs))
         length = -(-steps // (rollouts * envs))
-        # Whole rollouts are all that PPO can take. Its buffer allocates anew at the start of each one.
+        # PPO takes whole rollouts only. Its buffer allocates its arrays anew at the start of each rollout.
         self.model.n_steps = self.model.rollout_buffer.buffer_size = length
         self.model.learn(steps, callback=callback, reset_num_timesteps=False, log_interval=None)  # type: ignore[arg-type]
 
     def losses(self) -> dict[str, float]:
-        """The latest losses and statistics."""
+        """Return the latest losses and statistics by name."""
         logged = self.model.logger.name_to_value
         return {name.removeprefix("train/"): float(v) for name, v in logged.items() if name.startswith("train/")}
 
     def policy(self) -> Policy:
-        """The present policy, for raw observations."""
+        """Return the present policy, for raw observations."""
         layers = [_copy(layer) for layer in self._layers()]
         layers[0] = self.scale.fold(*layers[0])
         space = self.model.action_space
         if not isinstance(space, Box):
             return Policy(PolicySpec("categorical", "relu"), layers, None)
         log_std = self._policy.log_std.detach().clone()
-        spec = PolicySpec("gaussian", "relu", _bounds(space.low), _bounds(space.high))
+        spec = PolicySpec.bounded("gaussian", space.low, space.high)
         return Policy(spec, layers, (torch.zeros(len(log_std), 0), log_std))
 
     def warm_start(self, policy: Policy) -> None:
-        """Copy the weights of hidden layers and means (or logits); σ becomes ``CLONED_STD`` of the half range.
+        """Copy the weights of hidden layers and means (or logits); σ becomes ``CLONED_STD`` of half the action range.
 
         Raises:
-            RunError: The policy squashes its actions, which PPO does not (``clone(..., squashed=False)``), or has
-                layers of other sizes.
+            RunError: The policy squashes its actions, which PPO does not do (use ``clone(..., squashed=False)``), or
+                its layers have other sizes.
         """
         space = self.model.action_space
         if not isinstance(space, Box):
@@ -296,7 +297,7 @@ class Sb3PpoLearner(Sb3Learner):
         self._spread(CLONED_STD)
 
     def _spread(self, share: float) -> None:
-        """Set σ to a share of half the action range; discrete actions have none."""
+        """Set σ to a share of half the action range. Discrete actions have no σ."""
         space = self.model.action_space
         if isinstance(space, Box):
             with torch.no_grad():
@@ -328,14 +329,18 @@ def _copy(layer: nn.Linear) -> tuple[Tensor, Tensor]:
 
 
 def _warm_start(into: list[nn.Linear], policy: Policy, scale: ObservationScale, distribution: str) -> None:
-    """Copy a policy for raw observations into layers for standardised ones."""
+    """Copy the weights of a policy for raw observations into layers for standardised observations.
+
+    Raises:
+        RunError: The policy is of another kind than ``distribution``, or its layers have other sizes.
+    """
     found = [tuple(weight.shape) for weight, _ in policy.layers]
     expected = [tuple(layer.weight.shape) for layer in into]
     spec = policy.spec
     if spec.distribution != distribution or spec.activation != "relu" or found != expected:
         raise RunError(
             f"cannot start from a {spec.distribution} policy with {spec.activation} and layers of {found}; expected "
-            f"{distribution} with relu and layers of {expected}"
+            f"a {distribution} policy with relu and layers of {expected}"
         )
     layers = list(policy.layers)
     layers[0] = scale.unfold(*layers[0])
@@ -346,12 +351,8 @@ def _warm_start(into: list[nn.Linear], policy: Policy, scale: ObservationScale, 
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
-    return np.array(tensor.detach().numpy(), order="C")  # a copy: learning goes on in the tensor's memory
+    return np.array(tensor.detach().numpy(), order="C")  # a copy, since learning goes on in the tensor's memory
 
 
 def _take(state: State, name: str, like: Tensor) -> Tensor:
     return torch.from_numpy(np.array(take(state, name, tuple(like.shape))))
-
-
-def _bounds(values: NDArray[Any]) -> tuple[float, ...]:
-    return tuple(float(v) for v in values)

@@ -1,7 +1,8 @@
-"""Stable-Baselines3 SAC with demonstrations: ``sac_jax`` once more, on torch.
+"""SAC of Stable-Baselines3 with demonstrations: the algorithm of ``rexd.rl.learners.sbx.sac``, on PyTorch.
 
-Half of every batch is drawn from the demonstrations, rewarded by the same reward model, and the actor's loss is SAC's
-plus w · |mode π(s) − a|² on demonstrated rows, w = c · (1 + 0.1 · mean|Q|); why, says ``sac_jax``.
+Half of every batch is drawn from the demonstrations, which the same reward model rewards. The actor's loss is SAC's
+plus w · |mode π(s) − a|² on demonstrated rows, where w = c · (1 + 0.1 · mean|Q|). The module named above gives the
+reasons. It also delays the actor, which this module does not.
 """
 
 from __future__ import annotations
@@ -18,16 +19,12 @@ from stable_baselines3.common.utils import polyak_update
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from rexd.rl.replay.batches import Batch, DemonstrationReplay, draw_batches
-from rexd.rl.replay.best_episodes import BestEpisodes
-from rexd.rl.replay.mean_matching import MeanMatching
-from rexd.rl.wrappers.block_rewards import BlockRewardLearner
-
-AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
+from rexd.rl.learners.from_demonstrations import AVERAGING, DemonstrationLearner
+from rexd.rl.replay.batches import Batch
 
 
 class Losses(NamedTuple):
-    """What an update reports, by the names that ``sac_jax`` uses."""
+    """The losses and statistics of an update, with the same names as those of the learner on sbx."""
 
     critic: Tensor
     actor: Tensor
@@ -37,13 +34,13 @@ class Losses(NamedTuple):
 
 
 class LayerNormPolicy(SACPolicy):
-    """SAC's policy with LayerNorm before each activation of the critics, where sbx's ``layer_norm`` puts it.
+    """The policy of SAC with LayerNorm before each activation of the critics, as with sbx's ``layer_norm``.
 
-    A saved zip refers to this class by its name, so that ``stable_baselines3.SAC.load`` needs rexd installed.
+    A saved zip refers to this class by its name, so that ``stable_baselines3.SAC.load`` needs rexd to be installed.
     """
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
-        """SAC's critics, normalised."""
+        """Make the critics of SAC, with LayerNorm."""
         critic = super().make_critic(features_extractor)
         for number, network in enumerate(critic.q_networks):
             assert isinstance(network, nn.Sequential)
@@ -53,54 +50,21 @@ class LayerNormPolicy(SACPolicy):
         return critic
 
 
-class DemonstrationSAC(BlockRewardLearner, SAC):
-    """SAC of Stable-Baselines3 whose updates also see demonstrations; without them it is SAC in its own order."""
+class DemonstrationSAC(DemonstrationLearner, SAC):
+    """SAC of Stable-Baselines3 whose updates also see demonstrations.
 
-    demonstrations: DemonstrationReplay | None = None
-    demonstration_share: float = 0.5
-    cloning_weight: float = 1.0
-    backup_entropy: bool = True
-    n_step: int = 1
-    losses: Losses | None = None
-    best: BestEpisodes = BestEpisodes(0)
-    matching: MeanMatching | None = None
+    Without demonstrations it is SAC with the order of steps of ``_update``.
+    """
+
     average_actor: Actor
-    batch_rng: np.random.Generator
 
     def _setup_model(self) -> None:
         super()._setup_model()
         self.batch_rng = np.random.default_rng(self.seed)
         self.average_actor = deepcopy(self.actor)
 
-    def learn_from(
-        self,
-        replay: DemonstrationReplay,
-        *,
-        share: float,
-        cloning_weight: float,
-        best_episodes: int = 0,
-        mean_matching: float = 0.0,
-    ) -> None:
-        """Take the demonstrations from the next update on; the arguments are those of ``sac_jax``."""
-        self.demonstrations = replay
-        self.demonstration_share = share
-        self.cloning_weight = cloning_weight
-        self.best = BestEpisodes(best_episodes)
-        self.matching = MeanMatching(mean_matching, replay)
-
-    def _excluded_save_params(self) -> list[str]:
-        return [
-            *super()._excluded_save_params(),
-            "demonstrations",
-            "best",
-            "matching",
-            "losses",
-            "average_actor",
-            "batch_rng",
-        ]
-
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
+        """Do ``gradient_steps`` updates on batches of ``batch_size`` rows, demonstrated rows included."""
         self.policy.set_training_mode(True)
         optimizers = [self.actor.optimizer, self.critic.optimizer]
         if self.ent_coef_optimizer is not None:
@@ -111,23 +75,11 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
         self._n_updates += gradient_steps
 
     def _batch(self, batch_size: int) -> Batch[Tensor]:
-        assert self.replay_buffer is not None
-        drawn = draw_batches(
-            self.replay_buffer,
-            self.demonstrations,
-            self.batch_rng,
-            steps=1,
-            batch_size=batch_size,
-            share=self.demonstration_share,
-            discount=self.gamma,
-            n_step=self.n_step,
-            best=self.best,
-            matching=self.matching,
-        )
+        drawn = self.draw(1, batch_size)
         return Batch(*(torch.as_tensor(column[0], dtype=torch.float32, device=self.device) for column in drawn))
 
     def _update(self, batch: Batch[Tensor]) -> Losses:
-        """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
+        """Update critics, targets, actor and entropy coefficient once (Haarnoja et al. 2018, arXiv 1812.05905)."""
         learnt = self.log_ent_coef
         alpha = self.ent_coef_tensor if learnt is None else learnt.detach().exp().squeeze()
 
@@ -141,7 +93,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):
         _step(self.critic.optimizer, critic_loss)
         polyak_update(self.critic.parameters(), self.critic_target.parameters(), self.tau)
 
-        self.critic.requires_grad_(False)  # the actor's loss goes through the critic and must not move it
+        self.critic.requires_grad_(False)  # the gradient of the actor's loss passes through the critics, unused there
         act, log_prob = self.actor.action_log_prob(batch.obs)
         value = torch.cat(self.critic(batch.obs, act), dim=1).amin(dim=1)
         actor_loss = (alpha * log_prob - value).mean()
@@ -168,6 +120,7 @@ def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 
 
 def _normalised(network: nn.Sequential) -> nn.Sequential:
+    """Return a network with LayerNorm after each linear layer but the last."""
     *hidden, head = network
     modules: list[nn.Module] = []
     for module in hidden:

@@ -1,14 +1,15 @@
-"""Discriminator-actor-critic on ``DemonstrationSAC``: a reward that is learnt against the agent, beside its critics.
+"""Discriminator-actor-critic on ``DemonstrationSAC``: the reward is a discriminator that is trained against the agent.
 
-Kostrikov et al. 2019, arXiv 1809.02925: a discriminator D tells demonstrated rows (s, a) from replayed ones of the
-agent, and its logit is the reward of every row that an update draws, as D stands at that update:
+In Kostrikov et al. 2019 (arXiv 1809.02925), a discriminator D learns to tell demonstrated rows (s, a) from replayed
+rows of the agent. Its logit is the reward of every row that an update draws, with D as it is at that update:
 
-    min  E_agent softplus(D) + E_shown softplus(−D) + 10 · E (|∇D(x)| − 1)²,  x between an agent's and a shown row
-    r(s, a) = D(s, a) = log p − log(1 − p),  p = sigmoid(D) the probability of having been shown
+    min  E_agent softplus(D) + E_demo softplus(−D) + 10 · E (|∇D(x)| − 1)²,  x between an agent's and a demonstrated row
+    r(s, a) = D(s, a) = log p − log(1 − p),  where p = sigmoid(D) is the probability that the row is demonstrated
 
-The logit is of either sign, so that an end worth nothing would pay an agent with negative rewards for ending early. As
-in the paper, a terminal state is therefore followed by an absorbing one for ever, of which D learns too, one row for
-each end. Its value D / (1 − γ) is added in closed form, so that no environment steps are spent in it.
+The logit may have either sign. If a terminal state were worth 0, an agent with negative rewards would therefore gain by
+ending an episode early. As in the paper, a terminal state leads to an absorbing state instead, which lasts for ever. D
+learns about it too, with one row for each terminal state. The value D / (1 − γ) of the absorbing state is added in
+closed form, so that no environment steps are spent in it.
 """
 
 from __future__ import annotations
@@ -22,26 +23,27 @@ import jax.numpy as jnp
 import optax
 from flax.training.train_state import TrainState
 
-from rexd.rl.learners.sbx.sac import DemonstrationSAC, Learner, Settings, _update
+from rexd.rl.learners.sbx.sac import DemonstrationSAC, LearnerState, Settings, update
 from rexd.rl.replay.batches import Batch
 
-HIDDEN = (256, 256)  # with tanh and orthogonal weights, as in the authors' code
-LEARNING_RATE = 1e-3  # of Adam, likewise
-# Of the absorbing state, in standard deviations; the paper's is 1. The penalty has logits fall by about 1 for each, so
-# that at 1 the absorbing state, amid the demonstrations, was paid −0.1, an agent that fell −3, and Hopper fell at once.
+HIDDEN = (256, 256)  # widths of the hidden layers, with tanh and orthogonal weights as in the authors' code
+LEARNING_RATE = 1e-3  # step size of Adam, as in the authors' code
+# Indicator of the absorbing state, in standard deviations; the paper has 1. Because of the gradient penalty, logits
+# fall by about 1 for each standard deviation, so that an absorbing state with 1 lies too near the demonstrations, and
+# ending an episode is rewarded more than stumbling (docs/methods.md).
 MARK = 10.0
-GRADIENT_PENALTY = 10.0  # as in the authors' code; Gulrajani et al. 2017, arXiv 1704.00028
+GRADIENT_PENALTY = 10.0  # as in the authors' code (Gulrajani et al. 2017, arXiv 1704.00028)
 
 
 class Discriminator(NamedTuple):
-    """The network with its optimiser, and its random key."""
+    """The network of the discriminator with its optimiser, and its random key."""
 
     network: TrainState
     key: Any
 
 
 class Verdict(NamedTuple):
-    """What an update of the discriminator reports: its loss without the penalty, and mean logits."""
+    """The statistics of an update of the discriminator: its loss without the penalty, the penalty, and mean logits."""
 
     discriminator: Any
     gradient_penalty: Any
@@ -51,7 +53,7 @@ class Verdict(NamedTuple):
 
 
 class AdversarialLosses(NamedTuple):
-    """``Losses`` of SAC and the ``Verdict``, side by side."""
+    """The ``Losses`` of SAC and the ``Verdict`` of the discriminator, in one tuple."""
 
     critic: Any
     actor: Any
@@ -74,15 +76,15 @@ class _Network(nn.Module):  # type: ignore[misc]
         return nn.Dense(1, kernel_init=nn.initializers.orthogonal())(x)[:, 0]
 
 
-# one each for all models: what differs in them would have all be compiled again
+# All models share one network and one optimiser, since jax would compile everything again for others.
 _NETWORK = _Network()
 _OPTIMISER = optax.adam(LEARNING_RATE)
 
 
 class AdversarialSAC(DemonstrationSAC):
-    """``DemonstrationSAC`` whose rewards are a discriminator's logits, those of demonstrated rows too.
+    """``DemonstrationSAC`` whose rewards are the logits of a discriminator, for demonstrated rows too.
 
-    The rewards in the replay buffer and of ``learn_from`` are not read.
+    The rewards in the replay buffer and in the demonstrations of ``learn_from`` are not used.
     """
 
     discriminator: Discriminator
@@ -98,12 +100,21 @@ class AdversarialSAC(DemonstrationSAC):
         )
         self.discriminator = Discriminator(jax.tree.map(jnp.array, state), key)
 
+    def extra_state(self) -> tuple[Any, ...]:
+        """Return the discriminator, its optimiser and its random key."""
+        return (self.discriminator,)
+
+    def load_extra_state(self, extra: tuple[Any, ...]) -> None:
+        """Take back the discriminator."""
+        (self.discriminator,) = extra
+
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "discriminator"]
 
-    def _learn_from_batches(
-        self, learner: Learner, batches: Batch[Any], settings: Settings
-    ) -> tuple[Learner, AdversarialLosses]:
+    def learn_from_batches(
+        self, learner: LearnerState, batches: Batch[Any], settings: Settings
+    ) -> tuple[LearnerState, AdversarialLosses]:
+        """Update the discriminator, and with its rewards SAC, once for each leading row of the batches."""
         assert self.demonstrations is not None
         rows = batches.obs.shape[1]
         learner, self.discriminator, losses = _updates(
@@ -111,7 +122,7 @@ class AdversarialSAC(DemonstrationSAC):
             self.discriminator,
             batches,
             float(self.demonstrations.done.mean()),
-            # the agent's rows stand first, and half a batch of demonstrated ones is drawn to be cloned
+            # The agent's rows come first in a batch, and half a batch of demonstrated rows is drawn for cloning.
             min(rows - round(self.demonstration_share * rows), batches.clone_obs.shape[1]),
             settings,
         )
@@ -120,22 +131,22 @@ class AdversarialSAC(DemonstrationSAC):
 
 @partial(jax.jit, donate_argnums=(0, 1), static_argnums=4)
 def _updates(
-    learner: Learner,
+    learner: LearnerState,
     discriminator: Discriminator,
     batches: Batch[Any],
     shown_ends: float,
     pairs: int,
     settings: Settings,
-) -> tuple[Learner, Discriminator, AdversarialLosses]:
-    """For each leading row of ``batches``, update the discriminator, and with its rewards the learner."""
+) -> tuple[LearnerState, Discriminator, AdversarialLosses]:
+    """Update the discriminator, and with its rewards the learner, once for each leading row of ``batches``."""
 
     def step(
-        carry: tuple[Learner, Discriminator], batch: Batch[Any]
-    ) -> tuple[tuple[Learner, Discriminator], AdversarialLosses]:
+        carry: tuple[LearnerState, Discriminator], batch: Batch[Any]
+    ) -> tuple[tuple[LearnerState, Discriminator], AdversarialLosses]:
         learner, discriminator = carry
         discriminator, verdict = _discriminate(discriminator, batch, shown_ends, pairs)
         batch = batch._replace(reward=_rewards(discriminator.network, batch))
-        learner, losses = _update(learner, batch, settings)
+        learner, losses = update(learner, batch, settings)
         return (learner, discriminator), AdversarialLosses(*losses, *verdict)
 
     (learner, discriminator), losses = jax.lax.scan(step, (learner, discriminator), batches)
@@ -145,19 +156,20 @@ def _updates(
 def _discriminate(
     discriminator: Discriminator, batch: Batch[Any], shown_ends: float, pairs: int
 ) -> tuple[Discriminator, Verdict]:
-    """One step of Adam on binary cross-entropy with a gradient penalty.
+    """Update the discriminator by one step of Adam on binary cross-entropy with a gradient penalty.
 
     Args:
-        discriminator: What is updated.
-        batch: Its first ``pairs`` critic rows are the agent's; those to clone are demonstrated.
+        discriminator: The discriminator before the update.
+        batch: A batch whose first ``pairs`` critic rows are the agent's, and whose first ``pairs`` rows to clone are
+            demonstrated.
         shown_ends: Share of demonstrated rows that end in a terminal state.
-        pairs: Rows of each kind.
+        pairs: Number of rows of the agent, and of demonstrated rows.
     """
     agent = _inputs(batch.obs[:pairs], batch.act[:pairs])
     shown = _inputs(batch.clone_obs[:pairs], batch.clone_act[:pairs])
     absorbing = jnp.zeros_like(agent[:1]).at[:, -1].set(MARK)
     agent_ends = batch.done[:pairs].mean()
-    weight = agent_ends + shown_ends  # of the absorbing row among the pairs: one for each end
+    weight = agent_ends + shown_ends  # the weight of the absorbing row: one row for each terminal state
     key, mix_key = jax.random.split(discriminator.key)
     mix = jax.random.uniform(mix_key, (pairs + 1, 1))
     between = mix * jnp.concatenate([agent, absorbing]) + (1.0 - mix) * jnp.concatenate([shown, shown[:1]])
@@ -169,7 +181,7 @@ def _discriminate(
         loss = _mean(nn.softplus(of_agent), nn.softplus(of_absorbing), agent_ends)
         loss += _mean(nn.softplus(-of_shown), nn.softplus(-of_absorbing), shown_ends)
         slopes = jax.grad(lambda x: network.apply_fn(params, x).sum())(between)
-        steepness = jnp.sqrt((slopes**2).sum(axis=1) + 1e-12)  # whose own slope is finite even at 0
+        steepness = jnp.sqrt((slopes**2).sum(axis=1) + 1e-12)  # the small number keeps its own gradient finite at 0
         penalties = (steepness - 1.0) ** 2
         penalty = _mean(penalties[:-1], penalties[-1], weight)
         return loss + GRADIENT_PENALTY * penalty, Verdict(loss, penalty, of_agent.mean(), of_shown.mean(), of_absorbing)
@@ -179,7 +191,7 @@ def _discriminate(
 
 
 def _rewards(network: TrainState, batch: Batch[Any]) -> Any:
-    """The logit of each critic row; where it ends, with the value of the absorbing state that follows."""
+    """Return the logit of each critic row, with the value of the absorbing state added where a row is terminal."""
     rows = _inputs(batch.obs, batch.act)
     absorbing = jnp.zeros_like(rows[:1]).at[:, -1].set(MARK)
     logits = network.apply_fn(network.params, jnp.concatenate([rows, absorbing]))
@@ -187,10 +199,10 @@ def _rewards(network: TrainState, batch: Batch[Any]) -> Any:
 
 
 def _inputs(obs: Any, act: Any) -> Any:
-    """(s, a, 0): the last column marks the absorbing state, (0, 0, MARK)."""
+    """Return the rows (s, a, 0). The last column is the indicator of the absorbing state, which is (0, 0, MARK)."""
     return jnp.concatenate([obs, act, jnp.zeros_like(obs[:, :1])], axis=1)
 
 
 def _mean(values: Any, extra: Any, weight: Any) -> Any:
-    """The mean of (N,) values and of one more, which counts ``weight`` times as much as all of them."""
+    """Return the mean of (N,) values and one more value, which counts ``weight`` times as much as all of them."""
     return (values.mean() + weight * extra) / (1.0 + weight)

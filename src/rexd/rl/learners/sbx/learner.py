@@ -1,4 +1,4 @@
-"""The sbx (JAX) learner: SAC with LayerNorm critics and demonstrations."""
+"""The learner on sbx (JAX): SAC with LayerNorm critics and demonstrations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from flax.core import unfreeze
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv
@@ -22,15 +21,16 @@ from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sbx.dac import AdversarialSAC
 from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
-from rexd.rl.replay.batches import DemonstrationReplay, load_buffer, save_buffer
+from rexd.rl.replay.buffer_state import load_buffer, save_buffer
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.wrappers.scaling import ObservationScale
 
-EXPLORATION = 0.7  # σ after a warm start, of the standard deviation of the demonstrations' actions
-SPREADS = (0.05, 1.0)  # least and most that counts as such; half the action range is 1
+EXPLORATION = 0.7  # σ after a warm start, as a share of the standard deviation of each demonstrated action
+SPREADS = (0.05, 1.0)  # the smallest and largest standard deviation that counts; half the action range is 1
 
 
 class SbxLearner:
-    """``Learner`` on ``DemonstrationSAC``, or on ``AdversarialSAC`` where the reward is learnt against the agent."""
+    """A ``Learner`` on ``DemonstrationSAC``, or on ``AdversarialSAC`` where the reward is learnt against the agent."""
 
     def __init__(
         self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
@@ -39,8 +39,8 @@ class SbxLearner:
 
         Args:
             config: Settings.
-            env: Gives standardised observations and the learned reward.
-            scale: How it standardises them.
+            env: An environment with standardised observations and the learned reward.
+            scale: The scale by which it standardises observations.
             replay: Standardised demonstrations, or None to learn without.
         """
         assert isinstance(env.action_space, Box)
@@ -53,9 +53,9 @@ class SbxLearner:
             **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
         self.model.backup_entropy = config.backup_entropy
-        # a discriminator's rewards are not known before it judges a batch, which holds no steps in a row
+        # The rewards of a discriminator are not known before it judges a batch, which holds no steps in a row.
         self.model.n_step = 1 if config.reward_source == "adversarial" else config.n_step
-        # otherwise every call of learn leaves an empty folder in the system's temporary one
+        # Without a logger, every call of learn leaves an empty folder in the system's temporary folder.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:
             self.model.learn_from(
@@ -64,7 +64,7 @@ class SbxLearner:
                 cloning_weight=config.cloning_weight,
                 best_episodes=config.best_episodes,
                 mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
-                # an actor without anything to clone has nothing to do until its critics are ready
+                # An actor that has nothing to clone would have nothing to do until its critics are ready.
                 schedule=Schedule(config.actor_starts, config.actor_ramp) if config.cloning_weight else AT_ONCE,
             )
 
@@ -74,7 +74,7 @@ class SbxLearner:
         return int(self.model.num_timesteps)
 
     def learn(self, steps: int, callback: Any) -> None:
-        """Take exactly this many more environment steps, the last block of updates cut short where they ask for it."""
+        """Take exactly ``steps`` more environment steps; the last block of updates is cut short where it must be."""
         rest = steps % self.config.updates_every
         for part, block in ((steps - rest, self.config.updates_every), (rest, rest)):
             if part:
@@ -83,23 +83,23 @@ class SbxLearner:
                 self.model.learn(part, callback=callback, reset_num_timesteps=False, log_interval=None)
 
     def losses(self) -> dict[str, float]:
-        """The latest losses and statistics."""
+        """Return the latest losses and statistics by name."""
         latest = self.model.losses
         return {} if latest is None else {name: float(value) for name, value in latest._asdict().items()}
 
     def policy(self) -> Policy:
-        """The averaged actor, for raw observations."""
+        """Return the averaged actor, for raw observations."""
         hidden, mean, log_std = self._actor_layers()
         layers = [_to_torch(layer) for layer in [*hidden, mean]]
         layers[0] = self.scale.fold(*layers[0])
-        spec = PolicySpec("squashed-gaussian", "relu", _bounds(self.space.low), _bounds(self.space.high))
+        spec = PolicySpec.bounded("squashed-gaussian", self.space.low, self.space.high)
         return Policy(spec, layers, _to_torch(log_std))
 
     def warm_start(self, policy: Policy) -> None:
-        """Copy the weights of hidden layers and means; σ is a part of the spread of each demonstrated action.
+        """Copy the weights of hidden layers and means; σ is a share of the spread of each demonstrated action.
 
-        Noise of one size for all would hide a policy of small actions (Ant's, on average a quarter of the range), or
-        leave one of large actions (Hopper's) with too little to learn from.
+        Noise of one size for all tasks would hide a policy of small actions, such as Ant's, or leave a policy of large
+        actions, such as Hopper's, with too little to learn from.
         """
         assert self.model.demonstrations is not None
         spread = EXPLORATION * self.model.demonstrations.act.std(axis=0).clip(*SPREADS)
@@ -115,8 +115,8 @@ class SbxLearner:
         self.model.average_actor = jax.tree.map(jnp.array, params)
 
     def state(self) -> State:
-        """Networks, optimisers, random keys and the replay buffer."""
-        # no copies: JAX never writes into an array that NumPy looks at, even if an update is given it to reuse
+        """Return networks, optimisers, random keys and the replay buffer."""
+        # No copies are needed: JAX never writes into an array that NumPy looks at, even if an update may reuse it.
         leaves = {f"jax{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in self._leaves()}
         return {
             **leaves,
@@ -126,7 +126,7 @@ class SbxLearner:
         }
 
     def load_state(self, state: State) -> None:
-        """Fill the skeleton that the constructor built."""
+        """Fill the networks that the constructor built."""
         leaves = [
             jnp.asarray(take(state, f"jax{jax.tree_util.keystr(path)}", np.shape(leaf)))
             for path, leaf in self._leaves()
@@ -136,13 +136,14 @@ class SbxLearner:
         tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
         policy = self.model.policy
         policy.actor_state, policy.qf_state, self.model.ent_coef_state, *rest = tree
-        self.model.average_actor, self.model.key, self.model.discriminator = rest
+        self.model.average_actor, self.model.key, *extra = rest
+        self.model.load_extra_state(tuple(extra))
         self.model.num_timesteps, self.model._n_updates = steps, updates
-        # the batches of a resumed run need not repeat those of the run that was killed
+        # The batches of a resumed run need not repeat those of the run that was killed.
         self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
 
     def save_zip(self, path: Path) -> None:
-        """Write a zip for ``sbx.SAC.load``, its first layers folded to take raw observations."""
+        """Write a zip for ``sbx.SAC.load``, whose first layers are folded to take raw observations."""
         policy = self.model.policy
         actor, critic = policy.actor_state, policy.qf_state
         try:
@@ -162,7 +163,7 @@ class SbxLearner:
             self.model.ent_coef_state,
             self.model.average_actor,
             self.model.key,
-            self.model.discriminator,
+            *self.model.extra_state(),
         )
 
     def _leaves(self) -> list[tuple[Any, Any]]:
@@ -174,7 +175,7 @@ class SbxLearner:
         return ordered[:-2], ordered[-2], ordered[-1]
 
     def _folded(self, params: Any) -> Any:
-        """The same networks for raw observations: the first layer's rows for observations absorb the scale."""
+        """Return the networks for raw observations: the rows of the first layer that see them absorb the scale."""
         std, mean = jnp.asarray(self.scale.std)[:, None], jnp.asarray(self.scale.mean)
         columns = len(self.scale.mean)
 
@@ -200,7 +201,3 @@ def _at(tree: Any, names: list[str]) -> Any:
 def _to_torch(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
     kernel, bias = np.array(layer["kernel"]), np.array(layer["bias"])
     return torch.from_numpy(np.ascontiguousarray(kernel.T)), torch.from_numpy(bias)
-
-
-def _bounds(values: NDArray[Any]) -> tuple[float, ...]:
-    return tuple(float(v) for v in values)

@@ -1,13 +1,14 @@
-"""sbx SAC with demonstrations: symmetric replay and a cloning term in the actor's loss.
+"""SAC of sbx with demonstrations: symmetric replay and a cloning term in the actor's loss.
 
 Half of every batch is drawn from the demonstrations, rewarded by the same reward model (symmetric sampling, Ball et
-al. 2023, arXiv 2302.02948). The actor's loss is SAC's plus w · |mode π(s) − a|² on the demonstrated half, where the
-weight w = c · (1 + 0.1 · mean|Q|) keeps step with the critic's scale. Without the replay, Hopper stands still; the
-published failure of RED is the same (docs/training.md).
+al. 2023, arXiv 2302.02948). The actor's loss is SAC's plus w · |mode π(s) − a|² on demonstrated rows, where the weight
+w = c · (1 + 0.1 · mean|Q|) follows the scale of the critics. Without the replay, exploration has to find the expert's
+support by itself, and Hopper stands still (docs/methods.md).
 
-The actor begins as a clone of the demonstrations and only clones while its critics learn what it does; then they take
-over little by little, held by the agent's own best episodes (``best_episodes``). Batch-normalised critics without
-targets (CrossQ, arXiv 1902.05605) were as quick and lost again what they had gained (docs/experiments.md).
+The actor begins as a clone of the demonstrations, and only clones while the critics learn what the clone does. Then the
+critics' part in its loss grows slowly, while the agent's own best episodes are cloned too (``best_episodes``). Critics
+with batch normalisation and no targets (CrossQ, arXiv 1902.05605) learnt as fast but did not keep what they had gained
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -24,16 +25,13 @@ from numpy.typing import NDArray
 from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
 
+from rexd.rl.learners.from_demonstrations import AVERAGING, DemonstrationLearner
 from rexd.rl.learners.sbx.compilation import with_known_functions
-from rexd.rl.replay.batches import Batch, DemonstrationReplay, draw_batches
-from rexd.rl.replay.best_episodes import BestEpisodes
-from rexd.rl.replay.mean_matching import MeanMatching
-from rexd.rl.wrappers.block_rewards import BlockRewardLearner
-
-AVERAGING = 0.001  # of each update; the averaged actor is what evaluations play
+from rexd.rl.replay.batches import Batch
+from rexd.rl.replay.demonstrations import DemonstrationReplay
 
 
-class Learner(NamedTuple):
+class LearnerState(NamedTuple):
     """Everything that an update changes."""
 
     actor: TrainState
@@ -45,11 +43,11 @@ class Learner(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """When the actor begins to follow its critics.
+    """The updates at which the actor begins to follow its critics.
 
     Attributes:
-        starts: Updates in which it only clones, while the critics learn.
-        ramp: Updates after these over which their part in its loss grows from 0 to 1.
+        starts: Number of updates in which the actor only clones, while the critics learn.
+        ramp: Number of updates after these over which the critics' part in the actor's loss grows from 0 to 1.
     """
 
     starts: float
@@ -60,14 +58,14 @@ AT_ONCE = Schedule(0.0, 0.0)
 
 
 class Settings(NamedTuple):
-    """What an update is told.
+    """The settings of an update.
 
     Attributes:
-        tau: Part of the critics that their targets take over.
-        target_entropy: Of the policy, in nats.
-        backup_entropy: Whether the entropy of what comes next is part of the critics' targets.
+        tau: Share of the critics' weights that enters the target networks.
+        target_entropy: Entropy of the policy at which the entropy coefficient is held, in nats.
+        backup_entropy: Whether the entropy of the next action is part of the critics' targets.
         cloning_weight: c of the cloning term.
-        schedule: When the actor begins to follow its critics.
+        schedule: The updates at which the actor begins to follow its critics.
     """
 
     tau: float
@@ -78,7 +76,7 @@ class Settings(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What an update reports."""
+    """The losses and statistics of an update."""
 
     critic: Any
     actor: Any
@@ -87,28 +85,21 @@ class Losses(NamedTuple):
     q_mean: Any
 
 
-class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
-    """SAC of sbx whose updates also see demonstrations; without them it is sbx's SAC with its own update."""
+class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
+    """SAC of sbx whose updates also see demonstrations. Without them it is SAC with the update of this module.
 
-    demonstrations: DemonstrationReplay | None = None
-    demonstration_share: float = 0.5
-    cloning_weight: float = 1.0
-    backup_entropy: bool = True
-    n_step: int = 1
-    best: BestEpisodes = BestEpisodes(0)
-    matching: MeanMatching | None = None
+    A subclass overrides ``learn_from_batches`` to change the rewards of an update. If it has a state of its own, it
+    also overrides ``extra_state``, ``load_extra_state`` and ``_excluded_save_params``.
+    """
+
     schedule: Schedule = AT_ONCE
-    losses: Any = None  # Losses of the last update
-    discriminator: Any = None  # of the extension in ``dac_jax``
     ent_coef_state: TrainState
-    average_actor: Any
     key: Any
-    batch_rng: np.random.Generator
 
     def _setup_model(self) -> None:
         super()._setup_model()
         policy, learning_rate = self.policy, self.lr_schedule(1)
-        # strong types, as updates and checkpoints give them: a weak one would have all be compiled again
+        # Updates and checkpoints have strong types. With a weak type here, everything would be compiled again.
         policy.actor_state, policy.qf_state, self.ent_coef_state = (
             with_known_functions(
                 jax.tree.map(lambda leaf: jnp.array(leaf, jnp.result_type(leaf)), state), network, learning_rate
@@ -120,7 +111,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
             )
         )
         self.batch_rng = np.random.default_rng(self.seed)
-        # a copy: updates donate their arguments, and one buffer cannot be given away twice
+        # A copy, since updates donate their arguments, and one buffer cannot be donated twice.
         self.average_actor = jax.tree.map(jnp.array, policy.actor_state.params)
 
     def learn_from(
@@ -133,34 +124,34 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
         mean_matching: float = 0.0,
         schedule: Schedule = AT_ONCE,
     ) -> None:
-        """Take the demonstrations to replay and to clone from the next update on.
+        """Take demonstrations to replay and to clone from the next update on.
 
         Args:
             replay: The demonstrations.
-            share: Theirs of each batch.
-            cloning_weight: c of the cloning term.
-            best_episodes: Most of the agent's own that are cloned too.
+            share: Share of demonstrated rows among the critic rows of a batch.
+            cloning_weight: c of the cloning term in the actor's loss.
+            best_episodes: Largest number of the agent's own episodes that are cloned too.
             mean_matching: β of ``MeanMatching``.
-            schedule: When the actor begins to follow its critics.
+            schedule: The updates at which the actor begins to follow its critics.
         """
-        self.demonstrations = replay
-        self.demonstration_share = share
-        self.cloning_weight = cloning_weight
-        self.best = BestEpisodes(best_episodes)
-        self.matching = MeanMatching(mean_matching, replay)
+        super().learn_from(
+            replay,
+            share=share,
+            cloning_weight=cloning_weight,
+            best_episodes=best_episodes,
+            mean_matching=mean_matching,
+        )
         self.schedule = schedule
 
+    def extra_state(self) -> tuple[Any, ...]:
+        """Return the state that a subclass has beside that of SAC, as trees of arrays for the checkpoint."""
+        return ()
+
+    def load_extra_state(self, extra: tuple[Any, ...]) -> None:
+        """Take back what ``extra_state`` returned."""
+
     def _excluded_save_params(self) -> list[str]:
-        return [
-            *super()._excluded_save_params(),
-            "demonstrations",
-            "best",
-            "matching",
-            "schedule",
-            "losses",
-            "batch_rng",
-            "average_actor",
-        ]
+        return [*super()._excluded_save_params(), "schedule"]
 
     def predict(
         self,
@@ -169,7 +160,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
         episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[NDArray[Any], Any]:
-        """Actions as sbx draws them, to the bit; with one call into JAX for its three, in a seventh of the time."""
+        """Return the same actions as sbx, bit for bit, with one call into JAX instead of three."""
         if deterministic:
             actions, state = super().predict(observation, state, episode_start, deterministic=True)
             return actions, state
@@ -180,9 +171,9 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
         return actions if batched else actions[0], state
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
-        """Do ``gradient_steps`` updates of ``batch_size`` rows, demonstrations included."""
+        """Do ``gradient_steps`` updates on batches of ``batch_size`` rows, demonstrated rows included."""
         policy = self.policy
-        learner = Learner(
+        learner = LearnerState(
             policy.actor_state,
             policy.qf_state,
             self.ent_coef_state,
@@ -190,7 +181,7 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
             self.key,
             jnp.asarray(self._n_updates, jnp.int32),
         )
-        learner, losses = self._learn_from_batches(
+        learner, losses = self.learn_from_batches(
             learner,
             self._batches(gradient_steps, batch_size),
             Settings(
@@ -203,55 +194,43 @@ class DemonstrationSAC(BlockRewardLearner, SAC):  # type: ignore[misc]
         )
         policy.actor_state, policy.qf_state, self.ent_coef_state, self.average_actor, self.key, _ = learner
         self._n_updates += gradient_steps
-        self.losses = losses  # read by the training callback when it logs, so that no update waits for the device
+        self.losses = losses  # read only when they are logged, so that no update waits for the device
 
-    def _learn_from_batches(self, learner: Learner, batches: Batch[Any], settings: Settings) -> Any:
-        """Do one update for each leading row, and return what ``_updates`` does; ``dac_jax`` has its own."""
+    def learn_from_batches(self, learner: LearnerState, batches: Batch[Any], settings: Settings) -> Any:
+        """Do one update for each leading row of the batches; return the new state and the losses of the last one."""
         return _updates(learner, batches, settings)
 
     def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
-        assert self.replay_buffer is not None
-        drawn = draw_batches(
-            self.replay_buffer,
-            self.demonstrations,
-            self.batch_rng,
-            steps=steps,
-            batch_size=batch_size,
-            share=self.demonstration_share,
-            discount=self.gamma,
-            n_step=self.n_step,
-            best=self.best,
-            matching=self.matching,
-        )
-        if self.demonstrations is None:  # a row of the agent's, weighted by zero: the mean of no rows would be NaN
+        drawn = self.draw(steps, batch_size)
+        if self.demonstrations is None:  # a row of the agent, weighted by zero, since the mean of no rows would be NaN
             drawn = drawn._replace(clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1])
         return drawn
 
 
 @partial(jax.jit, static_argnums=0)
 def _drawn(apply_fn: Any, params: Any, obs: Any, key: Any) -> tuple[Any, Any]:
-    """Actions of the policy, in ±1, and the key for the next ones."""
+    """Return actions of the policy, in [-1, 1], and the random key for the next ones."""
     key, now_key = jax.random.split(key)
     return apply_fn(params, obs).sample(seed=now_key), key
 
 
 @partial(jax.jit, donate_argnums=0)
-def _updates(learner: Learner, batches: Batch[Any], settings: Settings) -> tuple[Learner, Losses]:
-    """Run one update for each leading row of ``batches``."""
+def _updates(learner: LearnerState, batches: Batch[Any], settings: Settings) -> tuple[LearnerState, Losses]:
+    """Do one update for each leading row of ``batches``; return the new state and the losses of the last one."""
 
-    def step(learner: Learner, batch: Batch[Any]) -> tuple[Learner, Losses]:
-        return _update(learner, batch, settings)
+    def step(learner: LearnerState, batch: Batch[Any]) -> tuple[LearnerState, Losses]:
+        return update(learner, batch, settings)
 
     learner, losses = jax.lax.scan(step, learner, batches)
     return learner, jax.tree.map(lambda loss: loss[-1], losses)
 
 
-def _update(learner: Learner, batch: Batch[Any], settings: Settings) -> tuple[Learner, Losses]:
-    """One step of critic, target, actor and entropy coefficient (Haarnoja et al. 2018, arXiv 1812.05905)."""
+def update(learner: LearnerState, batch: Batch[Any], settings: Settings) -> tuple[LearnerState, Losses]:
+    """Update critics, targets, actor and entropy coefficient once (Haarnoja et al. 2018, arXiv 1812.05905)."""
     actor, critic, entropy = learner.actor, learner.critic, learner.entropy
     key, next_key, now_key = jax.random.split(learner.key, 3)
     alpha = entropy.apply_fn({"params": entropy.params})
-    # 0 until the critics know what they are asked, then growing to 1
+    # The critics' part in the actor's loss: 0 while they are young, then growing to 1.
     starts, ramp = settings.schedule
     share = jnp.clip((learner.updates + 1.0 - starts) / jnp.maximum(ramp, 1.0), 0.0, 1.0)
 
@@ -283,10 +262,10 @@ def _update(learner: Learner, batch: Batch[Any], settings: Settings) -> tuple[Le
     actor = actor.apply_gradients(grads=gradient)
 
     def entropy_loss(params: Any) -> Any:
-        # sbx optimises the coefficient through its logarithm, as does the authors' code
+        # The loss is linear in the logarithm of the coefficient, as in sbx and in the authors' code.
         return share * jnp.log(entropy.apply_fn({"params": params})) * (-log_prob - settings.target_entropy)
 
     entropy = entropy.apply_gradients(grads=jax.grad(entropy_loss)(entropy.params))
     average = optax.incremental_update(actor.params, learner.average, AVERAGING)
-    learner = Learner(actor, critic, entropy, average, key, learner.updates + 1)
+    learner = LearnerState(actor, critic, entropy, average, key, learner.updates + 1)
     return learner, Losses(critic_value, actor_value, cloning, alpha, q_mean)

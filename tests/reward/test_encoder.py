@@ -8,19 +8,22 @@ from hypothesis import strategies as st
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, SpaceMismatchError
-from rexd.reward.red.config import INPUTS
-from rexd.reward.red.encoder import FAR, Encoder, raw_rows
+from rexd.reward.choices import INPUTS
+from rexd.reward.columns import InputColumns
+from rexd.reward.encoder import FAR, Encoder
 from rexd.reward.red.red import RED
+from rexd.reward.rows import Rows
 
 
-def fit(array, inputs="state", **kwargs):
+def fit(array, inputs="state", **columns):
     array = np.asarray(array, np.float32)
-    return Encoder.fit(inputs, torch.from_numpy(array), **{"obs_dim": array.shape[1], "act_dim": 0, **kwargs})
+    known = InputColumns(inputs, **{"obs_dim": array.shape[1], "act_dim": 0, **columns})
+    return Encoder.fit(known, torch.from_numpy(array))
 
 
 def test_rows_of_the_demonstrations_have_zero_mean_and_unit_spread():
     raw = np.random.default_rng(0).normal([5.0, -300.0, 0.01], [2.0, 50.0, 1e-4], (500, 3)).astype(np.float32)
-    out = fit(raw, discrete=False).standardise(torch.from_numpy(raw)).numpy()
+    out = fit(raw).standardise(torch.from_numpy(raw)).numpy()
     np.testing.assert_allclose(out.mean(axis=0), 0.0, atol=1e-3)
     np.testing.assert_allclose(out.std(axis=0), 1.0, rtol=1e-3)
 
@@ -37,16 +40,16 @@ def test_columns_that_never_vary_are_dropped_and_named(tiny):
 
 def test_names_of_the_columns_follow_the_inputs():
     raw = np.zeros((4, 4), np.float32)
-    assert fit(raw, "state-action", obs_dim=3, act_dim=1, discrete=False).column_names[-1] == "action[0]"
-    assert fit(raw, "state-next-state", obs_dim=2, discrete=False).column_names[-1] == "next_observation[1]"
-    assert fit(raw, discrete=False).dropped_columns == [f"observation[{i}]" for i in range(4)]
+    assert fit(raw, "state-action", obs_dim=3, act_dim=1).columns.names[-1] == "action[0]"
+    assert fit(raw, "state-next-state", obs_dim=2).columns.names[-1] == "next_observation[1]"
+    assert fit(raw).dropped_columns == [f"observation[{i}]" for i in range(4)]
 
 
 @pytest.mark.parametrize("size", [1.0, 1e5])
 def test_noise_below_the_column_s_size_counts_as_constant(size):
     rng = np.random.default_rng(0)
     raw = np.stack([size + size * 1e-8 * rng.normal(size=50), rng.normal(size=50)], axis=1)
-    assert fit(raw, discrete=False).kept.tolist() == [1]
+    assert fit(raw).kept.tolist() == [1]
 
 
 @settings(deadline=None, max_examples=50)
@@ -54,9 +57,7 @@ def test_noise_below_the_column_s_size_counts_as_constant(size):
 def test_scale_and_shift_of_a_column_change_next_to_nothing(scale, shift):
     raw = np.random.default_rng(0).normal(size=(100, 2))
     moved = raw * [scale, 1.0] + [scale * shift, 0.0]
-    plain, other = (
-        fit(array, discrete=False).standardise(torch.tensor(array, dtype=torch.float32)) for array in (raw, moved)
-    )
+    plain, other = (fit(array).standardise(torch.tensor(array, dtype=torch.float32)) for array in (raw, moved))
     np.testing.assert_allclose(plain.numpy(), other.numpy(), atol=2e-3)
 
 
@@ -76,7 +77,7 @@ def test_the_reward_does_not_depend_on_units():
 
 
 def test_far_away_values_are_held_where_squares_are_finite():
-    encoder = fit(np.random.default_rng(0).normal(size=(50, 2)), discrete=False)
+    encoder = fit(np.random.default_rng(0).normal(size=(50, 2)))
     far = encoder.standardise(torch.tensor([[1e30, -3e38], [np.inf, -np.inf], [0.1, 0.2]]))
     assert far[:2].abs().tolist() == [[FAR, FAR]] * 2
     assert (far[2].abs() < 3.0).all()
@@ -95,20 +96,21 @@ def test_columns_that_all_tell_only_the_episode_stay():
     """Without them nothing would be left."""
     made = tuple(Trajectory.from_steps(np.full((21, 1), float(place)), np.zeros((20, 1))) for place in range(4))
     model = RED(inputs="state", **TINY).fit(Demonstrations(made))
-    assert model.encoder_.column_names[0] not in model.encoder_.dropped_columns
+    assert model.encoder_.columns.names[0] not in model.encoder_.dropped_columns
 
 
 def test_rows_are_concatenated_as_the_inputs_ask():
     obs, act, following = np.ones((2, 2)), np.full((2, 1), 2.0), np.full((2, 2), 3.0)
     expected = {"state": [1, 1], "state-action": [1, 1, 2], "state-next-state": [1, 1, 3, 3]}
     for inputs, row in expected.items():
-        found = raw_rows(inputs, obs, act, following, 1)
+        found = InputColumns(inputs, obs_dim=2, act_dim=1).concatenate(Rows(obs, act, following))
         assert found.dtype == torch.float32
         assert found.tolist() == [row, row]
 
 
 def test_discrete_actions_become_one_hot():
-    raw = raw_rows("state-action", np.zeros((3, 1)), np.array([2, 0, 1]), None, 4)
+    columns = InputColumns("state-action", obs_dim=1, act_dim=4, discrete=True)
+    raw = columns.concatenate(Rows(np.zeros((3, 1)), np.array([2, 0, 1])))
     assert raw.tolist() == [[0, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0, 0, 1, 0, 0]]
 
 

@@ -1,0 +1,115 @@
+"""Which columns a reward looks at: observations, actions, next observations and the time, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import SpaceMismatchError
+from rexd.reward.choices import Inputs
+from rexd.reward.rows import Rows
+
+CLOCK = "clock"
+CLOCK_STEPS = 20.0  # what counts as early; 5 and 100 do nearly as well (docs/experiments.md)
+
+
+@dataclass(frozen=True)
+class InputColumns:
+    """The raw columns of a reward's input, in their order.
+
+    Attributes:
+        inputs: Which of the observation s, the action a and the next observation s' are columns.
+        obs_dim: D, the number of observation columns.
+        act_dim: A, the number of action columns, or of discrete actions.
+        discrete: Whether actions are integers, which become one-hot columns.
+        clock: Whether the last column is the time since the start of the episode.
+    """
+
+    inputs: Inputs
+    obs_dim: int
+    act_dim: int
+    discrete: bool = False
+    clock: bool = False
+
+    @classmethod
+    def of(cls, demonstrations: Demonstrations, inputs: Inputs, *, clock: bool) -> Self:
+        """Describe the columns that demonstrations have."""
+        discrete = demonstrations.n_actions is not None
+        return cls(inputs, demonstrations.obs_dim, demonstrations.act_dim, discrete, clock)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, such as ``observation[0]``."""
+        names = [f"observation[{i}]" for i in range(self.obs_dim)]
+        if self.inputs == "state-action":
+            names += [f"action[{i}]" for i in range(self.act_dim)]
+        elif self.inputs == "state-next-state":
+            names += [f"next_observation[{i}]" for i in range(self.obs_dim)]
+        return [*names, CLOCK] if self.clock else names
+
+    def concatenate(self, rows: Rows, typical_clock: float = 0.0) -> Tensor:
+        """Return the columns side by side: (batch, columns) float32.
+
+        Args:
+            rows: The rows; ``check`` says whether they fit.
+            typical_clock: What the clock shows where the rows do not know their time.
+        """
+        columns = [_tensor(rows.obs)]
+        if self.inputs == "state-action" and rows.act is not None:
+            columns.append(_one_hot(rows.act, self.act_dim) if rows.act.ndim == 1 else _tensor(rows.act))
+        elif self.inputs == "state-next-state" and rows.next_obs is not None:
+            columns.append(_tensor(rows.next_obs))
+        if self.clock:
+            unknown = columns[0].new_full((len(rows), 1), typical_clock)
+            columns.append(unknown if rows.step is None else _clock(rows.step))
+        return torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
+
+    def check(self, rows: Rows) -> None:
+        """Refuse rows that do not fit, and name what was found and what was expected.
+
+        Raises:
+            SpaceMismatchError: An array has a wrong shape, or one that is needed is missing.
+        """
+        if rows.obs.ndim != 2 or rows.obs.shape[1] != self.obs_dim:
+            raise SpaceMismatchError(
+                f"observations have shape {rows.obs.shape}; the reward was fitted to (batch, {self.obs_dim})"
+            )
+        if self.inputs == "state-action":
+            self._check_actions(rows.act, len(rows))
+        if rows.step is not None and np.shape(rows.step) != (len(rows),):
+            raise SpaceMismatchError(f"steps have shape {np.shape(rows.step)}; the reward expects ({len(rows)},)")
+        if self.inputs == "state-next-state":
+            found = None if rows.next_obs is None else rows.next_obs.shape
+            if found != rows.obs.shape:
+                raise SpaceMismatchError(f"next observations have shape {found}; the reward expects {rows.obs.shape}")
+
+    def _check_actions(self, act: NDArray[Any] | None, batch: int) -> None:
+        expected = (batch,) if self.discrete else (batch, self.act_dim)
+        found = None if act is None else act.shape
+        if found != expected:
+            raise SpaceMismatchError(f"actions have shape {found}; the reward expects {expected}")
+        if self.discrete and act is not None and act.size and (act.min() < 0 or act.max() >= self.act_dim):
+            raise SpaceMismatchError(
+                f"actions run from {act.min()} to {act.max()}; the reward expects 0 to {self.act_dim - 1}"
+            )
+
+
+def _clock(step: NDArray[Any]) -> Tensor:
+    """ln(1 + t / 20), (batch, 1): the start of an episode takes as much room as all that follows."""
+    return torch.from_numpy(np.log1p(np.asarray(step) / CLOCK_STEPS).astype(np.float32))[:, None]
+
+
+def _one_hot(act: NDArray[Any], actions: int) -> Tensor:
+    return torch.nn.functional.one_hot(torch.from_numpy(act.astype(np.int64)), actions).float()
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    contiguous = np.ascontiguousarray(array, dtype=np.float32)
+    # PyTorch warns of read-only memory, which a validated trajectory is; nothing here writes to it.
+    return torch.from_numpy(contiguous if contiguous.flags.writeable else contiguous.copy())

@@ -1,0 +1,85 @@
+"""What the SAC of both libraries share: where their batches come from, and what they clone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rexd.rl.replay.batches import Batch, BatchRecipe, draw_batches
+from rexd.rl.replay.best_episodes import BestEpisodes
+from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.mean_matching import MeanMatching
+from rexd.rl.wrappers.block_rewards import BlockRewardLearner
+
+AVERAGING = 0.001  # of each update enters the averaged actor, which is what evaluations play
+
+
+class DemonstrationLearner(BlockRewardLearner):
+    """A base class in front of an off-policy algorithm, whose updates then also see demonstrations.
+
+    Attributes:
+        demonstrations: The demonstrations to replay and to clone; None learns without.
+        demonstration_share: Share of demonstrated rows among the critic rows of a batch.
+        cloning_weight: c of the cloning term in the actor's loss.
+        backup_entropy: Whether the entropy of the next action is part of the critics' targets.
+        n_step: Largest number of steps in the returns of the agent's rows.
+        best: Finds the agent's own best episodes, which are cloned too.
+        matching: Shapes rewards towards the means of the demonstrations.
+        losses: What the last update reported.
+        batch_rng: Draws the rows of batches.
+        average_actor: Running mean of the actor's weights, which is what evaluations play.
+    """
+
+    demonstrations: DemonstrationReplay | None = None
+    demonstration_share: float = 0.5
+    cloning_weight: float = 1.0
+    backup_entropy: bool = True
+    n_step: int = 1
+    best: BestEpisodes = BestEpisodes(0)
+    matching: MeanMatching | None = None
+    losses: Any = None
+    batch_rng: np.random.Generator
+    average_actor: Any
+    gamma: float  # the algorithm's
+
+    def learn_from(
+        self,
+        replay: DemonstrationReplay,
+        *,
+        share: float,
+        cloning_weight: float,
+        best_episodes: int = 0,
+        mean_matching: float = 0.0,
+    ) -> None:
+        """Take demonstrations to replay and to clone from the next update on.
+
+        Args:
+            replay: The demonstrations.
+            share: Share of demonstrated rows among the critic rows of a batch.
+            cloning_weight: c of the cloning term in the actor's loss.
+            best_episodes: Largest number of the agent's own episodes that are cloned too.
+            mean_matching: β of ``MeanMatching``.
+        """
+        self.demonstrations = replay
+        self.demonstration_share = share
+        self.cloning_weight = cloning_weight
+        self.best = BestEpisodes(best_episodes)
+        self.matching = MeanMatching(mean_matching, replay)
+
+    def draw(self, steps: int, batch_size: int) -> Batch[Any]:
+        """Draw the batches of ``steps`` updates: arrays (steps, batch_size, ...)."""
+        recipe = BatchRecipe(
+            discount=self.gamma,
+            replay=self.demonstrations,
+            share=self.demonstration_share,
+            best=self.best,
+            n_step=self.n_step,
+            matching=self.matching,
+        )
+        return draw_batches(self.replay_buffer, recipe, self.batch_rng, steps=steps, batch_size=batch_size)
+
+    def _excluded_save_params(self) -> list[str]:
+        """Keep what is not the algorithm's own out of its zip."""
+        inherited: list[str] = super()._excluded_save_params()  # type: ignore[misc]  # the algorithm's
+        return [*inherited, "demonstrations", "best", "matching", "losses", "batch_rng", "average_actor"]

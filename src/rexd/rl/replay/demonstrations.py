@@ -1,0 +1,63 @@
+"""Demonstrations as an off-policy learner replays them: standardised, with the reward of each transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.rl.wrappers.scaling import ObservationScale
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class DemonstrationReplay:
+    """Demonstrated transitions with their learned reward, in the units of the learner.
+
+    Attributes:
+        obs: (N, D) float32.
+        act: (N, A) float32, scaled to [-1, 1] as in the replay buffer of the learner.
+        next_obs: (N, D) float32.
+        reward: (N,) float32 in [0, 1].
+        done: (N,) float32, 1 where the step was terminal.
+        critic_rows: (M,) the rows whose next observation is known, from which a critic may learn.
+        trajectory: (N,) the number of the trajectory of each row.
+        step: (N,) steps since the start of the episode.
+    """
+
+    obs: Float32
+    act: Float32
+    next_obs: Float32
+    reward: Float32
+    done: Float32
+    critic_rows: NDArray[np.int64]
+    trajectory: NDArray[np.int64]
+    step: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, demonstrations: Demonstrations, reward: Float32, scale: ObservationScale, low: Float32, high: Float32
+    ) -> DemonstrationReplay:
+        """Take the rows of demonstrations.
+
+        Args:
+            demonstrations: What the expert did.
+            reward: (N,) the reward of each row.
+            scale: Standardises observations.
+            low: (A,) the lowest actions of the action space.
+            high: (A,) the highest actions of the action space.
+        """
+        rows = demonstrations.transitions()
+        return cls(
+            obs=scale.apply(rows.obs),
+            act=(2.0 * (rows.act - low) / (high - low) - 1.0).astype(np.float32),
+            next_obs=scale.apply(rows.next_obs),
+            reward=np.asarray(reward, np.float32),
+            done=rows.terminated.astype(np.float32),
+            critic_rows=np.flatnonzero(rows.next_known),
+            trajectory=np.repeat(np.arange(len(demonstrations)), demonstrations.lengths),
+            step=rows.step.astype(np.int64),
+        )

@@ -1,0 +1,32 @@
+"""What every step of a training run is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from rexd.rl.config import TrainConfig
+from rexd.rl.training.observer import Observer
+
+MakeEnv = Callable[[], gymnasium.Env[Any, Any]]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What every step of a training run is told.
+
+    Attributes:
+        config: The settings of the run.
+        folder: The folder of the run.
+        make_env: Makes the environment as it is, which is what evaluation plays.
+        observer: Is told of progress.
+    """
+
+    config: TrainConfig
+    folder: Path
+    make_env: MakeEnv
+    observer: Observer

@@ -1,0 +1,99 @@
+"""Building the learner of a run: its environment, the demonstrations that it replays, and its cloned start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from gymnasium.spaces import Box
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RexdError, import_extra
+from rexd.evaluation.policies import RandomPolicy
+from rexd.evaluation.rollouts import rollout
+from rexd.reward.base import RewardModel
+from rexd.reward.controls import AbsorbingReward
+from rexd.rl.config import TrainConfig
+from rexd.rl.learners.protocol import Learner
+from rexd.rl.policies.cloning import clone
+from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.training.context import RunContext
+from rexd.rl.training.fallback import Fallback
+from rexd.rl.training.run_folder import CHECKPOINT_FILE
+from rexd.rl.wrappers.absorbing import add_absorbing
+from rexd.rl.wrappers.scaling import ObservationScale
+from rexd.rl.wrappers.training_env import training_environment
+
+SCALE_EPISODES = 5
+
+
+def build_learner(
+    demonstrations: Demonstrations | None, model: RewardModel | None, context: RunContext
+) -> tuple[Learner, Fallback | None]:
+    """Put the algorithm on its environment, and start it from a clone of the demonstrations.
+
+    Args:
+        demonstrations: What the expert did; None learns without.
+        model: The reward to learn from; None stands for the environment's own.
+        context: The run.
+
+    Returns:
+        The learner, and what the run keeps where a learnt reward teaches it nothing; None where it keeps its best
+        policy in any case.
+
+    Raises:
+        RexdError: The algorithm does not take the action space.
+    """
+    config = context.config
+    shown, paying = demonstrations, model
+    if config.absorbing and demonstrations is not None and model is not None:
+        shown = add_absorbing(demonstrations)
+        paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
+    scale = _random_scale(context) if shown is None else ObservationScale.of(shown)
+    off_policy = config.algorithm != "sb3-ppo"
+    venv = training_environment(
+        context.make_env, paying, scale, absorbing=config.absorbing, in_blocks=off_policy, copies=config.environments
+    )
+    space = venv.action_space
+    replay = None
+    if shown is not None and paying is not None and off_policy:
+        if not isinstance(space, Box):
+            raise RexdError(
+                f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='sb3-ppo'"
+            )
+        rewards = paying.predict_demonstrations(shown)
+        replay = DemonstrationReplay.of(shown, rewards, scale, space.low, space.high)
+    learner = _learner_class(config)(config, venv, scale, replay)
+    if shown is None or paying is None or config.warm_start == 0:
+        return learner, None
+    bounds = (space.low, space.high) if isinstance(space, Box) else shown.act_dim
+    fit = partial(clone, shown, action_space=bounds, seed=config.seed, squashed=off_policy)
+    if not (context.folder / CHECKPOINT_FILE).is_file():
+        context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
+        learner.warm_start(fit(updates=config.warm_start))
+    if replay is None or config.cloning_weight == 0.0 or config.reward_source != "learned":
+        return learner, None  # the result of a control is what it learns
+    return learner, Fallback(fit, float(replay.reward.mean()))
+
+
+def _random_scale(context: RunContext) -> ObservationScale:
+    """Standardise observations by what a random policy sees, where there are no demonstrations."""
+    seed = context.config.seed
+    env = context.make_env()
+    policy = RandomPolicy(env.action_space, seed)
+    env.close()
+    played = rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)
+    scale = ObservationScale.of(Demonstrations(tuple(played)))
+    return scale.with_indicator() if context.config.absorbing else scale
+
+
+def _learner_class(config: TrainConfig) -> Callable[..., Learner]:
+    if config.algorithm == "sbx-sac":
+        import_extra("sbx", "train")
+        from rexd.rl.learners.sbx.learner import SbxLearner
+
+        return SbxLearner
+    from rexd.rl.learners.sb3 import learner as sb3
+
+    chosen: Callable[..., Learner] = sb3.Sb3SacLearner if config.algorithm == "sb3-sac" else sb3.Sb3PpoLearner
+    return chosen

@@ -1,0 +1,56 @@
+"""Which policy is kept; the policies are played by a script."""
+
+import pytest
+
+pytest.importorskip("gymnasium")
+
+from rexd.evaluation.evaluate import Episode, Evaluation
+from rexd.evaluation.statistics import summarise
+from rexd.rl.training.selection import CONFIRMATION_SEED, CONFIRMATIONS, SELECTION_SEED, Selection, score_of
+
+EPISODES, LENGTH, SEED = 2, 7, 3
+
+
+def evaluation(earned, episodes, learned=True):
+    summary = summarise([earned] * episodes)
+    played = tuple(Episode(earned, earned if learned else None, LENGTH) for _ in range(episodes))
+    return Evaluation(played, summary, summary if learned else None)
+
+
+class Script:
+    """Plays policies that are pairs: what they earn in an evaluation, and in the episodes that confirm it."""
+
+    def __init__(self):
+        self.seeds = []
+
+    def __call__(self, policy, episodes, seed):
+        self.seeds.append(seed)
+        return evaluation(policy[0] if seed == SELECTION_SEED + SEED else policy[1], episodes)
+
+
+def judged(*policies):
+    script = Script()
+    selection = Selection(script, EPISODES, SEED)
+    return selection, script, [selection.judge(policy)[1:] for policy in policies]
+
+
+def test_the_mean_over_all_episodes_decides():
+    selection, _, found = judged((10.0, 10.0), (30.0, 2.0), (20.0, 16.0))
+    assert found == [(10.0, True), (9.0, False), (17.0, True)]
+    assert selection.best == 17.0
+
+
+def test_a_policy_that_seems_worse_is_not_played_again():
+    selection, script, found = judged((10.0, 10.0), (9.0, 99.0))
+    assert found[1] == (None, False)
+    assert script.seeds == [SELECTION_SEED + SEED, CONFIRMATION_SEED + SEED, SELECTION_SEED + SEED]
+    assert selection.steps == (2 + CONFIRMATIONS) * EPISODES * LENGTH
+
+
+def test_an_equal_policy_replaces_the_earlier_one():
+    _, _, found = judged((10.0, 10.0), (10.0, 10.0))
+    assert found[1] == (10.0, True)
+
+
+def test_without_a_learned_return_the_true_one_selects():
+    assert score_of(evaluation(4.0, 2, learned=False)) == 4.0
