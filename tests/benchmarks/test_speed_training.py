@@ -42,7 +42,7 @@ def test_products_of_an_update_are_those_that_xla_counts():
     shapes = [(N, OBS), (N, ACT), (N, OBS), (N,), (N,), (N,), (N // 2, OBS), (N // 2, ACT)]
     batch = Batch._make(np.zeros(shape, np.float32) for shape in shapes)
     settings = sac_jax.Settings(0.005, -3.0, backup_entropy=False, cloning_weight=1.0, schedule=sac_jax.AT_ONCE)
-    compiled = jax.jit(sac_jax._update).lower(learner, batch, settings).compile()
+    compiled = jax.jit(sac_jax.update).lower(learner, batch, settings).compile()
     assert _layers(policy.qf_state.params) == [(OBS + ACT, WIDTH), (WIDTH, WIDTH), (WIDTH, 1)]
     assert _layers(policy.actor_state.params) == [(OBS, WIDTH), (WIDTH, WIDTH), (WIDTH, ACT), (WIDTH, ACT)]
     counted = 2 * multiply_adds(products())

@@ -1,4 +1,4 @@
-"""The command ``rexd``.
+"""The command ``rexd``: it finds the verb and runs it.
 
 Each verb is the class ``Command`` of the module ``rexd.cli.verbs.<verb>``. The module is imported only when its verb is
 called, so that ``rexd --help`` is quick.

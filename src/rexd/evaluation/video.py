@@ -1,4 +1,4 @@
-"""Videos of episodes."""
+"""Videos of episodes, as mp4 or gif files."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ANCHOR_FACTOR = 3.0
 ANCHOR_QUANTILE = 0.9
 ANCHOR_ROWS = 2000
 # Both in medians ℓ. Below the first, unrelated actions look like the expert's, and all errors of a fresh clone would
-# earn 0; the second is assumed instead, since most demonstrations measure 12 to 140 (docs/experiments.md).
+# earn 0; the second is assumed instead, since most demonstrations measure 12 to 140 (docs/lab/reward-scale.md).
 LEAST_ANCHOR = 5.0
 ASSUMED_ANCHOR = 30.0
 

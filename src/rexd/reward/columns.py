@@ -16,7 +16,7 @@ from rexd.reward.choices import Inputs
 from rexd.reward.rows import Rows
 
 CLOCK = "clock"
-CLOCK_STEPS = 20.0  # what counts as early; 5 and 100 do nearly as well (docs/experiments.md)
+CLOCK_STEPS = 20.0  # what counts as early; 5 and 100 do nearly as well (docs/lab/reward-inputs.md)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Whether another version of the environment reproduces the recorded steps better than the one that was named.
 
 The versions of a task differ in their physics as well: the right foot of Walker2d-v4 has half the friction of the left,
-in Walker2d-v5 both have the same. A gait that was learnt in one version stumbles in the other (docs/experiments.md).
+in Walker2d-v5 both have the same. A gait that was learnt in one version stumbles in the other (docs/lab/walker2d.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A goal that is drawn anew for each episode differs between trajectories and hardly within one. A new episode has new
 values in such columns: they count as novel whatever the agent does, and hide what it does. With these columns weighted
-down, the reward on Reacher tells a hand on a new goal from a hand beside it (docs/experiments.md).
+down, the reward on Reacher tells a hand on a new goal from a hand beside it (docs/lab/reward-inputs.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A policy that was recorded while it explored, or that leaves a joint alone, has actions that no state explains. At full
 weight such inputs are as new in an unseen row of the expert as in a row of any other policy, and hide what the state
-tells. With noisy actions weighted down, the reward tells walking from standing on Ant (docs/experiments.md).
+tells. With noisy actions weighted down, the reward tells walking from standing on Ant (docs/lab/reward-inputs.md).
 """
 
 from __future__ import annotations

@@ -198,7 +198,8 @@ def ensemble(policies: Sequence[Policy]) -> Policy:
     """Return one policy that takes the mean action of several policies.
 
     For discrete actions, the mean is that of their probabilities. Policies that fall now and then fall at different
-    places, so that their mean falls less often (docs/experiments.md). In a sample, all members have the same noise ε.
+    places, so that their mean falls less often (docs/lab/selection-and-cloning.md). In a sample, all members have the
+    same noise ε.
 
     Args:
         policies: At least one policy. All have the same specification and shapes, and none is an ensemble.

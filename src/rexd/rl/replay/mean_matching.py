@@ -1,7 +1,7 @@
 """Shaping of replayed rewards, so that the agent's mean observations and actions approach those of the demonstrations.
 
 Support is not density: RED rewards the expert's frequent and rare states alike, so that a policy may differ from the
-expert in its means while every step lies within the support (docs/experiments.md). Rewards are therefore shaped by the
+expert in its means while every step lies within the support (docs/lab/shaping.md). Rewards are therefore shaped by the
 means that still differ, as in imitation with linear costs (feature expectations: Abbeel & Ng 2004; Ho et al. 2016,
 arXiv 1605.08478). The shaping is weighted by the learned reward, as SAIL weights GAIL's reward (Wang et al. 2020, arXiv
 2002.08803), so that rows outside the support hardly count in the means and gain nothing by the shaping.
@@ -57,7 +57,7 @@ class MeanMatching:
 
     ℓ is the mean length of the agent's latest episodes, and L that of the longest demonstration. An agent that falls
     early differs from the demonstrations in its means because it falls, so that its means say little about how it
-    should move (docs/experiments.md). For the same reason the first tenth of an episode is left out of the means: an
+    should move (docs/lab/shaping.md). For the same reason the first tenth of an episode is left out of the means: an
     agent that falls often also starts often.
 
     Since z is compared with the agent's own mean, shaping moves reward from some of the agent's steps to others and

@@ -6,7 +6,7 @@ what the policy did wrong. Targets of several steps carry the cost back faster.
 
 They also have a drawback: the actions within such a target are those of an earlier policy, with its noise, and their
 cost is charged to the first action. Several steps are therefore used only where the agent falls often, which its first
-steps show (docs/experiments.md).
+steps show (docs/lab/n-step-returns.md).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Demonstrations may show only a part of a task, such as one goal of many. Whatever the policy then does elsewhere is far
 outside the support of the demonstrations, where the reward cannot tell one action from another, and training only
 loses what the clone could do. A run is taken to be such a case if its best policy earns only a small part of what the
-demonstrations earn (docs/experiments.md).
+demonstrations earn (docs/lab/selection-and-cloning.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from rexd.rl.policies.policy import Policy
 
 # Smallest share of what demonstrations earn that counts as learnt. Measured shares are at most 0.05 where nothing was
-# learnt, and at least 0.38 elsewhere (docs/experiments.md).
+# learnt, and at least 0.38 elsewhere (docs/lab/selection-and-cloning.md).
 LEAST_PAID = 0.1
 
 

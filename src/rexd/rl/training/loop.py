@@ -13,7 +13,7 @@ from rexd.evaluation.evaluate import Evaluation, evaluate
 from rexd.files import write_json
 from rexd.reward.base import RewardModel
 from rexd.rl.learners.protocol import Learner, State
-from rexd.rl.policies.policy import Policy, ensemble, load_policy
+from rexd.rl.policies.policy import POLICY_FILE, Policy, ensemble, load_policy
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.episode_watch import EpisodeWatch
@@ -122,7 +122,7 @@ class TrainingLoop:
         return policy.without_last_column() if self.config.absorbing else policy
 
     def _keep(self, policy: Policy) -> None:
-        policy.save(self.folder / files.POLICY_FILE)
+        policy.save(self.folder / POLICY_FILE)
         self.learner.save_zip(self.folder / files.ZIP_FILE)
 
     def _snapshots(self) -> State:

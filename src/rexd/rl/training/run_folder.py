@@ -33,7 +33,7 @@ from rexd.files import atomic_path, write_json
 from rexd.reward.files import load_reward
 from rexd.reward.red.red import RED
 from rexd.rl.config import TrainConfig
-from rexd.rl.policies.policy import POLICY_FILE, Policy, load_policy
+from rexd.rl.policies.policy import Policy, load_policy
 
 CONFIG_FILE = "config.json"
 REWARD_FILE = "reward.safetensors"
@@ -188,6 +188,3 @@ def write_metrics(folder: Path, records: list[dict[str, Any]]) -> None:
     """Write all records anew, atomically. They are only a few dozen lines, and no line is ever incomplete."""
     with atomic_path(folder / METRICS_FILE) as temporary:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
-
-
-__all__ = ["POLICY_FILE", "Run", "load_run"]

@@ -53,7 +53,8 @@ class Selection:
     def _confirmed(self, policy: Policy, result: Evaluation) -> float | None:
         """Play a policy that seems to be the best in further episodes, and return the mean over all of them.
 
-        A policy that falls in half of its episodes may well stay up in its first five (docs/experiments.md).
+        A policy that falls in half of its episodes may well stay up in its first five
+        (docs/lab/selection-and-cloning.md).
         """
         score, episodes = score_of(result), len(result.episodes)
         if score < self.best:

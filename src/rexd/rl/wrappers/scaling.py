@@ -20,7 +20,7 @@ SMALLEST_STD = 1e-3
 class ObservationScale:
     """The map (o − mean) / std, which is fixed before training. The learner sees its results and nothing else.
 
-    Without it, a few hundred demonstrated transitions teach next to nothing on HalfCheetah (docs/experiments.md).
+    Without it, a few hundred demonstrated transitions teach next to nothing on HalfCheetah (docs/lab/learner.md).
     Columns that hardly ever vary are centred and not scaled.
 
     Attributes:

@@ -8,7 +8,7 @@ support by itself, and Hopper stands still (docs/methods.md).
 The actor begins as a clone of the demonstrations, and only clones while the critics learn what the clone does. Then the
 critics' part in its loss grows slowly, while the agent's own best episodes are cloned too (``best_episodes``). Critics
 with batch normalisation and no targets (CrossQ, arXiv 1902.05605) learnt as fast but did not keep what they had gained
-(docs/experiments.md).
+(docs/lab/learner.md).
 """
 
 from __future__ import annotations
