@@ -1,9 +1,9 @@
 """The agent's own best episodes, to be cloned beside the demonstrations (self-imitation).
 
 A few hundred demonstrated rows keep the policy where the expert was. Where the agent is, only its critics guide it, and
-young critics can make a cloned policy worse than it was (docs/lab/selection-and-cloning.md). Cloning the episodes that earned the
-most learned reward so far keeps what worked, and gives way when another episode earns more (Oh et al. 2018, arXiv
-1806.05635, who weight by advantages where this module ranks by returns).
+young critics can make a cloned policy worse than it was (docs/lab/selection-and-cloning.md). Cloning the episodes that
+earned the most learned reward so far keeps what worked, and gives way when another episode earns more (Oh et al. 2018,
+arXiv 1806.05635, who weight by advantages where this module ranks by returns).
 """
 
 from __future__ import annotations
