@@ -146,6 +146,7 @@ def test_a_report_of_what_is_there(rexd, suite, places, faked, tmp_path):
     assert methods[1]["probability_default_better"]["probability"] == 0.5  # a tie
 
 
+@pytest.mark.slow
 def test_quick_at_a_tiny_budget(rexd, places, tmp_path):
     # the whole way, in processes of their own: demonstrations, reward, training, result
     pytest.importorskip("sbx")

@@ -593,6 +593,7 @@ class PaysDemonstrationsAlone(PaysPush):
         return np.ones(len(demonstrations.transitions()), np.float32)
 
 
+@pytest.mark.slow
 def test_where_the_reward_teaches_nothing_the_clone_is_kept(tmp_path):
     arguments = {"env": "Steer-v0", "out": tmp_path / "run", "reward": PaysDemonstrationsAlone()}
     config, watch = replace(CONFIG, warm_start=20, steps=40), Watching()
