@@ -18,7 +18,7 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup lint types pytest slow test-numpy1 test docs test-slow check demo bench clean
+.PHONY: help setup lint types pytest slow test-numpy1 test docs test-slow check dist demo bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -78,6 +78,11 @@ docs: setup ## the documentation site, in site/; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 check: test docs test-slow ## the one gate, as CI runs it
+
+dist: setup ## a wheel and an sdist in dist/, checked
+	rm -rf dist
+	$(PY) -m hatchling build
+	$(PY) scripts/check_dist.py dist
 
 demo: setup ## bundled demonstrations into a reward and a policy
 	.venv/bin/rexd demo
