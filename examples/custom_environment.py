@@ -1,9 +1,7 @@
 """An environment of your own, with a time limit: an expert is recorded, a reward is fitted, a policy is trained.
 
-python examples/custom_environment.py --steps 4000 --out runs/dock
+python examples/custom_environment.py       (leaves its run in runs/dock)
 """
-
-import argparse
 
 import gymnasium
 import numpy as np
@@ -52,9 +50,11 @@ def record(episodes: int) -> rexd.Demonstrations:
     return rexd.to_demonstrations(recorded, env=make_dock())
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--out", default="runs/dock")
-    run = rexd.train(record(8), env=make_dock, evaluate_every=1000, **vars(parser.parse_args()))
+def main(steps: int, out: str, **settings) -> None:
+    """Record, fit and train; the policy, the reward and the records lie in the folder ``out``."""
+    run = rexd.train(record(8), env=make_dock, out=out, steps=steps, **settings)
     print("return in the environment:", round(run.evaluation["true"]["mean"], 1))
+
+
+if __name__ == "__main__":
+    main(steps=4000, out="runs/dock", evaluate_every=1000)

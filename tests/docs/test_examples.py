@@ -37,14 +37,16 @@ def test_an_example_is_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
 
 
-def test_a_custom_environment_is_recorded_and_trained_in(tmp_path):
+def test_a_custom_environment_is_recorded_and_trained_in(tmp_path, capsys):
     pytest.importorskip("sbx")
-    demos = imported("custom_environment").record(3)
+    example = imported("custom_environment")
+    demos = example.record(3)
     assert [len(episode) for episode in demos] == [100] * 3
     assert all(np.abs(episode.observations[-1, :2]).max() < 0.2 for episode in demos)  # the expert docks
-    printed = run("custom_environment", tmp_path, "--steps", "300", "--out", "run")
-    assert "return in the environment: -" in printed
-    assert (tmp_path / "run" / "policy.safetensors").is_file()
+    small = {"evaluate_every": 200, "evaluation_episodes": 1, "final_episodes": 1, "warm_start": 100}
+    example.main(steps=200, out=tmp_path / "run", **small)
+    assert "return in the environment: -" in capsys.readouterr().out
+    assert rexd.load_policy(tmp_path / "run").predict(np.zeros(4, np.float32))[0].shape == (2,)
 
 
 def test_a_robot_log_becomes_a_reward_that_finds_the_fault(tmp_path):

@@ -41,7 +41,8 @@ def test_own_data(tmp_path, monkeypatch):
     rows = names["observations"][0], names["actions"][0]
     again = rexd.load_reward(tmp_path / "reward.safetensors")
     np.testing.assert_array_equal(again.predict(*rows), names["reward"].predict(*rows))
-    assert names["policy"].predict(names["observations"][0, :1]).shape == (1, 6)
+    assert names["action"].shape == (6,)
+    assert np.abs(names["action"]).max() <= 1
     assert "error" not in {finding.severity for finding in names["findings"]}
 
 
