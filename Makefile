@@ -18,7 +18,7 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup lint types pytest slow test-numpy1 test test-slow check demo bench clean
+.PHONY: help setup lint types pytest slow test-numpy1 test docs test-slow check dist demo bench clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -73,7 +73,16 @@ test: lint types pytest ## what must pass before a commit: lint, types and all t
 
 test-slow: slow test-numpy1 ## what takes minutes each: the tests marked slow, and the core's tests on numpy 1.26
 
-check: test test-slow ## the one gate, as CI runs it
+# Without --quiet, which hides warnings from --strict. The variable silences Material's advertisement.
+docs: setup ## the documentation site, in site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+check: test docs test-slow ## the one gate, as CI runs it
+
+dist: setup ## a wheel and an sdist in dist/, checked
+	rm -rf dist
+	$(PY) -m hatchling build
+	$(PY) scripts/check_dist.py dist
 
 demo: setup ## bundled demonstrations into a reward and a policy
 	.venv/bin/rexd demo
@@ -84,5 +93,5 @@ bench: setup ## what produces the README's numbers (hours): make bench DATA=fold
 	.venv/bin/rexd benchmark red --report --write
 
 clean: ## remove .venv, builds and caches; never runs/
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(wildcard src tests benchmarks scripts) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -74,7 +74,7 @@ def to_demonstrations(
         SpaceMismatchError: The demonstrations do not fit the environment, or its spaces are not supported.
         TaskError: The environment cannot be made.
 
-    Example:
+    Examples:
         >>> rows = {"obs": np.zeros((6, 3)), "acts": np.zeros((6, 2)), "dones": [0, 0, 1, 0, 0, 1]}
         >>> [len(trajectory) for trajectory in to_demonstrations(rows)]
         [3, 3]
