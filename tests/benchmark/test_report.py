@@ -2,13 +2,13 @@ import re
 from pathlib import Path
 
 import pytest
-from suites import save, suite
+from suites import content, save, suite
 
 from rexd.benchmark.documents import DOCUMENTS, FIGURES, page, renewed, sections, write_documents
 from rexd.benchmark.figures import digest, draw
 from rexd.benchmark.runs import Folders, expand
 from rexd.benchmark.scores import Results, score, summary, threshold
-from rexd.benchmark.suite import load_suite
+from rexd.benchmark.suite import load_suite, parse_suite
 from rexd.benchmark.tables import below, headline, regimes_not_run, remarks, tables
 from rexd.errors import RexdError
 
@@ -121,10 +121,18 @@ def test_a_method_without_results_is_not_run(tmp_path):
     assert summary(found)[1]["total"] is None
 
 
-def test_results_of_other_suites_are_passed_over(folders):
+def test_results_of_tasks_that_the_suite_no_longer_has_are_passed_over(folders):
     run = expand(suite())[0]
     save(folders, run, 1.0, task="C")
     assert len(Results.read(suite(), folders).results) == len(VALUES) - 1
+
+
+def test_suites_with_the_same_names_do_not_see_each_others_results(folders):
+    other = parse_suite(content(), name="other", where="other.toml")
+    assert Results.read(other, folders).results == ()
+    save(folders, expand(other)[0], 7.0)
+    assert [r["return_mean"] for r in Results.read(other, folders).results] == [7.0]
+    assert sorted(r["return_mean"] for r in Results.read(suite(), folders).results) == sorted(VALUES.values())
 
 
 def test_results_of_other_settings_are_named(folders):
@@ -208,4 +216,5 @@ def test_recorded_results_belong_to_the_suite(name):
     for result in RECORDED[name].results:
         run = f"{result['regime']}/{result['task']}-{result['method']}-seed{result['seed']}"
         assert run in runs
-        assert (ROOT / "benchmarks" / "results" / f"{run}.json").is_file()
+        assert (ROOT / "benchmarks" / "results" / name / f"{run}.json").is_file()
+        assert result["suite"] == name

@@ -42,6 +42,7 @@ def execute(run: RunSpec, folders: Folders) -> None:
     write_json(
         folders.result(run),
         {
+            "suite": run.suite,
             "task": run.task.name,
             "env": run.task.env,
             "regime": run.regime.name,
