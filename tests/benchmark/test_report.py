@@ -111,6 +111,18 @@ def test_all_tables(results):
     assert regimes_not_run(results) == ["1x1"]
 
 
+def test_success_has_a_column_where_a_task_tells_it(folders, results):
+    runs = {run.id: run for run in expand(suite())}
+    assert "success of each seed" not in tables(results)[0].headings
+    for seed, share in ((0, 1.0), (1, 0.25)):
+        save(folders, runs[f"4x5/A-ours-seed{seed}"], 100.0, success=share)
+    save(folders, runs["1x1/A-ours-seed0"], 100.0)
+    found = tables(Results.read(suite(), folders))
+    assert cells(found[0], ("A", "ours"))["success of each seed"] == "100% (s0), 25% (s1)"
+    assert cells(found[0], ("B", "ours"))["success of each seed"] == ""
+    assert "success of each seed" not in found[3].headings  # the other regime
+
+
 def test_a_method_without_results_is_not_run(tmp_path):
     run = expand(suite())[0]
     folders = Folders(tmp_path, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -109,8 +110,7 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
     assert found is not None
     return {
         **{name: found[name] for name in ("steps", "selected_at", "selection_steps", "seconds")},
-        "evaluation": found["true"],
-        "episodes": found["episodes"],
+        **_played(found),
         "curve": [{name: record[name] for name in _CURVE} for record in trained.metrics()],
     }
 
@@ -131,9 +131,14 @@ def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
         "selected_at": None,
         "selection_steps": 0,
         "seconds": round(seconds, 1),
-        "evaluation": result["true"],
-        "episodes": result["episodes"],
+        **_played(result),
     }
+
+
+def _played(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a result keeps of the final episodes; the share of successes is there only where a task has one."""
+    success = {"success": evaluation["success"]} if "success" in evaluation else {}
+    return {"evaluation": evaluation["true"], **success, "episodes": evaluation["episodes"]}
 
 
 def _versions() -> dict[str, str]:
