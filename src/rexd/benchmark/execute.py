@@ -6,11 +6,13 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
+from rexd.benchmark.machine import machine
 from rexd.benchmark.runs import Folders, RunSpec
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
@@ -59,6 +61,8 @@ def execute(run: RunSpec, folders: Folders) -> None:
             "random_return": run.task.random_return,
             "target": run.task.target,
             "versions": _versions(),
+            "machine": machine(),
+            "date": date.today().isoformat(),
             "settings": run.settings,
             "demonstrations_sha256": demonstrations.sha256,
             **measured,

@@ -38,7 +38,7 @@ class RunSpec:
 
     @property
     def id(self) -> str:
-        """The name of the run, unique within its suite: the path of its result in the suite's folder, without ``.json``."""
+        """The name of the run, unique within its suite: its result's path in the suite's folder, without ``.json``."""
         return f"{self.regime.name}/{self.task.name}-{self.method.name}-seed{self.seed}"
 
     @property

@@ -119,8 +119,8 @@ def _returns(results: Results, regime: Regime) -> Table:
                 )
             )
     headings = (
-        "task", "method", "return of each seed (mean ± std over episodes)", *(("success of each seed",) if told else ()),
-        "demonstrations", "target", "seeds at target", "steps", "minutes",
+        "task", "method", "return of each seed (mean ± std over episodes)",
+        *(("success of each seed",) if told else ()), "demonstrations", "target", "seeds at target", "steps", "minutes",
     )  # fmt: skip
     return Table(f"{_title(regime)}: returns", headings, tuple(rows))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -167,17 +168,20 @@ class Command:
                 warn(f"{run.id} was made with other settings ({changes}) and stays as it is; --redo does it again")
 
     def _report(self, suite: Suite, folders: Folders) -> None:
-        from rexd.benchmark.documents import page, sections, write_documents, write_text
+        from rexd.benchmark.documents import sections, write_documents, write_text
         from rexd.benchmark.figures import draw
+        from rexd.benchmark.page import page
         from rexd.benchmark.scores import Results, summary
 
         results = Results.read(suite, folders)
         if not results.results:
-            raise RexdError(f"{folders.results} has no result of suite {suite.name}; run it first, or name --out")
+            raise RexdError(
+                f"{folders.results / suite.name} has no result of suite {suite.name}; run it first, or name --out"
+            )
         figure = draw(results)
         written = write_documents(results, figure, root=Path()) if self.write else []
         html, svg = (folders.runs / f"report-{suite.name}.{kind}" for kind in ("html", "svg"))
-        write_text(html, page(results, figure))
+        write_text(html, page(results, figure, made=date.today()))
         write_text(svg, figure)
         if self.json:
             files = [str(path) for path in (*written, html, svg)]
