@@ -14,7 +14,7 @@ from rexd.benchmark.runs import (
     folder_differences,
     narrowed,
     read_result,
-    results_below,
+    results_of,
     state_of,
 )
 from rexd.errors import RexdError
@@ -44,6 +44,18 @@ def test_steps_are_the_tasks_the_methods_or_the_users():
     assert {run.steps for run in expand(suite(), steps=7)} == {7, 0}
 
 
+def test_a_regime_may_set_the_steps_of_a_task():
+    regimes = content()["regimes"]
+    regimes["4x5"]["steps"] = {"A": 70, "B": 80}
+    runs = {run.id: run for run in expand(suite(regimes=regimes))}
+    assert {name: runs[f"{name}-seed0"].steps for name in ("4x5/A-ours", "4x5/B-ours", "1x1/A-ours", "4x5/A-bc")} == {
+        "4x5/A-ours": 70, "4x5/B-ours": 80, "1x1/A-ours": 400, "4x5/A-bc": 0,
+    }  # fmt: skip
+    assert (runs["4x5/A-env-seed0"].steps, runs["4x5/B-env-seed0"].steps) == (800, 900)  # what methods say counts more
+    before = {run.id: run.settings for run in expand(suite())}
+    assert before == {name: run.settings for name, run in runs.items()}  # so that no result gets stale
+
+
 def test_a_task_may_keep_out_of_a_regime():
     tasks = content()["tasks"]
     tasks["B"]["regimes"] = ["1x1"]
@@ -65,7 +77,7 @@ def test_a_run_goes_through_json():
     for run in expand(suite()):
         assert RunSpec.from_dict(json.loads(json.dumps(run.to_dict()))).settings == run.settings
     folders = Folders.from_dict(json.loads(json.dumps(Folders("a", "b", "c").to_dict())))
-    assert folders.result(run).as_posix() == f"a/{run.id}.json"
+    assert folders.result(run).as_posix() == f"a/tiny/{run.id}.json"
 
 
 def test_states(folders):
@@ -133,11 +145,11 @@ def test_missing_demonstrations_are_named_before_anything_runs(folders, tmp_path
         check_data([b], replace(folders, data=tmp_path))
 
 
-def test_damaged_results_are_named(folders, tmp_path):
-    path = tmp_path / "4x5" / "x.json"
-    path.parent.mkdir()
+def test_damaged_results_are_named(folders):
+    path = folders.results / "tiny" / "4x5" / "x.json"
+    path.parent.mkdir(parents=True)
     path.write_text('{"steps": 3}')
-    for read in (lambda: read_result(path), lambda: results_below(tmp_path)):
+    for read in (lambda: read_result(path), lambda: results_of(suite(), folders)):
         with pytest.raises(RexdError, match=r"x\.json: is no result of a run"):
             read()
-    assert read_result(tmp_path / "none.json") is None
+    assert read_result(path.with_name("none.json")) is None

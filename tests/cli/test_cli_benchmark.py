@@ -97,7 +97,7 @@ def test_runs_crash_and_resume(rexd, suite, places, faked, tmp_path):
     assert first.status == 1
     assert "WARNING: 4x5/Pendulum-rexd-seed0 crashed: AssertionError: no luck; see " in first.err
     assert "4x5/Pendulum-bc-seed0 · done" in first.err
-    assert (tmp_path / "runs" / "4x5" / "Pendulum-rexd-seed0.crash.json").is_file()
+    assert (tmp_path / "runs" / "tiny" / "4x5" / "Pendulum-rexd-seed0.crash.json").is_file()
     faked()
     again = rexd("benchmark", suite, *places, "--json")
     assert again.status == 0
@@ -108,7 +108,7 @@ def test_runs_crash_and_resume(rexd, suite, places, faked, tmp_path):
 def test_stale_results_stay_unless_they_are_to_be_redone(rexd, suite, places, faked, tmp_path):
     faked()
     rexd("benchmark", suite, *places)
-    path = tmp_path / "results" / "4x5" / "Pendulum-rexd-seed0.json"
+    path = tmp_path / "results" / "tiny" / "4x5" / "Pendulum-rexd-seed0.json"
     result = json.loads(path.read_text())
     run = expand(load_suite(str(suite)))[0]
     path.write_text(json.dumps({**result, "return_mean": -1.0, "settings": {**run.settings, "discount": 0.5}}))
@@ -153,12 +153,12 @@ def test_quick_at_a_tiny_budget(rexd, places, tmp_path):
     words = ("benchmark", "quick", "--tasks", "Pendulum", "--methods", "rexd", "bc", "--steps", 300, *places)
     result = rexd(*words, "--jobs", 2)
     assert result.status == 0, result.err
-    found = json.loads((tmp_path / "results" / "4x5" / "Pendulum-rexd-seed0.json").read_text())
+    found = json.loads((tmp_path / "results" / "quick" / "4x5" / "Pendulum-rexd-seed0.json").read_text())
     assert (found["steps"], found["transitions"], len(found["episodes"])) == (300, 160, 20)
     assert [point["steps"] for point in found["curve"]] == [300]
-    assert found["settings"]["subsample"] == 5
+    assert (found["suite"], found["settings"]["subsample"]) == ("quick", 5)
     assert found["settings"]["reward"]["shape"] == "logarithmic"
-    cloned = json.loads((tmp_path / "results" / "4x5" / "Pendulum-bc-seed0.json").read_text())
+    cloned = json.loads((tmp_path / "results" / "quick" / "4x5" / "Pendulum-bc-seed0.json").read_text())
     assert (cloned["steps"], cloned["offsets"]) == (0, found["offsets"])
     assert -2000 < cloned["return_mean"] < 0
     assert [run["state"] for run in rexd(*words, "--dry-run", "--json").json["runs"]] == ["done", "done"]

@@ -104,3 +104,31 @@ def test_progress_is_told_of_every_episode():
 def test_a_reward_of_another_task_is_named():
     with pytest.raises(SpaceMismatchError, match=r"fitted to \(batch, 5\)"):
         evaluate(Counter, ConstantPolicy(np.array([0.5])), OtherTask(), episodes=1, seed=0)
+
+
+class Door(Counter):
+    """Is open at its third step alone, in those episodes that last so long."""
+
+    def step(self, action):
+        *stepped, _ = super().step(action)
+        return *stepped, {"success": np.bool_(self.step_number == 3)}
+
+
+@pytest.mark.parametrize("lockstep", [1, 4])
+def test_an_episode_is_a_success_if_it_was_one_at_any_step(lockstep):
+    policy = ConstantPolicy(np.array([0.0]))
+    result = evaluate(Door, policy, None, episodes=12, seed=3, lockstep=lockstep)
+    assert {episode.length >= 3 for episode in result.episodes} == {True, False}
+    for episode in result.episodes:
+        assert episode.success is (episode.length >= 3)
+    share = sum(episode.length >= 3 for episode in result.episodes) / 12
+    record = json.loads(json.dumps(result.to_dict()))
+    assert result.success == record["success"] == share
+    assert [episode["success"] for episode in record["episodes"]] == [e.success for e in result.episodes]
+
+
+def test_nothing_is_said_of_success_where_the_environment_says_nothing():
+    result = evaluate(Counter, ConstantPolicy(np.array([0.0])), None, episodes=2, seed=0)
+    assert result.success is None
+    assert "success" not in result.to_dict()
+    assert set(result.to_dict()["episodes"][0]) == {"return", "learned_return", "length"}

@@ -77,7 +77,7 @@ import json, os, pathlib, sys, time
 job = json.loads(pathlib.Path(sys.argv[1]).read_text())
 run, folders = job["run"], job["folders"]
 name = f"{run['regime']['name']}/{run['task']['name']}-{run['method']['name']}-seed{run['seed']}"
-folder = pathlib.Path(folders["runs"]) / name
+folder = pathlib.Path(folders["runs"]) / run["suite"] / name
 folder.mkdir(parents=True, exist_ok=True)
 
 def evaluated(steps):
@@ -86,7 +86,7 @@ def evaluated(steps):
         stream.write("\\n")
 
 def finish(value, **more):
-    path = pathlib.Path(folders["results"]) / (name + ".json")
+    path = pathlib.Path(folders["results"]) / run["suite"] / (name + ".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({
         "task": run["task"]["name"], "regime": run["regime"]["name"], "method": run["method"]["name"],

@@ -1,14 +1,12 @@
-"""Documents that are generated from results: marked sections of Markdown files, and one HTML page."""
+"""Documents that are generated from results: marked sections of Markdown files."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from rexd.benchmark.scores import Results
-from rexd.benchmark.tables import Table, headline, remarks, tables
+from rexd.benchmark.tables import headline, remarks, tables
 from rexd.errors import RexdError
 from rexd.files import atomic_path
 
@@ -87,39 +85,3 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, "utf-8")
-
-
-def page(results: Results, figure: str) -> str:
-    """Return one HTML page with all tables and the figure, which needs no other file."""
-    suite = results.suite
-    image = re.sub(r"^.*?(?=<svg)", "", figure, flags=re.DOTALL)  # without the XML prolog
-    body = [
-        f"<h1>rexd benchmark {html.escape(suite.name)}</h1>",
-        f"<p>{html.escape(suite.about.strip())}</p>",
-        f"<figure>{image}</figure>",
-        _table(headline(results)),
-        *(
-            f"<h2>{html.escape(table.title)}</h2><p>{html.escape(table.about)}</p>{_table(table)}"
-            for table in tables(results)
-        ),
-        *(f"<p>{html.escape(sentence)}</p>" for sentence in remarks(results)),
-    ]
-    return _PAGE.format(title=html.escape(f"rexd benchmark {suite.name}"), body="\n".join(body))
-
-
-def _table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.headings)
-    rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in table.rows)
-    return f"<table><tr>{head}</tr>\n{rows}</table>"
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ text-align: left; vertical-align: top; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid #ddd; }}
-figure {{ margin: 1rem 0; }} svg {{ max-width: 100%; height: auto; }}
-</style></head><body>
-{body}
-</body></html>
-"""

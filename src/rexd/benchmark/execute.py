@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Mapping
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
+from rexd.benchmark.machine import machine
 from rexd.benchmark.runs import Folders, RunSpec
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
@@ -42,6 +45,7 @@ def execute(run: RunSpec, folders: Folders) -> None:
     write_json(
         folders.result(run),
         {
+            "suite": run.suite,
             "task": run.task.name,
             "env": run.task.env,
             "regime": run.regime.name,
@@ -57,6 +61,8 @@ def execute(run: RunSpec, folders: Folders) -> None:
             "random_return": run.task.random_return,
             "target": run.task.target,
             "versions": _versions(),
+            "machine": machine(),
+            "date": date.today().isoformat(),
             "settings": run.settings,
             "demonstrations_sha256": demonstrations.sha256,
             **measured,
@@ -108,8 +114,7 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
     assert found is not None
     return {
         **{name: found[name] for name in ("steps", "selected_at", "selection_steps", "seconds")},
-        "evaluation": found["true"],
-        "episodes": found["episodes"],
+        **_played(found),
         "curve": [{name: record[name] for name in _CURVE} for record in trained.metrics()],
     }
 
@@ -130,9 +135,14 @@ def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
         "selected_at": None,
         "selection_steps": 0,
         "seconds": round(seconds, 1),
-        "evaluation": result["true"],
-        "episodes": result["episodes"],
+        **_played(result),
     }
+
+
+def _played(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a result keeps of the final episodes; the share of successes is there only where a task has one."""
+    success = {"success": evaluation["success"]} if "success" in evaluation else {}
+    return {"evaluation": evaluation["true"], **success, "episodes": evaluation["episodes"]}
 
 
 def _versions() -> dict[str, str]:

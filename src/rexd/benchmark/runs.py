@@ -21,6 +21,7 @@ class RunSpec:
     """One run: a method on a task, with the demonstrations of a regime, and one seed.
 
     Attributes:
+        suite: Name of the suite.
         task: The environment and its demonstrations.
         regime: How much of the demonstrations is used.
         method: How the policy is learnt.
@@ -28,6 +29,7 @@ class RunSpec:
         steps: Environment steps; 0 for cloning.
     """
 
+    suite: str
     task: Task
     regime: Regime
     method: Method
@@ -36,7 +38,7 @@ class RunSpec:
 
     @property
     def id(self) -> str:
-        """The name of the run, unique within a suite: the path of its result without ``.json``."""
+        """The name of the run, unique within its suite: its result's path in the suite's folder, without ``.json``."""
         return f"{self.regime.name}/{self.task.name}-{self.method.name}-seed{self.seed}"
 
     @property
@@ -82,7 +84,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Folders:
-    """The folders that a benchmark reads and writes.
+    """The folders that a benchmark reads and writes; the first two hold a folder for each suite.
 
     Attributes:
         results: Folder of the results, one JSON file for each run.
@@ -107,27 +109,27 @@ class Folders:
 
     def result(self, run: RunSpec) -> Path:
         """Return the path of the result."""
-        return self.results / f"{run.id}.json"
+        return self.results / run.suite / f"{run.id}.json"
 
     def run(self, run: RunSpec) -> Path:
         """Return the run folder of the training."""
-        return self.runs / run.id
+        return self.runs / run.suite / run.id
 
     def log(self, run: RunSpec) -> Path:
         """Return the path of the log, which holds what the process prints."""
-        return self.runs / f"{run.id}.log"
+        return self.runs / run.suite / f"{run.id}.log"
 
     def job(self, run: RunSpec) -> Path:
         """Return the path of the file that tells the process what to do."""
-        return self.runs / f"{run.id}.job.json"
+        return self.runs / run.suite / f"{run.id}.job.json"
 
     def lock(self, run: RunSpec) -> Path:
         """Return the path of the lock that the process holds."""
-        return self.runs / f"{run.id}.lock"
+        return self.runs / run.suite / f"{run.id}.lock"
 
     def crash(self, run: RunSpec) -> Path:
         """Return the path of the record of a crash; the file exists only if the last attempt crashed."""
-        return self.runs / f"{run.id}.crash.json"
+        return self.runs / run.suite / f"{run.id}.crash.json"
 
 
 def expand(suite: Suite, *, steps: int | None = None) -> list[RunSpec]:
@@ -146,8 +148,8 @@ def expand(suite: Suite, *, steps: int | None = None) -> list[RunSpec]:
                 for task in suite.tasks:
                     if task.regimes and regime.name not in task.regimes:
                         continue
-                    wanted = method.steps_of(task)
-                    runs.append(RunSpec(task, regime, method, seed, min(wanted, steps or wanted)))
+                    wanted = method.steps_of(task, regime)
+                    runs.append(RunSpec(suite.name, task, regime, method, seed, min(wanted, steps or wanted)))
     return runs
 
 
@@ -311,10 +313,10 @@ def read_result(path: Path) -> dict[str, Any] | None:
     return dict(result)
 
 
-def results_below(folder: Path) -> list[dict[str, Any]]:
-    """Read all results below a folder, of all regimes and suites."""
+def results_of(suite: Suite, folders: Folders) -> list[dict[str, Any]]:
+    """Read all results in the folder of a suite, of all its regimes."""
     found = []
-    for path in sorted(folder.glob("*/*.json")):
+    for path in sorted((folders.results / suite.name).glob("*/*.json")):
         result = read_result(path)
         if result is not None:
             found.append(result)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from rexd.benchmark.runs import Folders, expand, result_differences, results_below
+from rexd.benchmark.runs import Folders, expand, result_differences, results_of
 from rexd.benchmark.suite import Method, Regime, Suite, Task
 from rexd.evaluation.comparison import Improvement, normalise, probability_of_improvement
 from rexd.evaluation.curves import Arrival, kept, reached
@@ -62,7 +62,7 @@ class Results:
             suite,
             tuple(
                 result
-                for result in results_below(folders.results)
+                for result in results_of(suite, folders)
                 if all(result[key] in names for key, names in zip(("task", "regime", "method"), known, strict=True))
             ),
         )

@@ -68,18 +68,27 @@ class Regime:
         name: Key of the table, and the folder of the results.
         trajectories: Number of trajectories, the first ones of the file.
         subsample: Every subsample-th transition of each trajectory is kept, from a random offset.
+        steps: For the names of some tasks, the environment steps in this regime instead of the task's.
     """
 
     name: str
     trajectories: int
     subsample: int = 1
+    steps: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that some transitions are left."""
+        """Check that some transitions and steps are left."""
         if self.trajectories < 1 or self.subsample < 1:
             raise RexdError(
                 f"trajectories and subsample are {self.trajectories} and {self.subsample}; expected 1 or more of each"
             )
+        for task, steps in self.steps.items():
+            if steps < 1:
+                raise RexdError(f"steps of {task} is {steps}; expected 1 or more")
+
+    def steps_of(self, task: Task) -> int:
+        """Return the environment steps on a task, where a method does not say otherwise."""
+        return self.steps.get(task.name, task.steps)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ class Method:
         kind: ``training`` for ``rexd.train`` with ``settings``, or ``cloning`` for
             ``rexd.rl.policies.cloning.clone``, which has no settings.
         settings: Fields of ``TrainConfig``; the reward's are in a nested table.
-        steps: Environment steps; None takes those of each task.
+        steps: Environment steps; None takes those of each task, or of the regime for this task.
         tasks: For the names of some tasks, ``steps`` and further ``settings`` that hold on this task alone.
         seeds: Seeds of the method; empty for those of the suite.
         regimes: Names of the regimes that the method runs in; empty for all.
@@ -113,12 +122,12 @@ class Method:
         reward = {**self.settings.get("reward", {}), **own.get("reward", {})}
         return {**self.settings, **own, **({"reward": reward} if reward else {})}
 
-    def steps_of(self, task: Task) -> int:
-        """Return the environment steps on a task; 0 for cloning."""
+    def steps_of(self, task: Task, regime: Regime) -> int:
+        """Return the environment steps on a task in a regime; 0 for cloning."""
         if self.kind == "cloning":
             return 0
         own = self.tasks.get(task.name, {}).get("steps")
-        return int(own or self.steps or task.steps)
+        return int(own or self.steps or regime.steps_of(task))
 
 
 @dataclass(frozen=True)
@@ -203,6 +212,8 @@ def parse_suite(content: Mapping[str, Any], *, name: str, where: str) -> Suite:
     names = [regime.name for regime in regimes]
     for task in tasks:
         _known(task.regimes, names, f"{where}: tasks.{task.name}.regimes", "regimes")
+    for regime in regimes:
+        _known(regime.steps, [task.name for task in tasks], f"{where}: regimes.{regime.name}.steps", "tasks")
     for method in methods:
         at = f"{where}: methods.{method.name}"
         _known(method.regimes, names, f"{at}.regimes", "regimes")

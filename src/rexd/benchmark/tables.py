@@ -93,6 +93,7 @@ def below(results: Results, regime: Regime, method: Method, other: Method) -> li
 
 
 def _returns(results: Results, regime: Regime) -> Table:
+    told = any("success" in result for result in results.results if result["regime"] == regime.name)
     rows = []
     for task in results.tasks(regime):
         for method in results.methods(regime):
@@ -102,12 +103,14 @@ def _returns(results: Results, regime: Regime) -> Table:
             ]
             if cell and (missing := results.missing(regime, task, method)):
                 each.append("not run: " + ", ".join(f"s{seed}" for seed in missing))
+            success = (_success(cell),) if told else ()
             at_target = sum(r["return_mean"] >= task.target for r in cell) if task.target is not None else None
             rows.append(
                 (
                     task.name,
                     method.name,
                     ", ".join(each) or NOT_RUN,
+                    *success,
                     _return(task, task.demonstrations_return),
                     "" if task.target is None else f"≥ {_return(task, task.target)}",
                     "" if at_target is None or not cell else f"{at_target} of {len(cell)}",
@@ -116,8 +119,8 @@ def _returns(results: Results, regime: Regime) -> Table:
                 )
             )
     headings = (
-        "task", "method", "return of each seed (mean ± std over episodes)", "demonstrations", "target",
-        "seeds at target", "steps", "minutes",
+        "task", "method", "return of each seed (mean ± std over episodes)",
+        *(("success of each seed",) if told else ()), "demonstrations", "target", "seeds at target", "steps", "minutes",
     )  # fmt: skip
     return Table(f"{_title(regime)}: returns", headings, tuple(rows))
 
@@ -213,6 +216,10 @@ def _mean(cell: Sequence[Result]) -> float:
 
 def _seeds(task: Task, cell: Sequence[Result]) -> str:
     return ", ".join(_return(task, result["return_mean"]) for result in cell) or NOT_RUN
+
+
+def _success(cell: Sequence[Result]) -> str:
+    return ", ".join(f"{result['success']:.0%} (s{result['seed']})" for result in cell if "success" in result)
 
 
 def _span(values: Iterable[int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,21 +16,25 @@ from rexd.reward.rows import Rows
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode in three numbers.
+    """One episode in a few numbers.
 
     Attributes:
         true_return: The sum of the environment's rewards; for evaluation only.
         learned_return: The sum of the reward model's rewards; None without a reward model.
         length: The number of steps.
+        success: Whether the environment called the episode a success at any step, by ``success`` in its info; None if
+            it says nothing of it. For evaluation only.
     """
 
     true_return: float
     learned_return: float | None
     length: int
+    success: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the episode as plain JSON types."""
-        return {"return": self.true_return, "learned_return": self.learned_return, "length": self.length}
+        told = {} if self.success is None else {"success": self.success}
+        return {"return": self.true_return, "learned_return": self.learned_return, "length": self.length, **told}
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,19 @@ class Evaluation:
         """The mean number of steps of an episode."""
         return sum(episode.length for episode in self.episodes) / len(self.episodes)
 
+    @property
+    def success(self) -> float | None:
+        """The share of episodes that were a success; None if the environment says nothing of it."""
+        told = [episode.success for episode in self.episodes if episode.success is not None]
+        return sum(told) / len(told) if told else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as plain JSON types, the content of a run's ``evaluation.json``."""
         return {
             "episodes": [episode.to_dict() for episode in self.episodes],
             "true": asdict(self.true),
             "learned": None if self.learned is None else asdict(self.learned),
+            **({} if self.success is None else {"success": self.success}),
         }
 
 
@@ -90,6 +101,7 @@ def evaluate(
     Raises:
         SpaceMismatchError: The policy or the reward does not fit the environment.
     """
+    successes: dict[int, bool] = {}
     played = rollout(
         make_env,
         policy,
@@ -98,12 +110,20 @@ def evaluate(
         deterministic=deterministic,
         lockstep=lockstep,
         on_episode=on_episode,
+        on_success=successes.__setitem__,
     )
-    return evaluation_of(played, reward)
+    return evaluation_of(played, reward, successes)
 
 
-def evaluation_of(played: list[Trajectory], reward: RewardModel | None) -> Evaluation:
+def evaluation_of(
+    played: list[Trajectory], reward: RewardModel | None, successes: Mapping[int, bool] | None = None
+) -> Evaluation:
     """Sum up episodes that record the environment's rewards.
+
+    Args:
+        played: The episodes.
+        reward: Scores every transition beside the environment's reward; None does not.
+        successes: Whether an episode was a success, by its number, where the environment told.
 
     Raises:
         SpaceMismatchError: The reward model does not fit the trajectories.
@@ -113,8 +133,9 @@ def evaluation_of(played: list[Trajectory], reward: RewardModel | None) -> Evalu
             true_return=0.0 if trajectory.rewards is None else float(trajectory.rewards.sum()),
             learned_return=None if reward is None else learned_return(trajectory, reward),
             length=len(trajectory),
+            success=(successes or {}).get(number),
         )
-        for trajectory in played
+        for number, trajectory in enumerate(played)
     )
     learned = [episode.learned_return for episode in episodes if episode.learned_return is not None]
     return Evaluation(

@@ -31,6 +31,7 @@ def rollout(
     deterministic: bool = True,
     lockstep: int = 10,
     on_episode: Callable[[int, Trajectory], None] | None = None,
+    on_success: Callable[[int, bool], None] | None = None,
 ) -> list[Trajectory]:
     """Play episodes to their end, and return them in order.
 
@@ -50,6 +51,8 @@ def rollout(
         deterministic: Passed to the policy.
         lockstep: The largest number of environments at a time.
         on_episode: Called with the number and the trajectory of each episode as it ends, in the order of the ends.
+        on_success: Called likewise with the number of the episode and whether ``info["success"]`` was ever true in it;
+            not called for environments whose info has no such key.
 
     Returns:
         One trajectory for each episode, with the actions as they were carried out (clipped to the action space), the
@@ -65,10 +68,12 @@ def rollout(
             envs.append(make_env())  # noqa: PERF401
         check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]))
         # At least two rows: BLAS multiplies a single row by another routine, which rounds in another way.
-        for number, trajectory in _play(envs, policy, max(lockstep, 2), episodes, seed, deterministic):
+        for number, trajectory, success in _play(envs, policy, max(lockstep, 2), episodes, seed, deterministic):
             done[number] = trajectory
             if on_episode is not None:
                 on_episode(number, trajectory)
+            if on_success is not None and success is not None:
+                on_success(number, success)
     finally:
         for env in envs:
             env.close()
@@ -82,8 +87,8 @@ def episode_seed(seed: int, episode: int) -> int:
 
 def _play(
     envs: list[Env], policy: PolicyLike, batch: int, episodes: int, seed: int, deterministic: bool
-) -> Iterator[tuple[int, Trajectory]]:
-    """Yield the number and the trajectory of each episode as it ends."""
+) -> Iterator[tuple[int, Trajectory, bool | None]]:
+    """Yield the number and the trajectory of each episode as it ends, and whether it was a success."""
     slots = _Slots(envs, batch, capacity=_first_capacity(envs[0]))
     for k in range(len(envs)):
         slots.start(k, k, episode_seed(seed, k))
@@ -91,7 +96,7 @@ def _play(
     while slots.active.any():
         actions, _ = policy.predict(slots.current.copy(), deterministic=deterministic)
         for k in slots.step(actions):
-            yield int(slots.episode[k]), slots.trajectory(k)
+            yield int(slots.episode[k]), slots.trajectory(k), slots.success[k]
             if upcoming < episodes:
                 slots.start(k, upcoming, episode_seed(seed, upcoming))
                 upcoming += 1
@@ -120,6 +125,7 @@ class _Slots:
         self.episode = np.zeros(n, np.int64)
         self.length = np.zeros(n, np.int64)
         self.ends = np.zeros((n, 2), bool)  # terminated, truncated
+        self.success: list[bool | None] = [None] * n  # None: the environment does not tell
         self.observations = np.zeros((n, capacity + 1, *self.current.shape[1:]), dtype)  # (n, capacity + 1, D)
         self.actions = np.zeros(
             (n, capacity, *self.action_shape), np.int64 if discrete else self.action_space.dtype
@@ -129,7 +135,7 @@ class _Slots:
     def start(self, k: int, episode: int, seed: int) -> None:
         self.current[k], _ = self.envs[k].reset(seed=seed)
         self.observations[k, 0] = self.current[k]
-        self.episode[k], self.length[k], self.active[k] = episode, 0, True
+        self.episode[k], self.length[k], self.active[k], self.success[k] = episode, 0, True, None
 
     def step(self, actions: Array) -> list[int]:
         """Step every active slot, and return the slots whose episode ended."""
@@ -146,8 +152,10 @@ class _Slots:
         # Kept before the step, since an environment may write to its action.
         self.actions[rows, self.length[rows]] = taken[rows]
         for k in rows:
-            self.current[k], self.rewards[k, self.length[k]], *ends, _ = self.envs[k].step(taken[k])
+            self.current[k], self.rewards[k, self.length[k]], *ends, info = self.envs[k].step(taken[k])
             self.ends[k] = ends
+            if "success" in info:
+                self.success[k] = bool(self.success[k] or info["success"])
         self.length[rows] += 1
         self.observations[rows, self.length[rows]] = self.current[rows]
         finished = rows[self.ends[rows].any(axis=1)]

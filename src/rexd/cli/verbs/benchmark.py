@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,13 +41,13 @@ class Command:
     """
 
     suite: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SUITE")]
-    """The name of a suite that rexd ships (quick, red), or the path of a TOML file."""
+    """The name of a suite that rexd ships (experts, quick, red), or the path of a TOML file."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of the demonstration files that rexd does not ship."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("benchmarks") / "results"
-    """Folder of the results, one JSON file for each run."""
+    """Folder of the results: in a folder of the suite's name, one JSON file for each run."""
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs") / "benchmark"
-    """Folder of the run folders with their checkpoints, of the logs and of the records of crashes."""
+    """Folder of the run folders with their checkpoints, of the logs and of the records of crashes, by suite as well."""
     tasks: Names = ()
     """Run only these tasks."""
     methods: Names = ()
@@ -90,7 +91,7 @@ class Command:
         if self.dry_run:
             self._list(runs, folders)
             return 0
-        return self._run(runs, folders)
+        return self._run(suite, runs, folders)
 
     def _check(self) -> None:
         for name in ("jobs", "steps"):
@@ -116,10 +117,10 @@ class Command:
         )
         note(", ".join(f"{count} {state}" for state, count in Counter(states).items()))
 
-    def _run(self, runs: list[RunSpec], folders: Folders) -> int:
+    def _run(self, suite: Suite, runs: list[RunSpec], folders: Folders) -> int:
         import_extra("gymnasium", "train")
         from rexd.benchmark.pace import Pace
-        from rexd.benchmark.runs import check_data, folder_differences, results_below, state_of
+        from rexd.benchmark.runs import check_data, folder_differences, results_of, state_of
         from rexd.benchmark.schedule import Phase, run_all
         from rexd.cli.show.benchmark import Lines, LiveTable, summary
 
@@ -128,7 +129,7 @@ class Command:
         check_data(left, folders)
         self._tell(runs, states, folders)
         console, jobs = stderr(), self.jobs or os.cpu_count() or 1
-        pace = Pace(results_below(folders.results))
+        pace = Pace(results_of(suite, folders))
         shown = (LiveTable if console.is_terminal else Lines)(console, pace, jobs=jobs)
         try:
             with shown:
@@ -167,17 +168,20 @@ class Command:
                 warn(f"{run.id} was made with other settings ({changes}) and stays as it is; --redo does it again")
 
     def _report(self, suite: Suite, folders: Folders) -> None:
-        from rexd.benchmark.documents import page, sections, write_documents, write_text
+        from rexd.benchmark.documents import sections, write_documents, write_text
         from rexd.benchmark.figures import draw
+        from rexd.benchmark.page import page
         from rexd.benchmark.scores import Results, summary
 
         results = Results.read(suite, folders)
         if not results.results:
-            raise RexdError(f"{folders.results} has no result of suite {suite.name}; run it first, or name --out")
+            raise RexdError(
+                f"{folders.results / suite.name} has no result of suite {suite.name}; run it first, or name --out"
+            )
         figure = draw(results)
         written = write_documents(results, figure, root=Path()) if self.write else []
         html, svg = (folders.runs / f"report-{suite.name}.{kind}" for kind in ("html", "svg"))
-        write_text(html, page(results, figure))
+        write_text(html, page(results, figure, made=date.today()))
         write_text(svg, figure)
         if self.json:
             files = [str(path) for path in (*written, html, svg)]

@@ -88,7 +88,8 @@ class Command:
         if result.learned is not None:
             rows.append(return_row("learned", asdict(result.learned)))
         print_table(RETURN_HEADINGS, rows)
-        print_facts({"environment": env, "mean length": f"{result.length:,.1f} steps"})
+        success = {} if result.success is None else {"success": f"{result.success:.0%} of the episodes"}
+        print_facts({"environment": env, "mean length": f"{result.length:,.1f} steps", **success})
         if filmed:
             note(f"wrote {self.video}")
 
