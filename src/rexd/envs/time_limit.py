@@ -63,11 +63,15 @@ def limit_of(env: Env, asked: int | None, *, recorded: int | None = None, longes
         raise TaskError(f"max_episode_steps is {asked}; expected 1 or more")
     known, name = known_limit(env), environment_name(env)
     if asked is not None:
-        own = f"{name} itself ends episodes after {known:,} steps, sooner than after the {asked:,} that are asked for"
-        return Limit(asked, own if known is not None and known < asked else None)
+        if known is None or known >= asked:
+            return Limit(asked)
+        sooner = (
+            f"{name} itself ends episodes after {known:,} steps, sooner than after the {asked:,} that are asked for"
+        )
+        return Limit(asked, sooner)
     if recorded is not None:
-        sooner = known is not None and known <= recorded
-        return Limit(recorded, None if sooner else f"episodes are cut off after {recorded:,} steps, as in the run")
+        own = known is not None and known <= recorded
+        return Limit(recorded, None if own else f"episodes are cut off after {recorded:,} steps, as in the run")
     if known is not None:
         return Limit(None)
     mend = "--max-episode-steps N (max_episode_steps=N in Python)"
