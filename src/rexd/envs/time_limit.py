@@ -65,10 +65,7 @@ def limit_of(env: Env, asked: int | None, *, recorded: int | None = None, longes
     if asked is not None:
         if known is None or known >= asked:
             return Limit(asked)
-        sooner = (
-            f"{name} itself ends episodes after {known:,} steps, sooner than after the {asked:,} that are asked for"
-        )
-        return Limit(asked, sooner)
+        return Limit(asked, f"{name} itself ends episodes after {known:,} steps, sooner than the {asked:,} asked for")
     if recorded is not None:
         own = known is not None and known <= recorded
         return Limit(recorded, None if own else f"episodes are cut off after {recorded:,} steps, as in the run")

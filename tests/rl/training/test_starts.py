@@ -126,7 +126,7 @@ class TestStart:
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({"env": Faulty, "env_kwargs": {"fault": "nan", "at": 0}}, TaskError, "reset of episode 1 .*nan in column 1"),
+            ({"env": Faulty, "env_kwargs": {"fault": "nan", "at": 0}}, TaskError, "the reset .*nan in column 1"),
             ({"env": Faulty, "env_kwargs": {"fault": "object", "at": 0}}, TaskError, "dtype object"),
             ({"env": Faulty, "env_kwargs": {"fault": "shape", "at": 0}}, TaskError, r"shape \(2, 1\)"),
             ({"env": Faulty, "env_kwargs": {"fault": "options"}}, TaskError, "no options"),
@@ -194,9 +194,9 @@ class TestStops:
         ("fault", "message"),
         [
             ("raises", "raised ZeroDivisionError: the motor is off"),
-            ("nan", "observation with nan in column 1"),
-            ("shape", r"observation of shape \(2, 1\)"),
-            ("object", "observation of a dict"),
+            ("nan", "gave an observation with nan in column 1"),
+            ("shape", r"gave an observation of shape \(2, 1\)"),
+            ("object", "gave an observation of a dict"),
         ],
     )
     def test_an_environment_that_fails_in_training(self, start, tmp_path, fault, message):
@@ -243,6 +243,6 @@ class TestStops:
             raise OSError(ENOSPC, "No space left on device", str(path))
 
         monkeypatch.setattr(files, "write_json", full)
-        with pytest.raises(RunError, match="no space is left on the disk.*Nothing was kept"):
+        with pytest.raises(RunError, match=r"no space is left on the disk.*Nothing was kept"):
             start()
         assert list(tmp_path.iterdir()) == []

@@ -55,7 +55,7 @@ def check_before_work(
         raise RexdError(
             f"reward_source is {config.reward_source!r}, which needs demonstrations; only 'env' does without"
         )
-    env = make_env()
+    env = replace(make_env, max_episode_steps=None)()
     try:
         fitted = None
         if demonstrations is not None:
