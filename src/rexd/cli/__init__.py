@@ -18,6 +18,7 @@ from inspect import getdoc
 from io import TextIOWrapper
 
 from rexd.errors import RexdError, did_you_mean
+from rexd.files import is_full
 
 VERBS = ("inspect", "convert", "fit", "score", "train", "evaluate", "collect", "benchmark", "demo")
 """The verbs, in the order of ``rexd --help``. What a verb does is said by the docstring of its ``Command``."""
@@ -81,6 +82,9 @@ def main(args: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
+        if is_full(error):
+            place = "" if error.filename is None else f"{error.filename}: "
+            return _fail(f"{place}no space is left on the disk; free some, and give the same command again")
         if error.filename is None:  # the error is not about a file that the user named
             raise
         return _fail(f"{error.filename}: {error.strerror}; check the path, its permissions and the space left")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -15,10 +15,14 @@ from rexd.demos.spaces import fit_to_spaces
 from rexd.errors import RexdError, import_extra
 from rexd.reading import BUNDLED
 
+if TYPE_CHECKING:
+    from rexd.envs.factory import EnvironmentFactory
+
 EnvId = Annotated[str | None, tyro.conf.arg(metavar="ID")]
 Pairs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="K=V")]
 Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
+StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
 File = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
 
 
@@ -101,6 +105,37 @@ def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str |
     from rexd.envs.make import make_environment
 
     return make_environment(env, env_kwargs, render_mode=render_mode)
+
+
+def player(
+    env: str, env_kwargs: dict[str, Any], asked: int | None, *, recorded: int | None = None, longest: int | None = None
+) -> EnvironmentFactory:
+    """Return what makes an environment for rollouts, and tell the user of a time limit that is put around it.
+
+    Args:
+        env: The id of the environment.
+        env_kwargs: Its arguments.
+        asked: The value of ``--max-episode-steps``.
+        recorded: The number that a run folder records.
+        longest: The number of steps of the longest demonstration.
+
+    Raises:
+        RexdError: The environment cannot be made, or nothing tells when an episode should end.
+    """
+    import_extra("gymnasium", "train")
+    from rexd.cli.show.output import note
+    from rexd.envs.factory import EnvironmentFactory
+    from rexd.envs.time_limit import limit_of
+
+    make_env = EnvironmentFactory(env, env_kwargs)
+    probe = make_env()
+    try:
+        limit = limit_of(probe, asked, recorded=recorded, longest=longest)
+    finally:
+        probe.close()
+    if limit.note is not None:
+        note(limit.note)
+    return replace(make_env, max_episode_steps=limit.steps)
 
 
 def chosen_environment(named: str | None, demos: Demonstrations | None) -> str:

@@ -28,12 +28,14 @@ class Opened:
         env: The environment of the run; None outside a run folder.
         env_kwargs: The arguments of that environment.
         reward: The reward of the run; None if there is none.
+        max_episode_steps: The steps after which the run cut episodes off; None if it did not.
     """
 
     policy: PolicyLike
     env: str | None = None
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     reward: RewardModel | None = None
+    max_episode_steps: int | None = None
 
 
 def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
@@ -62,7 +64,8 @@ def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
     if not (folder / CONFIG_FILE).is_file():
         return Opened(policy)
     run = load_run(folder)
-    return Opened(policy, run.env, run.env_kwargs, run.reward() if (folder / REWARD_FILE).is_file() else None)
+    reward = run.reward() if (folder / REWARD_FILE).is_file() else None
+    return Opened(policy, run.env, run.env_kwargs, reward, run.max_episode_steps)
 
 
 def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:

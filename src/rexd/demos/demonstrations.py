@@ -94,6 +94,12 @@ class Demonstrations:
         return lengths_of(self.trajectories)
 
     @property
+    def longest(self) -> int:
+        """The number of steps of the longest episode, rows that are left out or not used included where known."""
+        known = [int(t.steps[-1]) + 1 for t in self._in_memory()]
+        return max([int(self.lengths.max()), *known])
+
+    @property
     def n_transitions(self) -> int:
         """The number of transitions of all trajectories together."""
         return int(self.lengths.sum())

@@ -12,7 +12,7 @@ from gymnasium import error
 
 from rexd.envs.mujoco_warnings import without_known_warnings
 from rexd.envs.spaces import check_spaces
-from rexd.errors import MissingExtraError, TaskError
+from rexd.errors import MissingExtraError, RexdError, TaskError
 
 Env: TypeAlias = gymnasium.Env[Any, Any]
 EnvSource: TypeAlias = str | Callable[..., Env]
@@ -40,13 +40,17 @@ def make_environment(
     name = environment_name(env)
     try:
         made = _make_registered(env, kwargs) if isinstance(env, str) else env(**kwargs)
-    except (TypeError, ValueError, AssertionError, OSError) as problem:
-        if not kwargs:  # the fault is the environment's own, and its traceback says more than a message
+    except RexdError:
+        raise
+    except Exception as problem:  # an environment may raise anything
+        if kwargs:
+            raise TaskError(
+                f"{name} cannot be made with the arguments {kwargs}: {_plain(problem)}. "
+                "Correct env_kwargs, or leave the argument out"
+            ) from problem
+        if not isinstance(env, str):  # it is the caller's own, and its traceback says more than a message
             raise
-        raise TaskError(
-            f"{name} cannot be made with the arguments {kwargs}: {_plain(problem)}. "
-            "Correct env_kwargs, or leave the argument out"
-        ) from problem
+        raise TaskError(f"{name} cannot be made: it raised {type(problem).__name__}: {_plain(problem)}") from problem
     if not isinstance(made, gymnasium.Env):
         raise TaskError(f"{name} returned {type(made).__name__}; expected a gymnasium.Env")
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.envs.make import Env, environment_name
 from rexd.envs.spaces import check_spaces, clip_actions
+from rexd.envs.time_limit import known_limit
 from rexd.errors import SpaceMismatchError
 
 
@@ -103,8 +104,7 @@ def _play(
 
 
 def _first_capacity(env: Env) -> int:
-    limit = env.spec.max_episode_steps if env.spec is not None else None
-    return min(limit or 1000, 1000)
+    return min(known_limit(env) or 1000, 1000)
 
 
 class _Slots:

@@ -10,7 +10,7 @@ from steering import LENGTH, demonstrations, steer, steer_for_random_pay
 
 from rexd.reward.red.red import RED
 from rexd.rl.wrappers.scaling import ObservationScale
-from rexd.rl.wrappers.training_env import environment_factory, training_environment
+from rexd.rl.wrappers.training_env import training_environment
 
 SCALE = ObservationScale(np.float32([0.0, 10.0]), np.float32([1.0, 4.0]))
 
@@ -108,11 +108,3 @@ def test_absorbing_states():
     assert steps[-1][3][0]["TimeLimit.truncated"]
     assert [float(step[1][0]) for step in steps[1:]] == marks  # paid by the state before the step
     assert scale.mean.tolist() == [0.0, 10.0, 0.0]
-
-
-def test_the_factory_makes_the_environment_as_it_is():
-    env = environment_factory("Steer-v0", {"terminates": True})()
-    assert env.unwrapped.terminates
-    env.reset(seed=0)
-    assert env.step(np.float32([0.0]))[1] < 0.0
-    env.close()

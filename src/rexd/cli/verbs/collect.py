@@ -40,6 +40,8 @@ class Command:
     """Gymnasium id, or module:Id. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
     """Arguments of the environment, as k=v pairs or as one JSON object. They replace the arguments of the run."""
+    max_episode_steps: opt.StepLimit = None
+    """Cut an episode off after N steps. None: at the environment's own time limit, or as the run did."""
     episodes: int = 4
     """Number of episodes."""
     seed: int = 0
@@ -69,12 +71,14 @@ class Command:
         opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
         check_counts(self.episodes, self.seed)
-        probe = opt.open_environment(env, env_kwargs)
+        recorded = opened.max_episode_steps if env == opened.env else None
+        make_env = opt.player(env, env_kwargs, self.max_episode_steps, recorded=recorded)
+        probe = make_env()
         space, env_id = probe.action_space, environment_name(probe)
         probe.close()
         with ProgressBar() as progress:
             played = rollout(
-                lambda: opt.open_environment(env, env_kwargs),
+                make_env,
                 opened.policy,
                 self.episodes,
                 seed=self.seed,

@@ -36,6 +36,8 @@ class Command:
     """Gymnasium id, or module:Id. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
     """Arguments of the environment, as k=v pairs or as one JSON object. They replace the arguments of the run."""
+    max_episode_steps: opt.StepLimit = None
+    """Cut an episode off after N steps. None: at the environment's own time limit, or as the run did."""
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
     """Film one further episode into this file."""
     trust: bool = False
@@ -54,9 +56,11 @@ class Command:
         opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
         check_counts(self.episodes, self.seed)
+        recorded = opened.max_episode_steps if env == opened.env else None
+        make_env = opt.player(env, env_kwargs, self.max_episode_steps, recorded=recorded)
         with ProgressBar() as progress:
             result = evaluate(
-                lambda: opt.open_environment(env, env_kwargs),
+                make_env,
                 opened.policy,
                 opened.reward,
                 episodes=self.episodes,
@@ -67,7 +71,7 @@ class Command:
         if self.video is not None:
             try:
                 record_video(
-                    lambda: opt.open_environment(env, env_kwargs, render_mode="rgb_array"),
+                    lambda: make_env(render_mode="rgb_array"),
                     opened.policy,
                     self.video,
                     seed=self.seed,

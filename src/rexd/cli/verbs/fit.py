@@ -11,6 +11,7 @@ import tyro
 from rexd.cli import options as opt
 from rexd.cli.show.output import note, print_checks, print_facts, print_json, warn
 from rexd.cli.show.progress import ProgressBar
+from rexd.errors import RexdError
 from rexd.files import check_writable
 from rexd.reward.red.config import REDConfig
 
@@ -51,6 +52,9 @@ class Command:
     velocity_columns: opt.Columns = None
     """Velocity columns, counted among the columns that are kept, such as 5:11. The standstill with the highest reward
     is searched with these columns at zero. If --env names a MuJoCo task, the simulator tells them."""
+    max_episode_steps: opt.StepLimit = None
+    """With --env, cut an episode of the checks off after N steps. None: at the environment's own time limit; where it
+    has none, after twice the longest demonstration."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
@@ -60,6 +64,8 @@ class Command:
         """Fit the reward, save it, and print its checks."""
         from rexd.reward.checks import warnings_of
 
+        if self.max_episode_steps is not None and self.data.env is None:
+            raise RexdError("--max-episode-steps is for checks in an environment; give one, such as --env Hopper-v5")
         check_writable(self.output)
         demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed).held(self.settings.seed)
         for text in demos.notes:
@@ -105,7 +111,14 @@ class Command:
             columns = opt.column_numbers(self.velocity_columns, demos.obs_dim)
         if self.data.env is None:
             return RED(config).fit(demos, progress.fit, velocity_columns=columns)
+        from rexd.envs.guarded import check_start
         from rexd.rl.training.reward_in_env import fit_in_environment
 
-        env, arguments = self.data.env, opt.environment_arguments(self.data.env_kwargs)
-        return fit_in_environment(config, demos, lambda: opt.open_environment(env, arguments), progress.fit, columns)
+        arguments = opt.environment_arguments(self.data.env_kwargs)
+        make_env = opt.player(self.data.env, arguments, self.max_episode_steps, longest=demos.longest)
+        probe = make_env()
+        try:
+            check_start(probe, config.seed)  # before the reward is fitted, which takes minutes
+        finally:
+            probe.close()
+        return fit_in_environment(config, demos, make_env, progress.fit, columns)

@@ -71,6 +71,9 @@ class Command:
     """File of a reward that rexd fit saved. None: a reward is fitted. env: the environment's own reward, to train
     experts and upper bounds. constant: 1 for demonstrations and 0 for the policy, as a control. adversarial: the reward
     of a discriminator that is trained against the policy."""
+    max_episode_steps: opt.StepLimit = None
+    """Cut an episode off after N steps. None: at the environment's own time limit; where it has none, after twice the
+    longest demonstration."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     settings: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
     json: bool = False
@@ -89,6 +92,7 @@ class Command:
             env=env,
             env_kwargs=opt.environment_arguments(self.data.env_kwargs),
             out=out,
+            max_episode_steps=self.max_episode_steps,
             config=config,
             reward=self._reward_model(config),
             resume=self.resume,
@@ -124,6 +128,7 @@ def train_watched(
     env_kwargs: Mapping[str, Any],
     out: Path,
     config: TrainConfig,
+    max_episode_steps: int | None = None,
     reward: RewardModel | None = None,
     resume: bool = False,
     resume_command: list[str] | None = None,
@@ -146,6 +151,7 @@ def train_watched(
                 env=env,
                 out=out,
                 env_kwargs=env_kwargs,
+                max_episode_steps=max_episode_steps,
                 config=config,
                 reward=reward,
                 resume=resume,

@@ -8,7 +8,7 @@ from functools import partial
 from gymnasium.spaces import Box
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.errors import RexdError, import_extra
+from rexd.errors import import_extra
 from rexd.evaluation.policies import RandomPolicy
 from rexd.evaluation.rollouts import rollout
 from rexd.reward.base import RewardModel
@@ -40,9 +40,6 @@ def build_learner(
     Returns:
         The learner, and what the run keeps where a learnt reward teaches it nothing; None where it keeps its best
         policy in any case.
-
-    Raises:
-        RexdError: The algorithm does not take the action space.
     """
     config = context.config
     shown, paying = demonstrations, model
@@ -57,10 +54,7 @@ def build_learner(
     space = venv.action_space
     replay = None
     if shown is not None and paying is not None and off_policy:
-        if not isinstance(space, Box):
-            raise RexdError(
-                f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='sb3-ppo'"
-            )
+        assert isinstance(space, Box)  # rexd.rl.training.preflight
         rewards = paying.predict_demonstrations(shown)
         replay = DemonstrationReplay.of(shown, rewards, scale, space.low, space.high)
     learner = _learner_class(config)(config, venv, scale, replay)

@@ -34,16 +34,16 @@ def fit_in_environment(
     Args:
         config: Settings of the reward.
         demonstrations: Demonstrations that fit the environment's spaces.
-        make_env: Makes the environment; its own reward is not looked at.
+        make_env: Makes the environment, whose episodes must end; its own reward is not looked at.
         progress: Called with the number of updates done and in all.
         velocities: Observation columns that are velocities; None asks the simulator for them.
     """
-    if velocities is None:
-        env = make_env()
-        try:
-            velocities = velocity_columns(env)
-        finally:
-            env.close()
+    env = make_env()
+    try:
+        RandomPolicy(env.action_space, config.seed)  # refuses actions without bounds before the fit, not after it
+        velocities = velocity_columns(env) if velocities is None else velocities
+    finally:
+        env.close()
     model = RED(config).fit(demonstrations, progress, velocity_columns=velocities)
     model.add_checks(environment_checks(model, make_env, config.seed))
     return model

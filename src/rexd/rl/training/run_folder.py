@@ -18,7 +18,8 @@ The files are written atomically, so that a run that was killed at any moment ca
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class Run:
         env: Name of the environment. It is a Gymnasium id if the environment was given by its id.
         env_kwargs: Keyword arguments of the environment.
         evaluation: Final evaluation of the selected policy; None before the end of the run.
+        max_episode_steps: The number of steps after which the run cut episodes off; None where it left that to the
+            environment's own limit.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Run:
     env: str
     env_kwargs: dict[str, Any]
     evaluation: dict[str, Any] | None
+    max_episode_steps: int | None = None
 
     def policy(self) -> Policy:
         """Load the policy that was selected by its learned return."""
@@ -95,11 +99,14 @@ def load_run(path: str | Path) -> Run:
         content = json.loads((folder / CONFIG_FILE).read_text())
         config = TrainConfig.from_dict(content["train"])
         env, env_kwargs = str(content["env"]), dict(content["env_kwargs"])
+        limit = content.get("max_episode_steps")  # runs of earlier versions have none
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ValueError(f"max_episode_steps is {limit!r}; expected a positive number")
         evaluation = folder / EVALUATION_FILE
         result = json.loads(evaluation.read_text()) if evaluation.is_file() else None
     except (KeyError, TypeError, ValueError, RexdError) as error:
         raise RunError(f"{folder}: damaged {CONFIG_FILE} or {EVALUATION_FILE} ({error})") from error
-    return Run(folder, config, env, env_kwargs, result)
+    return Run(folder, config, env, env_kwargs, result, limit)
 
 
 def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
@@ -116,7 +123,9 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
     existing = folder / CONFIG_FILE
     if resume and existing.is_file():
         try:
-            found = _identity(json.loads(existing.read_text()))
+            content = json.loads(existing.read_text())
+            content.setdefault("max_episode_steps", config.get("max_episode_steps"))  # earlier versions had none
+            found = _identity(content)
         except (AttributeError, TypeError, ValueError) as error:
             raise RunError(f"{existing}: damaged ({error}); choose another folder with --out") from error
         wanted = _identity(json.loads(json.dumps(config)))  # JSON turns tuples into lists, as in what was found
@@ -134,6 +143,27 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
     write_json(existing, config)
 
 
+@contextmanager
+def begun_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
+    """``prepare_folder`` for the duration of a start, which leaves nothing behind where an error ends it.
+
+    What an earlier run left is kept, and so is everything after Ctrl-C, which ``resume`` goes on from.
+    """
+    earlier, existed = (folder / CONFIG_FILE).is_file(), folder.exists()
+    free = not existed or (folder.is_dir() and not any(folder.iterdir()))
+    try:
+        prepare_folder(folder, config, resume=resume)
+        yield
+    except Exception:
+        if free and not earlier:
+            for name in (CONFIG_FILE, REWARD_FILE):
+                (folder / name).unlink(missing_ok=True)
+            if not existed:
+                with suppress(OSError):  # something else has been put there meanwhile, or it was never made
+                    folder.rmdir()
+        raise
+
+
 def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a run and its continuation must share, by the names of the settings.
 
@@ -141,7 +171,8 @@ def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     train = {name: value for name, value in config.get("train", {}).items() if name not in ("steps", "final_episodes")}
     reward = {f"reward.{name}": value for name, value in train.pop("reward", {}).items()}
-    return {**train, **reward, **{name: config.get(name) for name in ("env", "env_kwargs", "demonstrations_sha256")}}
+    others = ("env", "env_kwargs", "max_episode_steps", "demonstrations_sha256")
+    return {**train, **reward, **{name: config.get(name) for name in others}}
 
 
 def save_checkpoint(folder: Path, state: Mapping[str, NDArray[Any]], progress: Mapping[str, Any]) -> None:
@@ -170,6 +201,15 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
             return {name: file.get_tensor(name) for name in file.keys()}, progress  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise RunError(f"{path}: damaged checkpoint ({error!r}); delete it to start the run anew") from error
+
+
+def checkpoint_steps(folder: Path) -> int | None:
+    """Return the number of steps after which the latest checkpoint was written; None if there is no sound one."""
+    try:
+        with safe_open(folder / CHECKPOINT_FILE, framework="np") as file:
+            return int(file.get_tensor("steps"))
+    except (SafetensorError, OSError, ValueError):
+        return None
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.spaces import fit_to_spaces
+from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.make import EnvSource, environment_name
-from rexd.errors import RexdError, import_extra
+from rexd.errors import import_extra
 from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
 from rexd.reward.controls import ConstantReward
 from rexd.rl.config import TrainConfig
-from rexd.rl.training.context import MakeEnv, RunContext
+from rexd.rl.training.context import RunContext
+from rexd.rl.training.kept import says_what_is_kept
 from rexd.rl.training.observer import Observer, Silent
-from rexd.rl.training.run_folder import REWARD_FILE, Run, load_run, prepare_folder
+from rexd.rl.training.preflight import check_before_work
+from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run
 from rexd.rl.training.threads import one_torch_thread
 
 
@@ -29,6 +31,7 @@ def train(
     env: EnvSource,
     out: str | Path,
     env_kwargs: Mapping[str, Any] | None = None,
+    max_episode_steps: int | None = None,
     config: TrainConfig | None = None,
     reward: RewardModel | None = None,
     resume: bool = False,
@@ -44,6 +47,8 @@ def train(
             learner, except with ``reward_source="env"``.
         out: The folder of the run; it must not hold anything, unless ``resume``.
         env_kwargs: Keyword arguments of the environment.
+        max_episode_steps: The number of steps after which an episode is cut off (truncated). None leaves it to the
+            environment's own time limit, or to twice the longest demonstration where the environment has none.
         config: Settings; ``settings`` override its fields by name, such as ``steps=20_000, seed=1``.
         reward: A fitted reward model; None fits ``RED`` with ``config.reward``.
         resume: Whether to continue the run in ``out`` where it was killed; a run that is not there is started.
@@ -57,56 +62,35 @@ def train(
         RexdError: Something does not fit; the message names the mend.
     """
     config = replace(config or TrainConfig(), **settings)
-    context = RunContext(config, Path(out), _environment_maker(env, env_kwargs or {}), observer or Silent())
+    import_extra("stable_baselines3", "train")
     from rexd.rl.training.learner import build_learner
     from rexd.rl.training.loop import TrainingLoop
 
-    demonstrations = _demonstrations(demonstrations, context)
-    prepare_folder(context.folder, _description(config, demonstrations, env, env_kwargs or {}), resume=resume)
-    if resume and _finished(context):
-        return load_run(context.folder)
-    started = time.monotonic()
-    model = _reward(demonstrations, reward, context)
-    learner, fallback = build_learner(demonstrations, model, context)
-    loop = TrainingLoop(context, learner, model, started=started, fallback=fallback)
-    with one_torch_thread() if config.algorithm == "sbx-sac" else nullcontext():
-        loop.run()
+    observer, make_env = observer or Silent(), EnvironmentFactory(env, env_kwargs or {}, max_episode_steps)
+    checked = check_before_work(demonstrations, make_env, config, reward, observer.message)
+    context = RunContext(config, Path(out), checked.make_env, observer)
+    demonstrations, started = checked.demonstrations, time.monotonic()
+    with says_what_is_kept(context.folder):
+        with begun_folder(context.folder, _description(config, demonstrations, checked.make_env), resume=resume):
+            if resume and _finished(context):
+                return load_run(context.folder)
+            model = _reward(demonstrations, reward, context)
+            learner, fallback = build_learner(demonstrations, model, context)
+            loop = TrainingLoop(context, learner, model, started=started, fallback=fallback)
+        with one_torch_thread() if config.algorithm == "sbx-sac" else nullcontext():
+            loop.run()
     return load_run(context.folder)
 
 
-def _environment_maker(env: EnvSource, env_kwargs: Mapping[str, Any]) -> MakeEnv:
-    import_extra("stable_baselines3", "train")
-    from rexd.rl.wrappers.training_env import environment_factory
-
-    return environment_factory(env, env_kwargs)
-
-
-def _demonstrations(demonstrations: Demonstrations | None, context: RunContext) -> Demonstrations | None:
-    """Read the demonstrations into memory, check them against the environment, and clip their actions to its bounds."""
-    config = context.config
-    if demonstrations is None:
-        if config.reward_source != "env":
-            raise RexdError(
-                f"reward_source is {config.reward_source!r}, which needs demonstrations; only 'env' does without"
-            )
-        return None
-    env = context.make_env()
-    try:
-        fitted = fit_to_spaces(demonstrations.held(config.seed), env.observation_space, env.action_space)
-    finally:
-        env.close()
-    for note in fitted.notes:
-        context.observer.message(note)
-    return fitted
-
-
 def _description(
-    config: TrainConfig, demonstrations: Demonstrations | None, env: EnvSource, env_kwargs: Mapping[str, Any]
+    config: TrainConfig, demonstrations: Demonstrations | None, make_env: EnvironmentFactory
 ) -> dict[str, Any]:
     """Return the content of the run's ``config.json``."""
+    env = make_env.env
     return {
         "env": environment_name(env) if not isinstance(env, str) else env,
-        "env_kwargs": dict(env_kwargs),
+        "env_kwargs": dict(make_env.env_kwargs),
+        "max_episode_steps": make_env.max_episode_steps,
         "train": config.to_dict(),
         "demonstrations_sha256": None if demonstrations is None else demonstrations.sha256,
         "demonstrations_source": None if demonstrations is None else demonstrations.source,

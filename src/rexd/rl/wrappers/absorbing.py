@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.envs.spaces import check_spaces
+from rexd.envs.time_limit import known_limit
 from rexd.errors import TaskError
 
 Array = NDArray[Any]
@@ -42,7 +43,7 @@ class AbsorbingStates(gymnasium.Wrapper[Any, Any, Any, Any]):
         Args:
             env: An environment whose observations are vectors.
             max_episode_steps: The number of steps of an episode, absorbing ones included; None takes the time limit
-                that the environment is registered with.
+                of the environment.
 
         Raises:
             TaskError: There is no time limit, so that an episode would never end.
@@ -50,9 +51,7 @@ class AbsorbingStates(gymnasium.Wrapper[Any, Any, Any, Any]):
         """
         super().__init__(env)
         check_spaces(env.observation_space, env.action_space)
-        limit = max_episode_steps
-        if limit is None and env.spec is not None:
-            limit = env.spec.max_episode_steps
+        limit = known_limit(env) if max_episode_steps is None else max_episode_steps
         if limit is None or limit < 1:
             raise TaskError(
                 f"absorbing states need a time limit of 1 or more steps; found {limit}. Pass max_episode_steps"

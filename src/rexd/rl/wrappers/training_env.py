@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from rexd.envs.hidden_reward import HiddenReward, RecordedReturn
-from rexd.envs.make import Env, EnvSource, make_environment
+from rexd.envs.make import Env
 from rexd.reward.base import RewardModel
 from rexd.rl.wrappers.absorbing import AbsorbingStates
 from rexd.rl.wrappers.block_rewards import BlockRewardVecEnv
@@ -38,11 +38,6 @@ class StandardisedVecEnv(VecEnvWrapper):
         for k in np.flatnonzero(dones):
             infos[k]["terminal_observation"] = self.scale.apply(infos[k]["terminal_observation"])
         return self.scale.apply(np.asarray(observations)), rewards, dones, infos
-
-
-def environment_factory(env: EnvSource, env_kwargs: Mapping[str, Any]) -> Callable[[], Env]:
-    """Return a function that makes one environment as it is, which is what evaluation plays."""
-    return lambda: make_environment(env, env_kwargs)
 
 
 def training_environment(

@@ -1,0 +1,114 @@
+"""What is checked before a run makes its folder: settings, demonstrations and environment, in seconds and not hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gymnasium.spaces import Box, Space
+
+from rexd.configs import Settings
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.spaces import fit_to_spaces
+from rexd.envs.factory import EnvironmentFactory
+from rexd.envs.guarded import check_start
+from rexd.envs.time_limit import limit_of
+from rexd.errors import RexdError, SpaceMismatchError
+from rexd.rl.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a run can begin with.
+
+    Attributes:
+        demonstrations: The demonstrations in memory, with actions within the bounds; None if the run has none.
+        make_env: Makes the environment, whose episodes end.
+    """
+
+    demonstrations: Demonstrations | None
+    make_env: EnvironmentFactory
+
+
+def check_before_work(
+    demonstrations: Demonstrations | None,
+    make_env: EnvironmentFactory,
+    config: TrainConfig,
+    reward: Any,
+    say: Callable[[str], None],
+) -> Checked:
+    """Check everything that a run needs, and decide after how many steps its episodes end.
+
+    Args:
+        demonstrations: What the expert did.
+        make_env: Makes the environment; its ``max_episode_steps`` is what the user asks for.
+        config: Settings of the run.
+        reward: What is given as the reward model; None fits one.
+        say: Is told what was done to the demonstrations, and of a time limit that was put around the environment.
+
+    Raises:
+        RexdError: Something does not fit; nothing was written.
+    """
+    check_reward_model(reward)
+    if demonstrations is None and config.reward_source != "env":
+        raise RexdError(
+            f"reward_source is {config.reward_source!r}, which needs demonstrations; only 'env' does without"
+        )
+    env = replace(make_env, max_episode_steps=None)()
+    try:
+        fitted = None
+        if demonstrations is not None:
+            held = demonstrations.held(config.seed)
+            fitted = fit_to_spaces(held, env.observation_space, env.action_space)
+            for note in fitted.notes:
+                say(note)
+        check_algorithm(config, env.action_space)
+        longest = None if demonstrations is None else demonstrations.longest
+        limit = limit_of(env, make_env.max_episode_steps, longest=longest)
+        check_start(env, config.seed)
+    finally:
+        env.close()
+    if limit.note is not None:
+        say(limit.note)
+    return Checked(fitted, replace(make_env, max_episode_steps=limit.steps))
+
+
+def check_algorithm(config: TrainConfig, space: Space[Any]) -> None:
+    """Check that the algorithm takes the actions of an environment.
+
+    Raises:
+        RexdError: SAC is to choose among discrete actions.
+        SpaceMismatchError: Actions have no finite bounds, so that none can be drawn or cloned.
+    """
+    if not isinstance(space, Box):
+        if config.algorithm != "sb3-ppo":
+            raise RexdError(
+                f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='sb3-ppo'"
+            )
+    elif not space.is_bounded("both"):
+        raise SpaceMismatchError(
+            f"the environment has actions of {space}, some without a bound; expected finite bounds. Wrap it with "
+            "gymnasium.wrappers.RescaleAction or ClipAction around a bounded space"
+        )
+
+
+def check_reward_model(reward: Any) -> None:
+    """Check that what is given as the reward of a run is a model.
+
+    Raises:
+        RexdError: It is something else; the message says how to give it.
+    """
+    if reward is None or callable(getattr(reward, "predict", None)):
+        return
+    if isinstance(reward, Settings):
+        name = type(reward).__name__
+        raise RexdError(
+            f"reward is a {name}, which holds settings; expected a fitted reward model. Give the settings as "
+            f"config=TrainConfig(reward={name}(...)), or a model that is fitted with them: "
+            f"RED({name}(...)).fit(demonstrations)"
+        )
+    raise RexdError(
+        f"reward is {reward!r:.60}, a {type(reward).__name__}; expected a fitted reward model, such as "
+        "RED().fit(demonstrations) or load_reward('reward.safetensors'). Leave it out to fit one"
+    )
