@@ -10,14 +10,19 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.policies import Opened, open_policy
-from rexd.cli.show.output import RETURN_HEADINGS, note, print_facts, print_json, print_table, return_row
+from rexd.cli.show.output import note, print_facts, print_json, print_returns
 from rexd.cli.show.progress import ProgressBar
 from rexd.errors import RexdError, import_extra
+
+OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.training.selection), its final evaluation too
 
 
 @dataclass(frozen=True)
 class Command:
     """Play a policy, and summarise its returns by the environment's reward and by the learned one.
+
+    The episodes are others than those that the training run has played. The final evaluation of a run is repeated by
+    --seed N and --episodes M, with the run's own seed and number of final episodes.
 
     Examples:
         rexd evaluate runs/hopper --episodes 20
@@ -30,8 +35,8 @@ class Command:
     """A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
     episodes: int = 20
     """Number of episodes."""
-    seed: int = 0
-    """Seed of the episodes."""
+    seed: int | None = None
+    """Seed of the episodes. None: episodes that no run has played; a run's final evaluation has the run's own seed."""
     env: opt.EnvId = None
     """Gymnasium id, or module:Id. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
@@ -49,18 +54,19 @@ class Command:
         from rexd.evaluation.evaluate import evaluate
         from rexd.evaluation.video import check_video, record_video
 
+        seed = OWN_SEED if self.seed is None else self.seed
+        check_counts(self.episodes, seed)
         if self.video is not None:
             check_video(self.video)  # before the episodes are played, which takes minutes
-        opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
+        opened = open_policy(self.policy, trust=self.trust, seed=seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
-        check_counts(self.episodes, self.seed)
         with ProgressBar() as progress:
             result = evaluate(
                 lambda: opt.open_environment(env, env_kwargs),
                 opened.policy,
                 opened.reward,
                 episodes=self.episodes,
-                seed=self.seed,
+                seed=seed,
                 on_episode=progress.episodes(self.episodes),
             )
         failed = None
@@ -70,25 +76,23 @@ class Command:
                     lambda: opt.open_environment(env, env_kwargs, render_mode="rgb_array"),
                     opened.policy,
                     self.video,
-                    seed=self.seed,
+                    seed=seed,
                 )
             except RexdError as error:  # raised after the returns are printed, as they are valid all the same
                 failed = error
-        self._print(result, env, env_kwargs, filmed=self.video is not None and failed is None)
+        self._print(result, env, env_kwargs, seed, filmed=self.video is not None and failed is None)
         if failed is not None:
             raise failed
 
-    def _print(self, result: Any, env: str, env_kwargs: dict[str, Any], *, filmed: bool) -> None:
+    def _print(self, result: Any, env: str, env_kwargs: dict[str, Any], seed: int, *, filmed: bool) -> None:
         if self.json:
             video = str(self.video) if filmed else None
-            about = {"policy": str(self.policy), "env": env, "env_kwargs": env_kwargs, "seed": self.seed}
+            about = {"policy": str(self.policy), "env": env, "env_kwargs": env_kwargs, "seed": seed}
             print_json({**about, **result.to_dict(), "video": video})
             return
-        rows = [return_row("true", asdict(result.true))]
-        if result.learned is not None:
-            rows.append(return_row("learned", asdict(result.learned)))
-        print_table(RETURN_HEADINGS, rows)
-        print_facts({"environment": env, "mean length": f"{result.length:,.1f} steps"})
+        summaries = {"true": result.true, "learned": result.learned}
+        print_returns({name: asdict(each) for name, each in summaries.items() if each is not None})
+        print_facts({"environment": env, "mean length": f"{result.length:,.1f} steps", "seed of the episodes": seed})
         if filmed:
             note(f"wrote {self.video}")
 
