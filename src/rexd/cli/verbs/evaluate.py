@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,12 +53,14 @@ class Command:
         """Play the episodes, film one if asked to, and print the returns."""
         import_extra("gymnasium", "train")
         from rexd.evaluation.evaluate import evaluate
+        from rexd.evaluation.offscreen import choose_library
         from rexd.evaluation.video import check_video, record_video
 
         seed = OWN_SEED if self.seed is None else self.seed
         check_counts(self.episodes, seed)
         if self.video is not None:
             check_video(self.video)  # before the episodes are played, which takes minutes
+        library = None if self.video is None else choose_library()  # before anything imports MuJoCo
         opened = open_policy(self.policy, trust=self.trust, seed=seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
         with ProgressBar() as progress:
@@ -80,6 +83,8 @@ class Command:
                 )
             except RexdError as error:  # raised after the returns are printed, as they are valid all the same
                 failed = error
+        if library is not None and "mujoco" in sys.modules and failed is None:
+            note(f"there is no display: MuJoCo rendered by {library}")
         self._print(result, env, env_kwargs, seed, filmed=self.video is not None and failed is None)
         if failed is not None:
             raise failed

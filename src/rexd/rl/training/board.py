@@ -53,7 +53,7 @@ class Board:
         self._writer.add_scalar("steps_per_second", steps_per_second, steps)
         rewards = state.get("buffer.rewards")
         if rewards is not None and np.isfinite(rewards).any():
-            self._writer.add_histogram("replayed_reward", rewards[np.isfinite(rewards)], steps, bins=BINS)  # type: ignore[arg-type]
+            self._writer.add_histogram("replayed_reward", rewards[np.isfinite(rewards)], steps, bins=BINS)
 
     def losses(self, losses: Mapping[str, Any], steps: int) -> None:
         """Show the losses of an update between two evaluations."""
