@@ -15,6 +15,8 @@ from rexd.cli.show.text import number, plain, with_spread
 if TYPE_CHECKING:
     from rexd.reward.checks import Check
 
+FILE_WIDTH = 120  # columns of a table that goes to a file or a pipe
+
 
 def stderr() -> Console:
     """Return a console on stderr, for progress, notes and warnings."""
@@ -52,10 +54,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], conso
     """Print a table whose first column is text and whose other columns are numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
+        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    (console or Console(highlight=False)).print(table)
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = max(console.width, FILE_WIDTH)
+    console.print(table)
 
 
 def print_checks(checks: Sequence[Check], warnings: Sequence[str], console: Console | None = None) -> None:

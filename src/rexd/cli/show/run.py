@@ -49,7 +49,7 @@ def report(
         return
     compared = {
         "demonstrations": {"true": expert, "learned": found.get("demonstrations", {}).get("learned")},
-        "clone before training": found.get("clone", {}),
+        "clone": found.get("clone", {}),
         **(others or {}),
         "policy": found,
     }
@@ -90,7 +90,7 @@ def verdict(evaluation: Mapping[str, Any]) -> str | None:
         return None
     kept = "" if evaluation.get("selected_at") != 0 else ", a clone of them,"
     said = f"The policy{kept} reaches {policy / demonstrated:.0%} of the demonstrations' learned return"
-    return f"{said}." if clone is None else f"{said}; the clone before training reaches {clone / demonstrated:.0%}."
+    return f"{said}." if clone is None else f"{said}; the clone reaches {clone / demonstrated:.0%}."
 
 
 def _row(name: str, evaluation: Mapping[str, Any]) -> tuple[str, ...]:
