@@ -24,6 +24,35 @@ def test_run_folder(rexd, run_folder):
         assert text in result.out
 
 
+def test_the_episodes_are_not_those_of_the_run_s_final_evaluation_unless_asked_for(rexd, run_folder):
+    from line_task import Line
+
+    from rexd.evaluation.evaluate import evaluate
+    from rexd.rl.policies.policy import load_policy
+
+    def make():
+        return gymnasium.wrappers.TimeLimit(Line(), STEPS)
+
+    final = evaluate(make, load_policy(run_folder), None, episodes=3, seed=0).to_dict()["episodes"]
+    own = rexd("evaluate", run_folder, "--episodes", 3, "--json").json
+    assert not {e["return"] for e in own["episodes"]} & {e["return"] for e in final}
+    assert (
+        own["episodes"]
+        == rexd("evaluate", run_folder, "--episodes", 3, "--seed", own["seed"], "--json").json["episodes"]
+    )
+    assert rexd("evaluate", run_folder, "--episodes", 3, "--seed", 0, "--json").json["episodes"] == final
+
+
+def test_one_episode_has_neither_spread_nor_interval(rexd, run_folder):
+    found = rexd("evaluate", run_folder, "--episodes", 1, "--json").json["true"]
+    assert (found["std"], found["low"], found["high"]) == (None, None, None)
+    assert found["mean"] == found["iqm"]
+    out = rexd("evaluate", run_folder, "--episodes", 1).out
+    assert "±" not in out
+    assert "IQM" not in out
+    assert out.splitlines()[0].split() == ["return", "mean", "episodes"]
+
+
 def test_policy_file(rexd, fails, tmp_path):
     file = make_policy().save(tmp_path / "policy.safetensors")
     found = rexd("evaluate", file, "--env", ENV, "--env-kwargs", "columns=3", "--episodes", 2, "--json").json

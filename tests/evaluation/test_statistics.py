@@ -96,6 +96,6 @@ def test_a_summary():
     assert (summary.mean, summary.iqm, summary.n) == (2.5, 2.5, 4)
     assert summary.std == pytest.approx(np.std([1, 2, 3, 4], ddof=1))
     assert 1 <= summary.low < 2.5 < summary.high <= 4
-    assert summarise([7.0]) == Summary(7.0, 0.0, 7.0, 7.0, 7.0, 1)
+    assert summarise([7.0]) == Summary(7.0, None, 7.0, None, None, 1)  # one return has neither spread nor interval
     with pytest.raises(ValueError, match=r"expected \(n,\)"):
         summarise(np.zeros((2, 2)))

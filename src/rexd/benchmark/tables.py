@@ -98,9 +98,7 @@ def _returns(results: Results, regime: Regime) -> Table:
     for task in results.tasks(regime):
         for method in results.methods(regime):
             cell = results.of(regime, task, method)
-            each = [
-                f"{_return(task, r['return_mean'])} ± {_return(task, r['return_std'])} (s{r['seed']})" for r in cell
-            ]
+            each = [f"{_with_spread(task, r['return_mean'], r['return_std'])} (s{r['seed']})" for r in cell]
             if cell and (missing := results.missing(regime, task, method)):
                 each.append("not run: " + ", ".join(f"s{seed}" for seed in missing))
             success = (_success(cell),) if told else ()
@@ -202,6 +200,11 @@ def _row(cells: Iterable[str]) -> str:
 
 def _return(task: Task, value: float) -> str:
     return f"{value:.0f}" if abs(task.demonstrations_return) > 100 else f"{value:.2f}"
+
+
+def _with_spread(task: Task, mean: float, std: float | None) -> str:
+    """A mean over episodes and their standard deviation, which a single episode does not have."""
+    return _return(task, mean) if std is None else f"{_return(task, mean)} ± {_return(task, std)}"
 
 
 def _iqm(total: Total) -> str:

@@ -14,7 +14,6 @@ import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
-from inspect import getdoc
 from io import TextIOWrapper
 
 from rexd.errors import RexdError, did_you_mean
@@ -103,17 +102,11 @@ def _dispatch(words: list[str]) -> int:
     if verb not in VERBS:
         known = f"The verbs are {', '.join(VERBS)}; rexd --help says what they do"
         return _fail(f"no verb {verb!r}.{did_you_mean(verb, VERBS)} {known}")
-    import tyro
+    from rexd.cli.parse import parse
 
     kind = import_module(f"rexd.cli.verbs.{verb}").Command
     try:
-        command = tyro.cli(
-            kind,
-            prog=f"rexd {verb}",
-            description=getdoc(kind),
-            args=words[1:],
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        command = parse(kind, f"rexd {verb}", words[1:])
     except SystemExit as ended:  # after --help, or after an error that tyro has printed
         return int(ended.code or 0)
     return int(command.run() or 0)  # some verbs return an exit status

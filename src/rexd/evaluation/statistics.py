@@ -33,18 +33,18 @@ class Summary:
 
     Attributes:
         mean: The mean.
-        std: The sample standard deviation (n - 1 in the denominator); 0 for a single return.
+        std: The sample standard deviation (n - 1 in the denominator); None for a single return, which has none.
         iqm: The interquartile mean.
-        low: The lower end of the bootstrap interval of ``iqm``.
-        high: Its upper end. The interval of a single return has no width, which does not mean certainty.
+        low: The lower end of the bootstrap interval of ``iqm``; None for a single return, which tells nothing of it.
+        high: Its upper end; None likewise.
         n: The number of returns.
     """
 
     mean: float
-    std: float
+    std: float | None
     iqm: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 
@@ -163,11 +163,12 @@ def summarise(
     if values.ndim != 1:
         raise ValueError(f"returns have shape {values.shape}; expected (n,)")
     low, high = bootstrap_interval(values, iqm, confidence=confidence, resamples=resamples, seed=seed)
+    several = len(values) > 1
     return Summary(
         mean=float(values.mean()),
-        std=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+        std=float(values.std(ddof=1)) if several else None,
         iqm=iqm(values),
-        low=low,
-        high=high,
+        low=low if several else None,
+        high=high if several else None,
         n=len(values),
     )

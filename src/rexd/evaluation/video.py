@@ -12,6 +12,7 @@ from gymnasium.error import DependencyNotInstalled
 from rexd.envs.make import Env
 from rexd.envs.spaces import clip_actions
 from rexd.errors import RexdError, TaskError, import_extra
+from rexd.evaluation.offscreen import INSTALL, choose_library, is_headless
 from rexd.evaluation.rollouts import PolicyLike, episode_seed
 from rexd.files import atomic_path
 
@@ -57,6 +58,7 @@ def record_video(
         RexdError: The environment does not render here, or the frames cannot be written.
     """
     check_video(path)
+    choose_library()
     frames, per_second = _play(make_env, policy, seed, max_steps)
     if not frames:
         raise TaskError("the environment gave no frames; expected render_mode='rgb_array' to be supported")
@@ -81,6 +83,8 @@ def _play(
 ) -> tuple[list[np.ndarray[Any, Any]], float]:
     env = make_env()
     try:
+        if is_headless() and hasattr(env.unwrapped, "mujoco_renderer"):
+            raise TaskError(f"the environment cannot be rendered here: {INSTALL}")  # MuJoCo would end the process
         per_second = float(env.metadata.get("render_fps") or FRAMES_PER_SECOND)
         # At 125 frames a second a gif or a film plays slowly or not at all, so some frames are left out.
         every = max(1, round(per_second / FRAMES_PER_SECOND))

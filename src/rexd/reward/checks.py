@@ -37,6 +37,25 @@ class FittedReward(PaysByNovelty, HasNovelty, Protocol):
     """What ``check_reward`` needs of a fitted reward."""
 
 
+class ShapeSettings(Protocol):
+    """The settings of a reward that decide which mends apply; ``REDConfig`` has them."""
+
+    @property
+    def recipe(self) -> str:
+        """The recipe by which the reward is fitted."""
+        ...
+
+    @property
+    def shape(self) -> str:
+        """How the error becomes a reward."""
+        ...
+
+    @property
+    def sigma(self) -> float | None:
+        """The bandwidth that was set by hand; None where it is calibrated."""
+        ...
+
+
 @dataclass(frozen=True)
 class Check:
     """What the reward pays for one kind of rows.
@@ -89,25 +108,45 @@ def check_reward(
     return tuple(checks)
 
 
-def warnings_of(checks: Sequence[Check]) -> list[str]:
-    """Return what is wrong with the reward, each with its mend; nothing where the reward can teach."""
+def warnings_of(checks: Sequence[Check], settings: ShapeSettings, *, imitating: bool = False) -> list[str]:
+    """Return what is wrong with the reward, each with mends that are not in use yet; nothing where it can teach.
+
+    Args:
+        checks: What the reward pays.
+        settings: The settings of the reward.
+        imitating: Whether the policy is trained with demonstration replay and cloning, so far as that is known.
+    """
     pays = {check.name: check.reward for check in checks}
-    expert = pays[EXPERT]
+    expert, paper = pays[EXPERT], settings.recipe == "paper"
+    more = "use more of the demonstrations, since the selection leaves some out"
+    more = more if UNUSED in pays else "use more demonstrations"
+    steeper = None if settings.shape == "logarithmic" else "take shape='logarithmic'"
+    better = "take recipe='calibrated'" if paper else steeper
     found = []
     if expert - pays[RANDOM_ACTIONS] < FLAT:
         found.append(
             f"The reward is flat: it pays {expert:.2f} for the expert's held-out rows and {pays[RANDOM_ACTIONS]:.2f} "
-            "for random actions in the same states. Use more demonstrations, or shape='logarithmic'."
+            f"for random actions in the same states. {_mend('or', more, better)}"
         )
     if expert < SATURATED:
+        calibrate = None if settings.sigma is None or paper else "leave sigma to the calibration"
+        lower = None if settings.sigma is None else f"lower sigma, which is {settings.sigma:g}"
         found.append(
-            f"The reward is saturated near zero: it pays {expert:.3f} for the expert's own held-out rows. Leave "
-            "sigma to the calibration, or lower it."
+            f"The reward is saturated near zero: it pays {expert:.3f} for the expert's own held-out rows. "
+            + (_mend("or", more, better) if lower is None else _mend("or", calibrate, lower))
         )
+    imitate = None if imitating else "train with demonstration replay and cloning (the defaults of rexd train)"
+    rational = None if paper or settings.shape == "rational" else "compare shape='rational'"
     return found + [
         f"{name.capitalize()} earns {pays[name]:.2f} a step where the expert's held-out rows earn {expert:.2f}: a "
-        "policy may learn to stand still. Train with demonstration replay and cloning (the defaults of rexd train), "
-        "compare shape='rational', and watch the episodes."
+        f"policy may learn to stand still. {_mend('and', imitate, rational, 'watch the episodes')}"
         for name in (STANDSTILL, ZERO_ACTIONS)
         if name in pays and pays[name] > STANDSTILL_SHARE * expert
     ]
+
+
+def _mend(word: str, *parts: str | None) -> str:
+    """Put mends into one sentence, without those that are None."""
+    *first, last = [part for part in parts if part is not None]
+    text = f"{', '.join(first)}{',' if len(first) > 1 else ''} {word} {last}" if first else last
+    return f"{text[0].upper()}{text[1:]}."

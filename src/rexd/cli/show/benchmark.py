@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rexd.benchmark.pace import Pace, speed, steps_done
 from rexd.benchmark.schedule import Phase, RunProgress
-from rexd.cli.show.text import number, plain
+from rexd.cli.show.text import number, plain, with_spread
 
 SHOWN_WAITING = 3  # runs that wait
 SHOWN_DONE = 12  # runs that are done
@@ -124,7 +124,7 @@ def _cells(item: RunProgress, pace: Pace) -> tuple[str, ...]:
             item.run.id,
             str(item.phase),
             f"{result['steps']:,} steps",
-            f"return {number(result['return_mean'])} ± {number(result['return_std'])}",
+            f"return {with_spread(result['return_mean'], result['return_std'])}",
             "",
             f"took {duration(result['seconds'])}",
         )

@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rexd.cli.show.text import number, plain
+from rexd.cli.show.text import number, plain, with_spread
 
 if TYPE_CHECKING:
     from rexd.reward.checks import Check
+
+FILE_WIDTH = 120  # columns of a table that goes to a file or a pipe
 
 
 def stderr() -> Console:
@@ -52,10 +54,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], conso
     """Print a table whose first column is text and whose other columns are numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
+        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    (console or Console(highlight=False)).print(table)
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = max(console.width, FILE_WIDTH)
+    console.print(table)
 
 
 def print_checks(checks: Sequence[Check], warnings: Sequence[str], console: Console | None = None) -> None:
@@ -71,19 +77,26 @@ def print_checks(checks: Sequence[Check], warnings: Sequence[str], console: Cons
         warn(warning, console)
 
 
-RETURN_HEADINGS = ("return", "mean ± std", "IQM [95% interval]", "episodes")
-
-
-def return_row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a row under ``RETURN_HEADINGS``.
+def print_returns(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print summaries of returns, one in each row.
 
     Args:
-        name: First cell of the row.
-        summary: The fields of a ``rexd.evaluation.statistics.Summary``.
+        rows: The fields of a ``rexd.evaluation.statistics.Summary``, by the name of the row.
     """
-    return (
-        name,
-        f"{number(summary['mean'])} ± {number(summary['std'])}",
-        f"{number(summary['iqm'])} [{number(summary['low'])}, {number(summary['high'])}]",
-        f"{summary['n']}",
-    )
+    cells = [
+        (name, with_spread(each["mean"], each["std"]), iqm_cell(each), str(each["n"])) for name, each in rows.items()
+    ]
+    spread = "mean ± std" if any(each["std"] is not None for each in rows.values()) else "mean"
+    print_filled(("return", spread, "IQM [95% interval]", "episodes"), cells)
+
+
+def print_filled(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table without the columns in which no row has anything."""
+    shown = [place for place in range(len(headings)) if any(row[place] for row in rows)]
+    print_table([headings[place] for place in shown], [[row[place] for place in shown] for row in rows])
+
+
+def iqm_cell(summary: Mapping[str, Any]) -> str:
+    """Return the interquartile mean of a summary with its interval, or nothing where a single return has neither."""
+    low, high = summary["low"], summary["high"]
+    return "" if low is None or high is None else f"{number(summary['iqm'])} [{number(low)}, {number(high)}]"

@@ -10,7 +10,7 @@ from rich import progress as bars
 from rich.text import Text
 
 from rexd.cli.show.output import note, print_checks, stderr
-from rexd.cli.show.text import number
+from rexd.cli.show.text import number, with_spread
 
 if TYPE_CHECKING:
     from rexd.reward.checks import Check
@@ -70,11 +70,11 @@ class ProgressBar:
 
     def evaluated(self, record: dict[str, Any]) -> None:
         """Print the record of an evaluation in one line above the bar."""
-        learned, std = record.get("learned_return"), record.get("true_return_std")
+        learned = record.get("learned_return")
         parts = [
             f"{record['steps']:>9,} steps",
             None if learned is None else f"learned return {number(learned)}",
-            f"true return {number(record['true_return'])}" + ("" if std is None else f" ± {number(std)}"),
+            f"true return {with_spread(record['true_return'], record.get('true_return_std'))}",
             f"length {record['length']:.0f}",
             f"{record['seconds']:.0f} s",
             "best so far" if record.get("selected") else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +10,15 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.show.output import note
-from rexd.cli.verbs.train import report, train_watched
+from rexd.cli.show.run import report
+from rexd.cli.verbs.train import train_watched
 from rexd.errors import RunError, import_extra
 from rexd.reading import BUNDLED
 from rexd.rl.config import TrainConfig
 
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
+    from rexd.rl.training.run_folder import Run
 
 TRAJECTORIES, SUBSAMPLE = 4, 20
 CLONED_FILE = "cloned_policy.safetensors"
@@ -68,25 +70,28 @@ class Command:
             "--resume",
         ]
         run = train_watched(rows, env=env, env_kwargs={}, out=out, config=config, resume_command=resume)
-        cloned = self._clone(rows, env, out, config)
+        cloned = self._clone(rows, run, config)
         report(run, whole.returns, as_json=self.json, others={"behavioural cloning": cloned})
 
-    def _clone(self, rows: Demonstrations, env: str, out: Path, config: TrainConfig) -> dict[str, Any]:
+    def _clone(self, rows: Demonstrations, run: Run, config: TrainConfig) -> dict[str, Any]:
         """Clone the same transitions, and play the same episodes as the final evaluation of the run."""
         from rexd.demos.spaces import fit_to_spaces
         from rexd.evaluation.evaluate import evaluate
         from rexd.rl.policies.cloning import clone
+        from rexd.rl.training.run_folder import REWARD_FILE
 
         note("behavioural cloning of the same transitions, for comparison")
+        env = run.env
         probe = opt.open_environment(env, {})
         fitted = fit_to_spaces(rows, probe.observation_space, probe.action_space)
         policy = clone(fitted, action_space=(probe.action_space.low, probe.action_space.high), seed=self.seed)
         probe.close()
-        policy.save(out / CLONED_FILE)
+        policy.save(run.path / CLONED_FILE)
+        reward = run.reward() if (run.path / REWARD_FILE).is_file() else None
         result = evaluate(
-            lambda: opt.open_environment(env, {}), policy, None, episodes=config.final_episodes, seed=config.seed
+            lambda: opt.open_environment(env, {}), policy, reward, episodes=config.final_episodes, seed=config.seed
         )
-        return asdict(result.true)
+        return result.to_dict()
 
 
 def fresh_folder(wanted: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,14 +11,19 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.policies import Opened, open_policy
-from rexd.cli.show.output import RETURN_HEADINGS, note, print_facts, print_json, print_table, return_row
+from rexd.cli.show.output import note, print_facts, print_json, print_returns
 from rexd.cli.show.progress import ProgressBar
 from rexd.errors import RexdError, import_extra
+
+OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.training.selection), its final evaluation too
 
 
 @dataclass(frozen=True)
 class Command:
     """Play a policy, and summarise its returns by the environment's reward and by the learned one.
+
+    The episodes are others than those that the training run has played. The final evaluation of a run is repeated by
+    --seed N and --episodes M, with the run's own seed and number of final episodes.
 
     Examples:
         rexd evaluate runs/hopper --episodes 20
@@ -30,8 +36,8 @@ class Command:
     """A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
     episodes: int = 20
     """Number of episodes."""
-    seed: int = 0
-    """Seed of the episodes."""
+    seed: int | None = None
+    """Seed of the episodes. None: episodes that no run has played; a run's final evaluation has the run's own seed."""
     env: opt.EnvId = None
     """Gymnasium id, or module:Id. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
@@ -49,13 +55,16 @@ class Command:
         """Play the episodes, film one if asked to, and print the returns."""
         import_extra("gymnasium", "train")
         from rexd.evaluation.evaluate import evaluate
+        from rexd.evaluation.offscreen import choose_library
         from rexd.evaluation.video import check_video, record_video
 
+        seed = OWN_SEED if self.seed is None else self.seed
+        check_counts(self.episodes, seed)
         if self.video is not None:
             check_video(self.video)  # before the episodes are played, which takes minutes
-        opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
+        library = None if self.video is None else choose_library()  # before anything imports MuJoCo
+        opened = open_policy(self.policy, trust=self.trust, seed=seed)
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
-        check_counts(self.episodes, self.seed)
         recorded = opened.max_episode_steps if env == opened.env else None
         make_env = opt.player(env, env_kwargs, self.max_episode_steps, recorded=recorded)
         with ProgressBar() as progress:
@@ -64,7 +73,7 @@ class Command:
                 opened.policy,
                 opened.reward,
                 episodes=self.episodes,
-                seed=self.seed,
+                seed=seed,
                 on_episode=progress.episodes(self.episodes),
             )
         failed = None
@@ -74,26 +83,27 @@ class Command:
                     lambda: make_env(render_mode="rgb_array"),
                     opened.policy,
                     self.video,
-                    seed=self.seed,
+                    seed=seed,
                 )
             except RexdError as error:  # raised after the returns are printed, as they are valid all the same
                 failed = error
-        self._print(result, env, env_kwargs, filmed=self.video is not None and failed is None)
+        if library is not None and "mujoco" in sys.modules and failed is None:
+            note(f"there is no display: MuJoCo rendered by {library}")
+        self._print(result, env, env_kwargs, seed, filmed=self.video is not None and failed is None)
         if failed is not None:
             raise failed
 
-    def _print(self, result: Any, env: str, env_kwargs: dict[str, Any], *, filmed: bool) -> None:
+    def _print(self, result: Any, env: str, env_kwargs: dict[str, Any], seed: int, *, filmed: bool) -> None:
         if self.json:
             video = str(self.video) if filmed else None
-            about = {"policy": str(self.policy), "env": env, "env_kwargs": env_kwargs, "seed": self.seed}
+            about = {"policy": str(self.policy), "env": env, "env_kwargs": env_kwargs, "seed": seed}
             print_json({**about, **result.to_dict(), "video": video})
             return
-        rows = [return_row("true", asdict(result.true))]
-        if result.learned is not None:
-            rows.append(return_row("learned", asdict(result.learned)))
-        print_table(RETURN_HEADINGS, rows)
+        summaries = {"true": result.true, "learned": result.learned}
+        print_returns({name: asdict(each) for name, each in summaries.items() if each is not None})
         success = {} if result.success is None else {"success": f"{result.success:.0%} of the episodes"}
-        print_facts({"environment": env, "mean length": f"{result.length:,.1f} steps", **success})
+        played = {"mean length": f"{result.length:,.1f} steps", "seed of the episodes": seed}
+        print_facts({"environment": env, **played, **success})
         if filmed:
             note(f"wrote {self.video}")
 

@@ -73,7 +73,7 @@ class Command:
         with ProgressBar() as progress:
             model = self._fit(demos, progress)
         saved = model.save(self.output)
-        warnings = warnings_of(model.checks_)
+        warnings = warnings_of(model.checks_, model.config)
         if self.json:
             for text in warnings:
                 warn(text)

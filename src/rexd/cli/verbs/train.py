@@ -11,8 +11,8 @@ import tyro
 
 from rexd.cli import Interrupted
 from rexd.cli import options as opt
-from rexd.cli.show.output import RETURN_HEADINGS, print_facts, print_json, print_table, return_row
 from rexd.cli.show.progress import ProgressBar
+from rexd.cli.show.run import report
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError, import_extra
 from rexd.reward.red.config import REDConfig
@@ -48,6 +48,9 @@ class Command:
     The environment's own reward is recorded, and no policy learns from it (except with --reward env). The run folder
     holds the reward, the policy with the highest learned return, metrics, a checkpoint and the final evaluation. After
     Ctrl-C or a crash the same command with --resume continues the run.
+
+    No GPU is needed. The reward and the learners of Stable-Baselines3 run on the CPU in any case; sbx-sac computes its
+    actions and updates where jax does, which is a GPU only if a jax with CUDA is installed.
 
     If the file is larger than memory, 50,000 transitions are drawn uniformly from those that
     the options --trajectories and --subsample select.
@@ -161,57 +164,3 @@ def train_watched(
         if not (out / CONFIG_FILE).is_file():
             raise
         raise Interrupted(out, resume_command) from None
-
-
-def report(
-    run: Run,
-    demonstrated: tuple[float, ...] | None,
-    *,
-    as_json: bool,
-    others: Mapping[str, Mapping[str, Any]] | None = None,
-) -> None:
-    """Print the final evaluation of a run as a table or as JSON.
-
-    Args:
-        run: The finished run.
-        demonstrated: Returns of the demonstrations; None if they are not known.
-        as_json: Whether one JSON document is printed instead of the table.
-        others: Summaries of the true returns of other policies, by name.
-    """
-    from rexd.evaluation.statistics import summarise
-
-    found = run.evaluation or {}
-    expert = asdict(summarise(demonstrated)) if demonstrated else None
-    if as_json:
-        print_json(
-            {
-                "run": str(run.path),
-                "env": run.env,
-                "env_kwargs": run.env_kwargs,
-                "demonstrations": expert,
-                "evaluation": found or None,
-                **({"others": {name: dict(summary) for name, summary in others.items()}} if others else {}),
-            }
-        )
-        return
-    rows = [] if expert is None else [return_row("demonstrations", expert)]
-    rows += [return_row(name, summary) for name, summary in (others or {}).items()]
-    if found.get("true"):
-        rows.append(return_row("learned policy", found["true"]))
-    if found.get("learned"):
-        rows.append(return_row("  its learned return", found["learned"]))
-    print_table(RETURN_HEADINGS, rows)
-    steps, chosen = f"{found.get('steps', run.config.steps):,}", found.get("selected_at")
-    if chosen is not None:
-        steps += (
-            f", the policy is that of step {chosen:,}" if chosen else ", the policy is the clone of the demonstrations"
-        )
-    print_facts(
-        {
-            "environment": run.env,
-            "steps": steps,
-            "seconds": None if "seconds" not in found else f"{found['seconds']:,.0f}",
-            "files": run.path,
-            "play it": f"rexd evaluate {run.path} --episodes 20",
-        }
-    )

@@ -15,6 +15,8 @@ from rexd.reward.base import RewardModel
 from rexd.rl.learners.protocol import Learner, State
 from rexd.rl.policies.policy import POLICY_FILE, Policy, ensemble, load_policy
 from rexd.rl.training import run_folder as files
+from rexd.rl.training.board import LOSS, Board, LossWatch
+from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.episode_watch import EpisodeWatch
 from rexd.rl.training.fallback import Fallback
@@ -33,6 +35,7 @@ class TrainingLoop:
         reward: RewardModel | None,
         *,
         started: float,
+        comparison: Comparison,
         fallback: Fallback | None = None,
     ) -> None:
         """Take the parts of a run, and its checkpoint if there is one.
@@ -43,11 +46,12 @@ class TrainingLoop:
             reward: Scores the episodes of evaluations, and so selects the best policy. None selects by the
                 environment's reward, which then is what the learner is trained on.
             started: ``time.monotonic()`` when the run began.
+            comparison: What the result is compared with.
             fallback: What to keep where the reward taught nothing; None keeps the best policy whatever it earned.
         """
         self.context, self.learner, self.reward = context, learner, reward
         self.config, self.folder, self.observer = context.config, context.folder, context.observer
-        self.started, self.fallback, self.seconds_before = started, fallback, 0.0
+        self.started, self.comparison, self.fallback, self.seconds_before = started, comparison, fallback, 0.0
         self.selection = Selection(self._play, self.config.evaluation_episodes, self.config.seed)
         self.records: list[dict[str, Any]] = []
         self.recent: list[Policy] = []  # of the latest evaluations, as many as the ensemble has members
@@ -59,7 +63,7 @@ class TrainingLoop:
         self.learner.load_state(state)
         self.recent = _recent(state, self.learner.policy())
         self.selection.best, self.selection.steps = progress["best"], progress["selection_steps"]
-        self.seconds_before = progress["seconds"]
+        self.seconds_before, self.comparison.clone = progress["seconds"], progress.get("clone")
         self.records = [r for r in files.read_metrics(self.folder) if r["steps"] <= self.learner.steps]
         self.observer.message(f"resuming at {self.learner.steps:,} of {self.config.steps:,} steps")
 
@@ -70,22 +74,27 @@ class TrainingLoop:
 
     def run(self) -> None:
         """Train to the end, then evaluate the selected policy."""
-        from torch.utils.tensorboard import SummaryWriter
-
-        with SummaryWriter(str(self.folder / files.TENSORBOARD_FOLDER)) as board:
+        if self.learner.steps == 0 and self.comparison.cloned:
+            self.comparison.evaluate_clone(self._policy())
+        with Board(self.folder / files.TENSORBOARD_FOLDER, self.config) as board:
             shown = "true_episode" if self.reward is None else "learned_episode"
-            watch = EpisodeWatch(self.observer, self.config.steps, shown)
+            watch, losses = EpisodeWatch(self.observer, self.config.steps, shown), LossWatch(board)
             while self.learner.steps < self.config.steps:
                 target = (self.learner.steps // self.config.evaluate_every + 1) * self.config.evaluate_every
-                self.learner.learn(min(target, self.config.steps) - self.learner.steps, watch)
-                record = self._evaluate(watch)
-                for name, value in record.items():
-                    if isinstance(value, float):
-                        board.add_scalar(name, value, record["steps"])
+                before, started = self.learner.steps, time.monotonic()
+                self.learner.learn(min(target, self.config.steps) - before, [watch, losses])
+                speed = (self.learner.steps - before) / max(time.monotonic() - started, 1e-9)
+                losses.show(before=self.learner.steps)  # the record has those of the last step
+                record, state = self._evaluate(watch)
+                board.evaluated(record, state, speed)
         self._finish()
 
-    def _evaluate(self, watch: EpisodeWatch) -> dict[str, Any]:
-        """Judge the present policy, keep it if it is the best, and write metrics and a checkpoint."""
+    def _evaluate(self, watch: EpisodeWatch) -> tuple[dict[str, Any], State]:
+        """Judge the present policy, keep it if it is the best, and write metrics and a checkpoint.
+
+        Returns:
+            The record of the metrics, and the learner's state.
+        """
         self.recent = [*self.recent, self._policy()][-self.config.ensemble :]
         policy = ensemble(self.recent)
         result, confirmed, selected = self.selection.judge(policy)
@@ -103,7 +112,7 @@ class TrainingLoop:
             "confirmed_return": confirmed,
             "selected": selected,
             **watch.recent(),
-            **{f"loss/{name}": value for name, value in self.learner.losses().items()},
+            **{f"{LOSS}{name}": value for name, value in self.learner.losses().items()},
         }
         self.records.append(record)
         files.write_metrics(self.folder, self.records)
@@ -111,10 +120,12 @@ class TrainingLoop:
             "best": self.selection.best,
             "selection_steps": self.selection.steps,
             "seconds": self.seconds,
+            "clone": self.comparison.clone,
         }
-        files.save_checkpoint(self.folder, {**self.learner.state(), **self._snapshots()}, progress)
+        state = self.learner.state()
+        files.save_checkpoint(self.folder, {**state, **self._snapshots()}, progress)
         self.observer.evaluated(record)
-        return record
+        return record, state
 
     def _policy(self) -> Policy:
         policy = self.learner.policy()
@@ -152,6 +163,7 @@ class TrainingLoop:
                 "selected_at": selected_at,
                 "selection_steps": self.selection.steps,
                 "seconds": round(self.seconds, 3),
+                **self.comparison.to_dict(),
             },
         )
 

@@ -63,6 +63,7 @@ def train(
     """
     config = replace(config or TrainConfig(), **settings)
     import_extra("stable_baselines3", "train")
+    from rexd.rl.training.comparison import Comparison
     from rexd.rl.training.learner import build_learner
     from rexd.rl.training.loop import TrainingLoop
 
@@ -76,7 +77,8 @@ def train(
                 return load_run(context.folder)
             model = _reward(demonstrations, reward, context)
             learner, fallback = build_learner(demonstrations, model, context)
-            loop = TrainingLoop(context, learner, model, started=started, fallback=fallback)
+            comparison = Comparison(context, demonstrations, model)
+            loop = TrainingLoop(context, learner, model, started=started, comparison=comparison, fallback=fallback)
         with one_torch_thread() if config.algorithm == "sbx-sac" else nullcontext():
             loop.run()
     return load_run(context.folder)
@@ -125,6 +127,8 @@ def _reward(
 
         settings = replace(config.reward, seed=config.seed)
         given = fit_in_environment(settings, demonstrations, context.make_env, observer.fit)
-        observer.checks(given.checks_, warnings_of(given.checks_))
+        replays = config.algorithm != "sb3-ppo" and config.demonstration_share > 0.0
+        imitating = replays and config.cloning_weight > 0.0
+        observer.checks(given.checks_, warnings_of(given.checks_, settings, imitating=imitating))
     given.save(path)
     return given
