@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -22,10 +20,10 @@ from rexd.reading.bundled import bundled_demonstrations
 from rexd.reading.load import load_demonstrations
 from rexd.rl.config import TrainConfig
 from rexd.rl.policies.cloning import clone
+from rexd.rl.training.provenance import versions
 from rexd.rl.training.run_folder import CONFIG_FILE
 from rexd.rl.training.train import train
 
-_PACKAGES = ("rexd", "torch", "jax", "sbx-rl", "stable-baselines3", "gymnasium", "mujoco", "numpy")
 _CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "length")
 
 
@@ -56,7 +54,7 @@ def execute(run: RunSpec, folders: Folders) -> None:
             "demonstrations_return": run.task.demonstrations_return,
             "random_return": run.task.random_return,
             "target": run.task.target,
-            "versions": _versions(),
+            "versions": versions(),
             "settings": run.settings,
             "demonstrations_sha256": demonstrations.sha256,
             **measured,
@@ -103,6 +101,7 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
         out=folder,
         config=config,
         resume=True,
+        progress=False,
     )
     found = trained.evaluation
     assert found is not None
@@ -133,13 +132,3 @@ def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
         "evaluation": result["true"],
         "episodes": result["episodes"],
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # some methods do not need the package
-            continue
-    return found

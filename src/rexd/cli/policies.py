@@ -28,12 +28,14 @@ class Opened:
         env: The environment of the run; None outside a run folder.
         env_kwargs: The arguments of that environment.
         reward: The reward of the run; None if there is none.
+        env_reference: What imports code to make the environment, as the folder says; None for an id.
     """
 
     policy: PolicyLike
     env: str | None = None
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     reward: RewardModel | None = None
+    env_reference: str | None = None
 
 
 def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
@@ -62,7 +64,8 @@ def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
     if not (folder / CONFIG_FILE).is_file():
         return Opened(policy)
     run = load_run(folder)
-    return Opened(policy, run.env, run.env_kwargs, run.reward() if (folder / REWARD_FILE).is_file() else None)
+    reward = run.reward() if (folder / REWARD_FILE).is_file() else None
+    return Opened(policy, run.env, run.env_kwargs, reward, run.env_reference)
 
 
 def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:

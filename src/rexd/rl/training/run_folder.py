@@ -2,7 +2,8 @@
 
 A run folder holds:
 
-- ``config.json``: the settings, the environment and a hash of the demonstrations.
+- ``config.json``: the settings, the environment, a hash of the demonstrations, and the versions, processor, date and
+  command line of the latest start.
 - ``reward.safetensors``: the reward model, with its calibration and checks.
 - ``policy.safetensors``: the selected policy, as weights that load without executing anything.
 - ``policy.zip``: the selected policy for the ``load`` of the library that trained it.
@@ -56,6 +57,9 @@ class Run:
         env: Name of the environment. It is a Gymnasium id if the environment was given by its id.
         env_kwargs: Keyword arguments of the environment.
         evaluation: Final evaluation of the selected policy; None before the end of the run.
+        env_reference: What makes the environment by importing code, such as ``module:ClassName``; None for an id. It
+            is what the folder says, so that importing it needs trust. It may be a text that no import finds
+            (``rexd.envs.references``).
     """
 
     path: Path
@@ -63,6 +67,17 @@ class Run:
     env: str
     env_kwargs: dict[str, Any]
     evaluation: dict[str, Any] | None
+    env_reference: str | None = None
+
+    def __repr__(self) -> str:
+        """Tell where the run is, what was trained, and what it reached."""
+        config, found = self.config, self.evaluation
+        about = f"<Run {self.path}: {self.env}, {config.algorithm}, {config.steps:,} steps, seed {config.seed}\n"
+        if found is None:
+            return f"{about} not finished; resume=True continues it>"
+        paid = {"learned": found.get("learned"), "true": found.get("true")}
+        reached = [f"{name} {s['mean']:,.4g} ± {s['std']:,.4g}" for name, s in paid.items() if s]
+        return f"{about} returns over {len(found.get('episodes', ()))} episodes: {', '.join(reached)}>"
 
     def policy(self) -> Policy:
         """Load the policy that was selected by its learned return."""
@@ -95,11 +110,12 @@ def load_run(path: str | Path) -> Run:
         content = json.loads((folder / CONFIG_FILE).read_text())
         config = TrainConfig.from_dict(content["train"])
         env, env_kwargs = str(content["env"]), dict(content["env_kwargs"])
+        reference = content.get("env_reference")
         evaluation = folder / EVALUATION_FILE
         result = json.loads(evaluation.read_text()) if evaluation.is_file() else None
     except (KeyError, TypeError, ValueError, RexdError) as error:
         raise RunError(f"{folder}: damaged {CONFIG_FILE} or {EVALUATION_FILE} ({error})") from error
-    return Run(folder, config, env, env_kwargs, result)
+    return Run(folder, config, env, env_kwargs, result, None if reference is None else str(reference))
 
 
 def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:
