@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
-from rexd.errors import RexdError
+from rexd.errors import RexdError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,24 @@ class Settings:
         Raises:
             RexdError: A name is unknown, or a value is out of range.
         """
-        unknown = set(values) - {item.name for item in fields(cls)}
-        if unknown:
-            raise RexdError(f"unknown {cls.label} settings: {', '.join(sorted(unknown))}")
+        cls._check_names(values)
         nested = {name: kind.from_dict(values.get(name, {})) for name, kind in cls.nested.items()}
         return cls(**{**values, **nested})
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
+        """Return the settings with other values for some of the fields.
+
+        Raises:
+            RexdError: A name is unknown, or a value is out of range.
+        """
+        self._check_names(changes)
+        return replace(self, **changes)
+
+    @classmethod
+    def _check_names(cls, names: Iterable[str]) -> None:
+        known = [item.name for item in fields(cls)]
+        unknown = sorted(set(names) - set(known))
+        if unknown:
+            near = "".join(did_you_mean(name, known) for name in unknown)
+            near = near or f" The settings are {', '.join(known)}"
+            raise RexdError(f"unknown {cls.label} settings: {', '.join(unknown)}.{near}")

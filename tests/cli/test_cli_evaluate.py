@@ -163,6 +163,66 @@ def test_video_that_cannot_be_made(rexd, fails, run_folder, tmp_path, monkeypatc
     assert "pip install 'rexd[video]'" in fails("evaluate", run_folder, "--video", "film.gif")
 
 
+ROOM = """
+import gymnasium, pathlib
+from line_task import Line
+
+pathlib.Path("imported").touch()
+
+def make(columns=3):
+    return gymnasium.wrappers.TimeLimit(Line(columns=columns), 7)
+"""
+
+
+@pytest.fixture
+def foreign(run_folder, tmp_path, monkeypatch):
+    """The folder of a run whose environment a module in the current folder makes, and what names it there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rexd_cli_room.py").write_text(ROOM)
+    content = json.loads((run_folder / "config.json").read_text())
+    content |= {"env": "make", "env_kwargs": {"columns": 3}, "env_reference": "rexd_cli_room:make"}
+
+    def foreign(**changes):
+        (run_folder / "config.json").write_text(json.dumps(content | changes))
+        return run_folder
+
+    yield foreign
+    sys.modules.pop("rexd_cli_room", None)
+
+
+@pytest.mark.parametrize("changes", [{}, {"env": "rexd_cli_room:Some-v0", "env_reference": None}])
+@pytest.mark.parametrize("verb", ["evaluate", "collect"])
+def test_a_folder_imports_nothing_without_trust(fails, foreign, tmp_path, verb, changes):
+    words = ("evaluate", foreign(**changes)) if verb == "evaluate" else ("collect", "--policy", foreign(**changes))
+    message = fails(*words)
+    named = changes.get("env", "rexd_cli_room:make")
+    assert f"the run was trained on {named}, and importing rexd_cli_room executes its code" in message
+    assert f"--env {named}, or --trust" in message
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("words", [("--trust",), ("--env", "rexd_cli_room:make")])
+def test_a_run_of_a_function_is_played_again(rexd, foreign, tmp_path, words):
+    found = rexd("evaluate", foreign(), *words, "--episodes", 2, "--json").json
+    assert [episode["length"] for episode in found["episodes"]] == [7, 7]
+    assert (found["env"], found["env_kwargs"]) == ("rexd_cli_room:make", {"columns": 3})  # the arguments of the run
+    assert (tmp_path / "imported").exists()
+
+
+def test_what_a_function_made_is_recorded_as_its_task(rexd, fails, foreign, tmp_path):
+    file = tmp_path / "d.npz"
+    assert rexd("collect", "--policy", foreign(), "--trust", "--episodes", 4, "-o", file).status == 0
+    assert load_demonstrations(file).env_id == "rexd_cli_room:make"
+    assert "name the environment 'rexd_cli_room:make'; if you trust that, give it with --env" in fails("train", file)
+
+
+@pytest.mark.parametrize("reference", ["room:test.<locals>.<lambda>", "room:Line(...)", "__main__:Line"])
+def test_what_no_import_finds(fails, foreign, reference):
+    message = fails("evaluate", foreign(env_reference=reference), "--trust")
+    assert f"trained on {reference}, which no import can make again" in message
+    assert "--env module:ClassName" in message
+
+
 def test_collect(rexd, run_folder, tmp_path):
     file = tmp_path / "d.npz"
     result = rexd("collect", "--policy", run_folder, "--episodes", 3, "--seed", 5, "-o", file)

@@ -5,6 +5,7 @@ from line_task import ENV, make_policy
 
 from rexd import load_reward
 from rexd.reward.checks import Check
+from rexd.rl.training import train as train_module
 from rexd.rl.training.run_folder import load_run
 
 EVALUATION = {
@@ -36,7 +37,8 @@ def calls(monkeypatch):
         )  # fmt: skip
         out.mkdir(parents=True)
         make_policy().save(out / "policy.safetensors")
-        content = {"env": env, "env_kwargs": env_kwargs, "train": config.to_dict()}
+        reference = env if ":" in env else None
+        content = {"env": env, "env_kwargs": env_kwargs, "env_reference": reference, "train": config.to_dict()}
         (out / "config.json").write_text(json.dumps(content))
         (out / "evaluation.json").write_text(json.dumps(EVALUATION))
         return load_run(out)
@@ -131,6 +133,23 @@ def test_a_folder_that_holds_a_run(fails, demos_file, run_folder):
 
 def test_a_resume_with_other_settings(fails, demos_file, run_folder):
     assert "differs in" in fails("train", demos_file, "--out", run_folder, "--resume", "--steps", 5)
+
+
+def test_the_printed_command_names_the_module_to_import(rexd, calls, demos_file, tmp_path):
+    found = rexd("train", demos_file, "--env", "line_task:Line", "--out", tmp_path / "r")
+    assert f"rexd evaluate {tmp_path / 'r'} --env line_task:Line --episodes 20" in " ".join(found.out.split())
+
+
+def test_the_command_line_is_known_while_it_runs(rexd, calls, demos_file, tmp_path, monkeypatch):
+    from rexd.rl.training import provenance
+
+    seen, train = [], train_module.train
+    monkeypatch.setattr(
+        train_module, "train", lambda *args, **kwargs: (seen.append(provenance.provenance()), train(*args, **kwargs))[1]
+    )
+    rexd("train", demos_file, "--out", tmp_path / "r")
+    assert seen[0]["command"] == ["rexd", "train", str(demos_file), "--out", str(tmp_path / "r")]
+    assert provenance.provenance()["command"] is None
 
 
 def test_ctrl_c(rexd, demos_file, tmp_path, run_folder, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rexd.demos import Demonstrations, Trajectory
+from rexd.demos.streamed import Streamed
 from rexd.errors import DemonstrationError
 
 
@@ -209,3 +210,34 @@ def test_returns_need_rewards_everywhere() -> None:
     one = Trajectory.from_steps(np.zeros((3, 1)), np.zeros((3, 1)), rewards=np.array([1.0, 2.0, 4.0]))
     assert Demonstrations((one,)).returns == (7.0,)
     assert Demonstrations((one, Trajectory.from_steps(np.zeros((3, 1)), np.zeros((3, 1))))).returns is None
+
+
+def test_demonstrations_tell_what_they_are():
+    steps = [Trajectory.from_steps(np.zeros((n + 1, 3)), np.ones((n, 2)), rewards=np.full(n, 100.0)) for n in (5, 1200)]
+    assert repr(Demonstrations(tuple(steps), source="here.npz", env_id="Hopper-v5")).splitlines() == [
+        "<Demonstrations: 1,205 transitions in 2 trajectories of 5 to 1,200 steps",
+        " 3 observation columns, 2 action columns, returns 500 to 1.2e+05",
+        " from here.npz, of Hopper-v5>",
+    ]
+    discrete = Trajectory.from_steps(np.zeros((5, 3)), np.array([0, 2, 1, 0]), terminated=True)
+    assert repr(Demonstrations((discrete,))).splitlines()[0].endswith("4 transitions in 1 trajectory of 4 steps")
+    assert repr(Demonstrations((discrete,))).splitlines()[1:] == [
+        " 3 observation columns, 3 discrete actions",
+        " from memory>",
+    ]
+    assert repr(discrete) == "<Trajectory: 4 steps, 3 observation columns, discrete actions, terminated>"
+    assert repr(steps[0].rows(np.arange(4))).endswith("2 action columns, without an end, return 400>")
+
+
+def test_to_tell_of_a_streamed_file_reads_it_no_further(tmp_path):
+    def read(numbers):
+        for number in numbers:
+            assert number == 0
+            yield Trajectory.from_steps(np.zeros((6, 3)), np.ones((5, 2)), rewards=np.ones(5))
+
+    lines = repr(Demonstrations(Streamed(np.array([5, 5, 5]), read), source="large.hdf5")).splitlines()
+    assert lines == [
+        "<Demonstrations: 15 transitions in 3 trajectories of 5 steps",
+        " 3 observation columns, 2 action columns",
+        " from large.hdf5>",
+    ]

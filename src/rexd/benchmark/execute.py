@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -25,10 +23,10 @@ from rexd.reading.bundled import bundled_demonstrations
 from rexd.reading.load import load_demonstrations
 from rexd.rl.config import TrainConfig
 from rexd.rl.policies.cloning import clone
+from rexd.rl.training.provenance import versions
 from rexd.rl.training.run_folder import CONFIG_FILE
 from rexd.rl.training.train import train
 
-_PACKAGES = ("rexd", "torch", "jax", "sbx-rl", "stable-baselines3", "gymnasium", "mujoco", "numpy")
 _CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "length")
 
 
@@ -60,7 +58,7 @@ def execute(run: RunSpec, folders: Folders) -> None:
             "demonstrations_return": run.task.demonstrations_return,
             "random_return": run.task.random_return,
             "target": run.task.target,
-            "versions": _versions(),
+            "versions": versions(),
             "machine": machine(),
             "date": date.today().isoformat(),
             "settings": run.settings,
@@ -109,6 +107,7 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
         out=folder,
         config=config,
         resume=True,
+        progress=False,
     )
     found = trained.evaluation
     assert found is not None
@@ -143,13 +142,3 @@ def _played(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a result keeps of the final episodes; the share of successes is there only where a task has one."""
     success = {"success": evaluation["success"]} if "success" in evaluation else {}
     return {"evaluation": evaluation["true"], **success, "episodes": evaluation["episodes"]}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # some methods do not need the package
-            continue
-    return found

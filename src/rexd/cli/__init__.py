@@ -57,7 +57,10 @@ def main(args: Sequence[str] | None = None) -> int:
         The exit status. It is 0 for success; 1 if ``inspect`` has warnings or runs of ``benchmark`` crashed; 2 for an
         error that the user can mend, which is printed in one line, or if ``inspect`` finds errors; 130 after Ctrl-C.
     """
+    from rexd.rl.training.provenance import COMMAND_LINE
+
     words = list(sys.argv[1:] if args is None else args)
+    before = COMMAND_LINE.set(["rexd", *words])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± or σ shows ? in their place
@@ -87,6 +90,8 @@ def main(args: Sequence[str] | None = None) -> int:
         if error.filename is None:  # the error is not about a file that the user named
             raise
         return _fail(f"{error.filename}: {error.strerror}; check the path, its permissions and the space left")
+    finally:
+        COMMAND_LINE.reset(before)
 
 
 def _dispatch(words: list[str]) -> int:

@@ -31,7 +31,8 @@ class DataOptions:
     """How to read a demonstration file."""
 
     env: EnvId = None
-    """Gymnasium id, or module:Id. Columns are checked against the environment, and actions clipped to its bounds."""
+    """Gymnasium id, module:Id, or module:ClassName. Columns are checked against the environment, and actions clipped to
+    its bounds."""
     env_kwargs: Pairs = ()
     """Arguments of the environment, as k=v pairs or as one JSON object."""
     episode_length: Count = None

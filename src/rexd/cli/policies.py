@@ -29,6 +29,7 @@ class Opened:
         env_kwargs: The arguments of that environment.
         reward: The reward of the run; None if there is none.
         max_episode_steps: The steps after which the run cut episodes off; None if it did not.
+        env_reference: What imports code to make the environment, as the folder says; None for an id.
     """
 
     policy: PolicyLike
@@ -36,6 +37,7 @@ class Opened:
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     reward: RewardModel | None = None
     max_episode_steps: int | None = None
+    env_reference: str | None = None
 
 
 def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
@@ -65,7 +67,7 @@ def open_policy(path: Path, *, trust: bool, seed: int) -> Opened:
         return Opened(policy)
     run = load_run(folder)
     reward = run.reward() if (folder / REWARD_FILE).is_file() else None
-    return Opened(policy, run.env, run.env_kwargs, reward, run.max_episode_steps)
+    return Opened(policy, run.env, run.env_kwargs, reward, run.max_episode_steps, run.env_reference)
 
 
 def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:

@@ -83,6 +83,21 @@ class Demonstrations:
         """Iterate over the trajectories in order."""
         return iter(self.trajectories)
 
+    def __repr__(self) -> str:
+        """Tell counts, lengths, columns and the source; a file that is larger than memory is not read for that."""
+        low, high = self.lengths.min(), self.lengths.max()
+        count = "1 trajectory" if len(self) == 1 else f"{len(self):,} trajectories"
+        steps = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        actions = f"{self.act_dim} action columns" if self.n_actions is None else f"{self.n_actions} discrete actions"
+        returns = None if self.streamed else self.returns
+        paid = "" if returns is None else f", returns {min(returns):,.4g} to {max(returns):,.4g}"
+        task = "" if self.env_id is None else f", of {self.env_id}"
+        return (
+            f"<Demonstrations: {self.n_transitions:,} transitions in {count} of {steps} steps\n"
+            f" {self.obs_dim} observation columns, {actions}{paid}\n"
+            f" from {self.source}{task}>"
+        )
+
     @property
     def streamed(self) -> bool:
         """Whether the trajectories are larger than memory, so that they are read from the file each time."""

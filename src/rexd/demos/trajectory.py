@@ -109,6 +109,15 @@ class Trajectory:
         """The number of transitions."""
         return len(self.actions)
 
+    def __repr__(self) -> str:
+        """Tell the length, the columns, the end and the return."""
+        discrete = self.actions.ndim == 1
+        actions = "discrete actions" if discrete else f"{self.actions.shape[1]} action columns"
+        end = "terminated" if self.terminated[-1] else "truncated" if self.truncated[-1] else "without an end"
+        paid = "" if self.rewards is None else f", return {float(self.rewards.sum()):,.4g}"
+        columns = f"{self.observations.shape[1]} observation columns, {actions}"
+        return f"<Trajectory: {len(self):,} steps, {columns}, {end}{paid}>"
+
     def rows(self, index: slice | NDArray[np.intp]) -> Trajectory:
         """Select the transitions at ``index``, each with its own next observation."""
         picked: dict[str, Any] = {}

@@ -11,12 +11,14 @@ import gymnasium
 from gymnasium import error
 
 from rexd.envs.mujoco_warnings import without_known_warnings
+from rexd.envs.references import find_maker, is_importable
 from rexd.envs.spaces import check_spaces
 from rexd.errors import MissingExtraError, RexdError, TaskError
 
 Env: TypeAlias = gymnasium.Env[Any, Any]
 EnvSource: TypeAlias = str | Callable[..., Env]
-"""A Gymnasium id; ``module:Id`` for an id that importing ``module`` registers; or a callable that makes one."""
+"""A Gymnasium id; ``module:Id`` for an id that importing ``module`` registers; ``module:Name`` for a class or function
+of that module; or a callable that makes one."""
 
 
 def make_environment(
@@ -25,7 +27,8 @@ def make_environment(
     """Make one environment and check that its spaces are supported.
 
     Args:
-        env: A Gymnasium id, ``module:Id``, or a callable that returns an environment.
+        env: A Gymnasium id, ``module:Id``, ``module:Name`` of a class or function, or a callable that returns an
+            environment.
         env_kwargs: Keyword arguments of the environment, or of the callable.
         render_mode: The render mode, passed on as a keyword argument if it is not None.
 
@@ -39,7 +42,8 @@ def make_environment(
         kwargs["render_mode"] = render_mode
     name = environment_name(env)
     try:
-        made = _make_registered(env, kwargs) if isinstance(env, str) else env(**kwargs)
+        maker = _named_maker(env) if isinstance(env, str) else env
+        made = _make_registered(str(env), kwargs) if maker is None else maker(**kwargs)
     except RexdError:
         raise
     except Exception as problem:  # an environment may raise anything
@@ -69,6 +73,14 @@ def environment_name(env: EnvSource | Env) -> str:
         return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
     function = getattr(env, "func", env)  # functools.partial
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _named_maker(env: str) -> Callable[..., Any] | None:
+    """Return the class or function that ``module:Name`` names; None for an id."""
+    if not is_importable(env):
+        return None
+    found = find_maker(env)  # importing the module may register the name
+    return None if environment_name(env) in gymnasium.registry else found
 
 
 def _make_registered(env_id: str, kwargs: dict[str, Any]) -> Env:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypedDict, get_args
 
 from rexd.configs import Settings
 from rexd.errors import RexdError
@@ -137,3 +137,38 @@ class TrainConfig(Settings):
         ):
             if getattr(self, name) < 0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected 0 or more")
+
+
+class TrainSettings(TypedDict, total=False):
+    """The fields of ``TrainConfig`` as keyword arguments, for type checkers.
+
+    ``reward`` is missing: that argument of ``rexd.train`` is a fitted reward, and the settings of one that is fitted in
+    the run are given with ``config=TrainConfig(reward=REDConfig(...))``.
+    """
+
+    algorithm: Algorithm
+    reward_source: RewardSource
+    steps: int
+    environments: int
+    seed: int
+    demonstration_share: float
+    cloning_weight: float
+    best_episodes: int
+    mean_matching: float
+    warm_start: int
+    actor_starts: int
+    actor_ramp: int
+    absorbing: bool
+    learning_rate: float
+    batch_size: int
+    discount: float
+    learning_starts: int
+    updates_every: int
+    entropy_coefficient: float
+    target_entropy: float
+    backup_entropy: bool
+    n_step: int
+    ensemble: int
+    evaluate_every: int
+    evaluation_episodes: int
+    final_episodes: int

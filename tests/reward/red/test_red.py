@@ -233,3 +233,20 @@ def test_two_hundred_rows_generalise(expert, sparse_expert):
 
 def test_sparse_offsets_differ_by_seed():
     assert sparse(0).offsets != sparse(1).offsets
+
+
+def test_a_model_tells_what_it_is(tiny):
+    assert repr(RED(seed=4)) == "<RED, not fitted: inputs state-action, shape logarithmic, seed 4>"
+    first, second = repr(tiny).splitlines()
+    rows = circling().n_transitions
+    assert first == f"<RED, fitted to {rows:,} transitions: inputs state-action, shape logarithmic, seed 0"
+    assert second.startswith(
+        f" pays expert rows, held out {tiny.checks_[0].reward:.2f}; expert states, random actions "
+    )
+
+
+def test_arrays_in_place_of_demonstrations(tiny):
+    demos = circling()
+    pair = [np.concatenate([t.observations, t.next_observations[-1:]]) for t in demos], [t.actions for t in demos]
+    found = RED(seed=0, **TINY).fit(pair)
+    assert found.predict(*rows(demos)).tobytes() == tiny.predict(*rows(demos)).tobytes()

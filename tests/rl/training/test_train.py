@@ -394,7 +394,8 @@ class TestRefused:
         self.refuses(tmp_path, RexdError, message, demos, env_kwargs={"discrete": True})
 
     def test_a_setting_that_does_not_exist(self, tmp_path):
-        self.refuses(tmp_path, TypeError, "temperature", demonstrations(), temperature=1)
+        message = "unknown training settings: stepss. Did you mean 'steps'?"
+        self.refuses(tmp_path, RexdError, message, demonstrations(), stepss=1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

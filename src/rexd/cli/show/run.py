@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,14 @@ def report(
         steps += (
             f", the policy is that of step {chosen:,}" if chosen else ", the policy is the clone of the demonstrations"
         )
+    named = [] if run.env_reference is None else ["--env", run.env_reference]
     print_facts(
         {
             "environment": run.env,
             "steps": steps,
             "seconds": None if "seconds" not in found else f"{found['seconds']:,.0f}",
             "files": run.path,
-            "play it": f"rexd evaluate {run.path} --episodes 20",
+            "play it": shlex.join(["rexd", "evaluate", str(run.path), *named, "--episodes", "20"]),
         }
     )
 

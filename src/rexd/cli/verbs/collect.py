@@ -37,7 +37,7 @@ class Command:
     policy: Annotated[Path, tyro.conf.arg(metavar="RUN")]
     """A run folder, a policy.safetensors, or a zip of Stable-Baselines3 or sbx (with --trust)."""
     env: opt.EnvId = None
-    """Gymnasium id, or module:Id. None: the environment of the run."""
+    """Gymnasium id, module:Id, or module:ClassName. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
     """Arguments of the environment, as k=v pairs or as one JSON object. They replace the arguments of the run."""
     max_episode_steps: opt.StepLimit = None
@@ -53,7 +53,8 @@ class Command:
     float32: bool = False
     """Save observations in single precision. This halves the file, and learning uses single precision in any case."""
     trust: bool = False
-    """Load a zip although loading it executes code that it holds."""
+    """Load a zip although loading it executes code that it holds, and import the module that a run folder names for
+    its environment."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -69,12 +70,12 @@ class Command:
 
         check_writable(self.output)
         opened = open_policy(self.policy, trust=self.trust, seed=self.seed)
-        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
+        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy, trust=self.trust)
         check_counts(self.episodes, self.seed)
-        recorded = opened.max_episode_steps if env == opened.env else None
+        recorded = opened.max_episode_steps if env in (opened.env, opened.env_reference) else None
         make_env = opt.player(env, env_kwargs, self.max_episode_steps, recorded=recorded)
         probe = make_env()
-        space, env_id = probe.action_space, environment_name(probe)
+        space, env_id = probe.action_space, env if probe.spec is None else environment_name(probe)
         probe.close()
         with ProgressBar() as progress:
             played = rollout(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from rexd.cli import options as opt
 from rexd.cli.policies import Opened, open_policy
 from rexd.cli.show.output import note, print_facts, print_json, print_returns
 from rexd.cli.show.progress import ProgressBar
-from rexd.errors import RexdError, import_extra
+from rexd.errors import RexdError, UnsafeFileError, import_extra
 
 OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.training.selection), its final evaluation too
 
@@ -30,6 +31,7 @@ class Command:
         rexd evaluate runs/hopper --video hopper.mp4 --episodes 5 --seed 1
         rexd evaluate policy.safetensors --env Hopper-v5 --json
         rexd evaluate policy.zip --env Hopper-v5 --trust
+        rexd evaluate runs/mine --env my_module:MyEnv
     """
 
     policy: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
@@ -39,7 +41,7 @@ class Command:
     seed: int | None = None
     """Seed of the episodes. None: episodes that no run has played; a run's final evaluation has the run's own seed."""
     env: opt.EnvId = None
-    """Gymnasium id, or module:Id. None: the environment of the run."""
+    """Gymnasium id, module:Id, or module:ClassName. None: the environment of the run."""
     env_kwargs: opt.Pairs = ()
     """Arguments of the environment, as k=v pairs or as one JSON object. They replace the arguments of the run."""
     max_episode_steps: opt.StepLimit = None
@@ -47,7 +49,8 @@ class Command:
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
     """Film one further episode into this file."""
     trust: bool = False
-    """Load a zip although loading it executes code that it holds."""
+    """Load a zip although loading it executes code that it holds, and import the module that a run folder names for
+    its environment."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -64,8 +67,8 @@ class Command:
             check_video(self.video)  # before the episodes are played, which takes minutes
         library = None if self.video is None else choose_library()  # before anything imports MuJoCo
         opened = open_policy(self.policy, trust=self.trust, seed=seed)
-        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy)
-        recorded = opened.max_episode_steps if env == opened.env else None
+        env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy, trust=self.trust)
+        recorded = opened.max_episode_steps if env in (opened.env, opened.env_reference) else None
         make_env = opt.player(env, env_kwargs, self.max_episode_steps, recorded=recorded)
         with ProgressBar() as progress:
             result = evaluate(
@@ -108,21 +111,44 @@ class Command:
             note(f"wrote {self.video}")
 
 
-def environment_of(opened: Opened, named: str | None, pairs: tuple[str, ...], path: Path) -> tuple[str, dict[str, Any]]:
+def environment_of(
+    opened: Opened, named: str | None, pairs: tuple[str, ...], path: Path, *, trust: bool
+) -> tuple[str, dict[str, Any]]:
     """Return the environment that the user names, else the one of the run, and its arguments.
 
     Raises:
-        RexdError: Neither the user nor a run folder names one.
+        UnsafeFileError: The run folder names a module to import, and is not trusted.
+        RexdError: Neither the user nor a run folder names one that can be made.
     """
     arguments = opt.environment_arguments(pairs)
     if named is not None:
-        same = named == opened.env and not arguments
+        same = named in (opened.env, opened.env_reference) and not arguments
         return named, opened.env_kwargs if same else arguments
     if opened.env is None:
         raise RexdError(
             f"{path}: does not lie in a run folder, which would name the environment; give it, such as --env Hopper-v5"
         )
-    return opened.env, arguments or opened.env_kwargs
+    return _recorded(opened.env, opened.env_reference, path, trust=trust), arguments or opened.env_kwargs
+
+
+def _recorded(env: str, reference: str | None, path: Path, *, trust: bool) -> str:
+    """Return the environment that a run folder names, where no code is imported or the folder is trusted."""
+    importing = reference or (env if ":" in env else None)
+    if importing is None:
+        return env
+    module, _, name = importing.partition(":")
+    if module == "__main__" or any(sign in name for sign in "<>()"):
+        raise RexdError(
+            f"{path}: the run was trained on {importing}, which no import can make again. Give a class or function "
+            "that makes the same environment, such as --env module:ClassName"
+        )
+    if not trust:
+        raise UnsafeFileError(
+            f"{path}: the run was trained on {importing}, and importing {module} executes its code; nothing was "
+            f"imported. If you trust that module, give --env {shlex.quote(importing)}, or --trust for all that the "
+            "folder names"
+        )
+    return importing
 
 
 def check_counts(episodes: int, seed: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, Self, TypedDict, get_args
 
 from rexd.configs import Settings
 from rexd.errors import RexdError
@@ -115,3 +115,23 @@ class REDConfig(Settings):
                 raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
         if self.seed < 0:
             raise RexdError(f"seed is {self.seed}; expected 0 or more")
+
+
+class REDSettings(TypedDict, total=False):
+    """The fields of ``REDConfig`` as keyword arguments, for type checkers."""
+
+    type: Literal["red"]
+    recipe: Recipe
+    inputs: Inputs
+    clock: bool
+    shape: Shape
+    median_reward: float
+    sigma: float | None
+    folds: int
+    target_layers: tuple[int, ...]
+    predictor_layers: tuple[int, ...]
+    outputs: int
+    updates: int
+    batch_size: int
+    learning_rate: float
+    seed: int

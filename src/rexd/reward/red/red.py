@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.red.between_episodes import column_relevance
-from rexd.reward.red.config import REDConfig
+from rexd.reward.red.config import REDConfig, REDSettings
 from rexd.reward.red.fitted import Distilled, FittedRED
 from rexd.reward.red.fitting import distil, make_networks
 from rexd.reward.red.folds import assign_folds
@@ -30,6 +30,9 @@ from rexd.reward.red.predictability import action_predictability
 from rexd.reward.red.serialise import SavedRED, describe_reward, rebuild_reward
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import sigma_at_median
+
+if TYPE_CHECKING:
+    from rexd.reading.anything import DemonstrationsLike
 
 NOTABLE = 0.5  # relevance below which weighting columns is tried
 GAIN = 0.1  # in ``Calibration.separation``; with a smaller gain, the columns stay as they are
@@ -59,14 +62,18 @@ class RED(RewardModel):
     held_out_novelty_: Float32
     demonstrations_sha256_: str
 
-    def __init__(self, config: REDConfig | None = None, **settings: Any) -> None:
-        """Take a configuration, or its fields by name: ``RED(seed=0, shape="rational")``."""
-        self.config = replace(config or REDConfig(), **settings)
+    def __init__(self, config: REDConfig | None = None, **settings: Unpack[REDSettings]) -> None:
+        """Take a configuration, or its fields by name: ``RED(seed=0, shape="rational")``.
+
+        Raises:
+            RexdError: A name is unknown, or a value is out of range.
+        """
+        self.config = (config or REDConfig()).with_changes(settings)
         self.clock = self.config.clock
 
     def fit(
         self,
-        demonstrations: Demonstrations,
+        demonstrations: DemonstrationsLike,
         progress: Progress | None = None,
         *,
         velocity_columns: Sequence[int] | None = None,
@@ -74,13 +81,17 @@ class RED(RewardModel):
         """Distil, calibrate and check.
 
         Args:
-            demonstrations: At least 8 transitions; their ``unused`` rows check the calibration.
+            demonstrations: At least 8 transitions: ``Demonstrations``, whose ``unused`` rows check the calibration; a
+                path; a pair ``(observations, actions)``; or anything else that
+                ``rexd.reading.anything.demonstrations_of`` takes. Of a file that is larger than memory 50,000
+                transitions are drawn.
             progress: Called with the number of updates done and in all.
             velocity_columns: Observation columns that are velocities; with them the worst standstill is checked.
 
         Raises:
-            DemonstrationError: There are too few rows, or no column varies.
+            DemonstrationError: There are too few rows, no column varies, or these are no demonstrations.
         """
+        demonstrations = _demonstrations(demonstrations, self.config.seed)
         sha256, known = demonstrations.sha256, np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
@@ -172,6 +183,14 @@ class RED(RewardModel):
         """Apply the calibrated shape to errors: (batch,) -> (batch,) float32 in [0, 1]."""
         return self._fitted().reward_of_novelty(novelty)
 
+    def __repr__(self) -> str:
+        """Tell the settings, and for a fitted model what it pays."""
+        about = f"inputs {self.config.inputs}, shape {self.config.shape}, seed {self.config.seed}"
+        if not self.fitted:
+            return f"<RED, not fitted: {about}>"
+        paid = "; ".join(f"{check.name} {check.reward:.2f}" for check in self.checks_)
+        return f"<RED, fitted to {len(self.held_out_novelty_):,} transitions: {about}\n pays {paid}>"
+
     def add_checks(self, checks: Sequence[Check]) -> None:
         """Keep further checks beside those of ``fit``, such as what policies earn in the environment."""
         self.checks_ = (*self.checks_, *checks)
@@ -256,6 +275,15 @@ class _Candidate:
     distilled: Distilled
     errors: KnownErrors
     calibration: Calibration
+
+
+def _demonstrations(given: DemonstrationsLike, seed: int) -> Demonstrations:
+    """Return what ``fit`` was given as demonstrations; only what is none yet needs the packages that read files."""
+    if isinstance(given, Demonstrations):
+        return given
+    from rexd.reading.anything import demonstrations_of
+
+    return demonstrations_of(given).held(seed)
 
 
 def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:

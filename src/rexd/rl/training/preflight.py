@@ -15,6 +15,7 @@ from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
 from rexd.errors import RexdError, SpaceMismatchError
+from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import TrainConfig
 
 
@@ -32,7 +33,7 @@ class Checked:
 
 
 def check_before_work(
-    demonstrations: Demonstrations | None,
+    demonstrations: DemonstrationsLike | None,
     make_env: EnvironmentFactory,
     config: TrainConfig,
     reward: Any,
@@ -57,14 +58,14 @@ def check_before_work(
         )
     env = replace(make_env, max_episode_steps=None)()
     try:
-        fitted = None
+        fitted, longest = None, None
         if demonstrations is not None:
-            held = demonstrations.held(config.seed)
-            fitted = fit_to_spaces(held, env.observation_space, env.action_space)
+            whole = demonstrations_of(demonstrations, env=env)
+            longest = whole.longest
+            fitted = fit_to_spaces(whole.held(config.seed), env.observation_space, env.action_space)
             for note in fitted.notes:
                 say(note)
         check_algorithm(config, env.action_space)
-        longest = None if demonstrations is None else demonstrations.longest
         limit = limit_of(env, make_env.max_episode_steps, longest=longest)
         check_start(env, config.seed)
     finally:

@@ -2,7 +2,8 @@
 
 A run folder holds:
 
-- ``config.json``: the settings, the environment and a hash of the demonstrations.
+- ``config.json``: the settings, the environment, a hash of the demonstrations, and the versions, processor, date and
+  command line of the latest start.
 - ``reward.safetensors``: the reward model, with its calibration and checks.
 - ``policy.safetensors``: the selected policy, as weights that load without executing anything.
 - ``policy.zip``: the selected policy for the ``load`` of the library that trained it.
@@ -59,6 +60,9 @@ class Run:
         evaluation: Final evaluation of the selected policy; None before the end of the run.
         max_episode_steps: The number of steps after which the run cut episodes off; None where it left that to the
             environment's own limit.
+        env_reference: What makes the environment by importing code, such as ``module:ClassName``; None for an id. It
+            is what the folder says, so that importing it needs trust. It may be a text that no import finds
+            (``rexd.envs.references``).
     """
 
     path: Path
@@ -67,6 +71,17 @@ class Run:
     env_kwargs: dict[str, Any]
     evaluation: dict[str, Any] | None
     max_episode_steps: int | None = None
+    env_reference: str | None = None
+
+    def __repr__(self) -> str:
+        """Tell where the run is, what was trained, and what it reached."""
+        config, found = self.config, self.evaluation
+        about = f"<Run {self.path}: {self.env}, {config.algorithm}, {config.steps:,} steps, seed {config.seed}\n"
+        if found is None:
+            return f"{about} not finished; resume=True continues it>"
+        paid = {"learned": found.get("learned"), "true": found.get("true")}
+        reached = [f"{name} {s['mean']:,.4g} ± {s['std']:,.4g}" for name, s in paid.items() if s]
+        return f"{about} returns over {len(found.get('episodes', ()))} episodes: {', '.join(reached)}>"
 
     def policy(self) -> Policy:
         """Load the policy that was selected by its learned return."""
@@ -102,11 +117,20 @@ def load_run(path: str | Path) -> Run:
         limit = content.get("max_episode_steps")  # runs of earlier versions have none
         if limit is not None and (type(limit) is not int or limit < 1):
             raise ValueError(f"max_episode_steps is {limit!r}; expected a positive number")
+        reference = content.get("env_reference")
         evaluation = folder / EVALUATION_FILE
         result = json.loads(evaluation.read_text()) if evaluation.is_file() else None
     except (KeyError, TypeError, ValueError, RexdError) as error:
         raise RunError(f"{folder}: damaged {CONFIG_FILE} or {EVALUATION_FILE} ({error})") from error
-    return Run(folder, config, env, env_kwargs, result, limit)
+    return Run(
+        path=folder,
+        config=config,
+        env=env,
+        env_kwargs=env_kwargs,
+        evaluation=result,
+        max_episode_steps=limit,
+        env_reference=None if reference is None else str(reference),
+    )
 
 
 def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> None:

@@ -7,28 +7,31 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.envs.factory import EnvironmentFactory
-from rexd.envs.make import EnvSource, environment_name
-from rexd.errors import import_extra
+from rexd.envs.given import EnvLike, GivenEnvironment, given_environment
+from rexd.errors import RexdError, import_extra
+from rexd.reading.anything import DemonstrationsLike
 from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
 from rexd.reward.controls import ConstantReward
-from rexd.rl.config import TrainConfig
+from rexd.rl.config import TrainConfig, TrainSettings
+from rexd.rl.learners.sbx.threads import one_torch_thread
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.kept import says_what_is_kept
-from rexd.rl.training.observer import Observer, Silent
+from rexd.rl.training.observer import Observer
 from rexd.rl.training.preflight import check_before_work
+from rexd.rl.training.progress_bar import watching
+from rexd.rl.training.provenance import provenance
 from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run
-from rexd.rl.training.threads import one_torch_thread
 
 
 def train(
-    demonstrations: Demonstrations | None,
+    demonstrations: DemonstrationsLike | None,
     *,
-    env: EnvSource,
+    env: EnvLike,
     out: str | Path,
     env_kwargs: Mapping[str, Any] | None = None,
     max_episode_steps: int | None = None,
@@ -36,23 +39,32 @@ def train(
     reward: RewardModel | None = None,
     resume: bool = False,
     observer: Observer | None = None,
-    **settings: Any,
+    progress: bool = True,
+    **settings: Unpack[TrainSettings],
 ) -> Run:
     """Train a policy on a reward that is learnt from demonstrations.
 
     Args:
-        demonstrations: What the expert did; 50,000 transitions are drawn from a file that is larger than memory. None
-            is allowed with ``reward_source="env"`` alone.
-        env: A Gymnasium id, ``module:Id``, or a callable that makes an environment. Its own reward never reaches the
-            learner, except with ``reward_source="env"``.
+        demonstrations: What the expert did: ``Demonstrations``; a path, or ``"bundled"``; a pair ``(observations,
+            actions)`` of arrays; or anything else that ``rexd.reading.anything.demonstrations_of`` takes. 50,000
+            transitions are drawn from a file that is larger than memory. None is allowed with ``reward_source="env"``
+            alone.
+        env: A Gymnasium id, ``module:Id``, ``module:ClassName``, a class or another callable that makes an environment,
+            an environment, or the ``spec`` of one. Its own reward never reaches the learner, except with
+            ``reward_source="env"``. An environment that is given is never closed. It is made again from its spec; one
+            that has no spec is used itself, in turns: an evaluation resets it, and the training episode under way is
+            cut off (truncated). Evaluations are seeded as they always are, each with the same episodes; training
+            takes the seed of each episode after such a cut from a generator that the run's seed begins, so that a run
+            is as reproducible as the environment's ``reset(seed=...)``, but another run than with a class.
         out: The folder of the run; it must not hold anything, unless ``resume``.
-        env_kwargs: Keyword arguments of the environment.
+        env_kwargs: Keyword arguments of the environment, for an id or a callable.
         max_episode_steps: The number of steps after which an episode is cut off (truncated). None leaves it to the
             environment's own time limit, or to twice the longest demonstration where the environment has none.
         config: Settings; ``settings`` override its fields by name, such as ``steps=20_000, seed=1``.
         reward: A fitted reward model; None fits ``RED`` with ``config.reward``.
         resume: Whether to continue the run in ``out`` where it was killed; a run that is not there is started.
-        observer: Is told of everything that happens; None for silence.
+        observer: Is told of everything that happens, in place of the progress bar.
+        progress: Whether a progress bar and a line for each evaluation are shown, which needs a terminal or a notebook.
         **settings: Fields of ``TrainConfig``.
 
     Returns:
@@ -61,42 +73,65 @@ def train(
     Raises:
         RexdError: Something does not fit; the message names the mend.
     """
-    config = replace(config or TrainConfig(), **settings)
+    config = (config or TrainConfig()).with_changes(settings)
     import_extra("stable_baselines3", "train")
+    given = given_environment(env, env_kwargs)
+    if given.shared and config.environments > 1:
+        raise RexdError(
+            f"environments is {config.environments}, and {given.name} is one environment that cannot be made again; "
+            "give a class or a function that makes it"
+        )
+    make_env = EnvironmentFactory(given.source, given.kwargs, max_episode_steps)
+    with watching(observer, shown=progress, learned=config.reward_source != "env") as told:
+        if given.note is not None:
+            told.message(given.note)
+        checked = check_before_work(demonstrations, make_env, config, reward, told.message)
+        context = RunContext(config, Path(out), checked.make_env, told)
+        description = _description(config, checked.demonstrations, given, checked.make_env)
+        with says_what_is_kept(context.folder):
+            return _run(checked.demonstrations, reward, context, description, resume=resume)
+
+
+def _run(
+    demonstrations: Demonstrations | None,
+    given: RewardModel | None,
+    context: RunContext,
+    description: Mapping[str, Any],
+    *,
+    resume: bool,
+) -> Run:
+    """Go through the steps of a run, in order."""
     from rexd.rl.training.comparison import Comparison
     from rexd.rl.training.learner import build_learner
     from rexd.rl.training.loop import TrainingLoop
 
-    observer, make_env = observer or Silent(), EnvironmentFactory(env, env_kwargs or {}, max_episode_steps)
-    checked = check_before_work(demonstrations, make_env, config, reward, observer.message)
-    context = RunContext(config, Path(out), checked.make_env, observer)
-    demonstrations, started = checked.demonstrations, time.monotonic()
-    with says_what_is_kept(context.folder):
-        with begun_folder(context.folder, _description(config, demonstrations, checked.make_env), resume=resume):
-            if resume and _finished(context):
-                return load_run(context.folder)
-            model = _reward(demonstrations, reward, context)
-            learner, fallback = build_learner(demonstrations, model, context)
-            comparison = Comparison(context, demonstrations, model)
-            loop = TrainingLoop(context, learner, model, started=started, comparison=comparison, fallback=fallback)
-        with one_torch_thread() if config.algorithm == "sbx-sac" else nullcontext():
-            loop.run()
+    started = time.monotonic()
+    with begun_folder(context.folder, description, resume=resume):
+        if resume and _finished(context):
+            return load_run(context.folder)
+        model = _reward(demonstrations, given, context)
+        learner, fallback = build_learner(demonstrations, model, context)
+        comparison = Comparison(context, demonstrations, model)
+        loop = TrainingLoop(context, learner, model, started=started, comparison=comparison, fallback=fallback)
+    with one_torch_thread() if context.config.algorithm == "sbx-sac" else nullcontext():
+        loop.run()
     return load_run(context.folder)
 
 
 def _description(
-    config: TrainConfig, demonstrations: Demonstrations | None, make_env: EnvironmentFactory
+    config: TrainConfig, demonstrations: Demonstrations | None, given: GivenEnvironment, make_env: EnvironmentFactory
 ) -> dict[str, Any]:
     """Return the content of the run's ``config.json``."""
-    env = make_env.env
     return {
-        "env": environment_name(env) if not isinstance(env, str) else env,
-        "env_kwargs": dict(make_env.env_kwargs),
+        "env": given.name,
+        "env_kwargs": given.kwargs,
+        "env_reference": given.reference,
         "max_episode_steps": make_env.max_episode_steps,
         "train": config.to_dict(),
         "demonstrations_sha256": None if demonstrations is None else demonstrations.sha256,
         "demonstrations_source": None if demonstrations is None else demonstrations.source,
         "demonstrations_offsets": None if demonstrations is None else list(demonstrations.offsets),
+        **provenance(),
     }
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rexd.rl.training.threads import one_torch_thread
+from rexd.rl.learners.sbx.threads import one_torch_thread
 
 
 @pytest.fixture
