@@ -28,7 +28,17 @@ from rexd.rl.policies.cloning import clone
 from rexd.rl.training.run_folder import CONFIG_FILE
 from rexd.rl.training.train import train
 
-_PACKAGES = ("rexd", "torch", "jax", "sbx-rl", "stable-baselines3", "gymnasium", "mujoco", "numpy")
+_PACKAGES = (
+    "rexd",
+    "torch",
+    "jax",
+    "sbx-rl",
+    "stable-baselines3",
+    "gymnasium",
+    "gymnasium-robotics",
+    "mujoco",
+    "numpy",
+)
 _CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "length")
 
 
