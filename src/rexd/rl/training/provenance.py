@@ -11,7 +11,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("rexd", "torch", "jax", "sbx-rl", "stable-baselines3", "gymnasium", "mujoco", "numpy")
+PACKAGES = (
+    "rexd",
+    "torch",
+    "jax",
+    "sbx-rl",
+    "stable-baselines3",
+    "gymnasium",
+    "gymnasium-robotics",
+    "mujoco",
+    "numpy",
+)
 
 COMMAND_LINE: ContextVar[Sequence[str] | None] = ContextVar("COMMAND_LINE", default=None)
 """The words of the command that is running, ``rexd`` first; None in Python."""
