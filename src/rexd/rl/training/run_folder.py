@@ -9,9 +9,9 @@ A run folder holds:
 - ``policy.zip``: the selected policy for the ``load`` of the library that trained it.
 - ``last_policy.safetensors``, ``last_policy.zip``: the policy of the last evaluation, likewise.
 - ``metrics.jsonl``: one record for each evaluation during training.
-- ``evaluation.json``: the final evaluation of the selected policy, in fresh episodes.
+- ``evaluation.json``: the final evaluation of the selected policy, in fresh episodes, and what it is compared with.
 - ``checkpoint.safetensors``: the learner's arrays and the progress, which ``--resume`` continues from.
-- ``tensorboard/``: the figures of the metrics for TensorBoard.
+- ``tensorboard/``: the figures of the metrics for TensorBoard, and more of them (``rexd.rl.training.board``).
 
 The files are written atomically, so that a run that was killed at any moment can be continued.
 """
