@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rexd.benchmark.scores import Results
-from rexd.benchmark.tables import headline, remarks, tables
+from rexd.benchmark.tables import brief, headline, remarks, tables
 from rexd.errors import RexdError
 from rexd.files import atomic_path
 
@@ -18,9 +18,16 @@ _END = "<!-- end -->"
 
 
 def sections(results: Results) -> dict[str, str]:
-    """Return the generated sections by name: ``headline`` is the table of the README, ``tables`` holds all tables."""
+    """Return the generated sections by name.
+
+    ``brief`` is the table of the README, ``headline`` shows every method, and ``tables`` holds all tables.
+    """
     parts = [*(table.markdown() for table in tables(results)), *remarks(results)]
-    return {"headline": headline(results).markdown(0), "tables": "\n\n".join(parts)}
+    return {
+        "brief": brief(results).markdown(0),
+        "headline": headline(results).markdown(0),
+        "tables": "\n\n".join(parts),
+    }
 
 
 def renewed(text: str, suite: str, parts: Mapping[str, str]) -> str:

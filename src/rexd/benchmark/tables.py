@@ -57,6 +57,37 @@ def headline(results: Results) -> Table:
     return Table("Headline", headings, tuple(tuple(row) for row in rows))
 
 
+def brief(results: Results) -> Table:
+    """Return a row for each task of the first regime: the demonstrations, the default and behavioural cloning."""
+    regime = results.suite.regimes[0]
+    default, cloning = results.suite.methods[0], _cloning(results)
+    rows = []
+    for task in results.tasks(regime):
+        made = results.of(regime, task, default)
+        cloned = [] if cloning is None else results.of(regime, task, cloning)
+        rows.append(
+            (
+                task.env,
+                _return(task, task.demonstrations_return),
+                _mean_and_worst(task, made),
+                _mean_and_worst(task, cloned),
+                _span(r["steps"] for r in made),
+            )
+        )
+    headings = ("task", "demonstrations", f"{default.name}: mean (worst seed)", "cloning: mean (worst seed)", "steps")
+    return Table("In short", headings, tuple(rows))
+
+
+def _cloning(results: Results) -> Method | None:
+    return next((method for method in results.suite.methods if method.kind == "cloning"), None)
+
+
+def _mean_and_worst(task: Task, cell: Sequence[Result]) -> str:
+    if not cell:
+        return NOT_RUN
+    return f"{_return(task, _mean(cell))} ({_return(task, min(r['return_mean'] for r in cell))})"
+
+
 def tables(results: Results) -> list[Table]:
     """Return the tables of every regime that has results."""
     found: list[Table] = []
