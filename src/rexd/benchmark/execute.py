@@ -14,7 +14,9 @@ from rexd.benchmark.machine import machine
 from rexd.benchmark.runs import Folders, RunSpec
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
+from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.make import environment_name, make_environment
+from rexd.envs.time_limit import limit_of
 from rexd.errors import MissingExtraError, RexdError
 from rexd.evaluation.evaluate import evaluate
 from rexd.files import write_json
@@ -119,13 +121,11 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
 
 
 def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
-    def make() -> Any:
-        return make_environment(run.task.env, run.task.env_kwargs)
-
     started = time.monotonic()
-    probe = make()
-    space = probe.action_space
+    probe = make_environment(run.task.env, run.task.env_kwargs)
+    space, limit = probe.action_space, limit_of(probe, None, longest=demonstrations.longest)
     probe.close()
+    make = EnvironmentFactory(run.task.env, run.task.env_kwargs, limit.steps)
     policy = clone(demonstrations, action_space=(space.low, space.high), seed=run.seed)
     seconds = time.monotonic() - started
     result = evaluate(make, policy, None, episodes=TrainConfig.final_episodes, seed=run.seed).to_dict()
