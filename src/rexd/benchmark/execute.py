@@ -123,7 +123,8 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
 def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
     started = time.monotonic()
     probe = make_environment(run.task.env, run.task.env_kwargs)
-    space, limit = probe.action_space, limit_of(probe, None, longest=demonstrations.longest)
+    space: Any = probe.action_space
+    limit = limit_of(probe, None, longest=demonstrations.longest)
     probe.close()
     make = EnvironmentFactory(run.task.env, run.task.env_kwargs, limit.steps)
     policy = clone(demonstrations, action_space=(space.low, space.high), seed=run.seed)
