@@ -18,7 +18,7 @@ from rexd.benchmark.worker import one_thread
 from rexd.reward.base import predict_at
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
-from rexd.rl.training.threads import one_torch_thread
+from rexd.rl.learners.sbx.threads import one_torch_thread
 
 from measuring import in_turns, processor_seconds, seconds
 

@@ -30,6 +30,15 @@ class OneInstance:
         return Turn(self)
 
 
+def is_shared(env: Env) -> bool:
+    """Whether an environment, or one that it wraps, is a ``Turn``, so that others of its kind are the same one."""
+    while not isinstance(env, Turn):
+        if not isinstance(env, gymnasium.Wrapper):
+            return False
+        env = env.env
+    return True
+
+
 class Turn(gymnasium.Wrapper[Any, Any, Any, Any]):
     """One user of a shared environment; whoever resets it has it until another does.
 

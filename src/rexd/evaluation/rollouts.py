@@ -10,7 +10,7 @@ import numpy as np
 
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.envs.make import Env, environment_name
-from rexd.envs.one_instance import Turn
+from rexd.envs.one_instance import is_shared
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.envs.time_limit import known_limit
 from rexd.errors import SpaceMismatchError
@@ -68,7 +68,7 @@ def rollout(
         # One by one, so that the first ones are closed if a later one cannot be made.
         for _ in range(min(lockstep, episodes)):
             envs.append(make_env())
-            if isinstance(envs[0], Turn):  # all would be the same environment
+            if is_shared(envs[0]):  # all would be the same environment
                 break
         check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]))
         # At least two rows: BLAS multiplies a single row by another routine, which rounds in another way.

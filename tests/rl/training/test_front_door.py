@@ -17,10 +17,10 @@ import rexd
 from rexd.errors import RexdError, RunError, TaskError
 from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.reward.red.red import RED
+from rexd.rl.observers.observer import Silent
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.training import learner as module
 from rexd.rl.training import provenance
-from rexd.rl.training.observer import Silent
 
 
 class Stepping:

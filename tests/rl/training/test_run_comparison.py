@@ -135,9 +135,9 @@ def test_without_a_clone_there_is_none_to_compare_with(tmp_path, settings, kept)
 
 
 def test_tensorboard_shows_what_metrics_do_not(runs):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import HISTOGRAMS, EventAccumulator
 
-    events = EventAccumulator(str(runs[0].path / "tensorboard"))
+    events = EventAccumulator(str(runs[0].path / "tensorboard"), size_guidance={HISTOGRAMS: 0})  # 0 keeps all
     events.Reload()
     records = runs[0].metrics()
     critic = {event.step: event.value for event in events.Scalars("loss/critic")}

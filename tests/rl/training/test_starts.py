@@ -18,8 +18,8 @@ from rexd.errors import RexdError, RunError, SpaceMismatchError, TaskError
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.rl.config import TrainConfig
+from rexd.rl.observers.observer import Silent
 from rexd.rl.training import run_folder as files
-from rexd.rl.training.observer import Silent
 from rexd.rl.training.run_folder import load_run
 from rexd.rl.training.train import train
 

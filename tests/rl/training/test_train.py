@@ -26,11 +26,11 @@ from rexd.reading.formats.d4rl import save_d4rl
 from rexd.reading.load import load_demonstrations
 from rexd.reward.red.red import RED
 from rexd.rl.config import TrainConfig
+from rexd.rl.observers.observer import Silent
 from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy, PolicySpec, load_policy
 from rexd.rl.training import learner as module
 from rexd.rl.training import run_folder as files
-from rexd.rl.training.observer import Silent
 from rexd.rl.training.run_folder import load_run
 from rexd.rl.training.selection import CONFIRMATIONS
 from rexd.rl.training.train import train

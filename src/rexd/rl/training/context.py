@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 
 from rexd.rl.config import TrainConfig
-from rexd.rl.training.observer import Observer
+from rexd.rl.observers.observer import Observer
 
 MakeEnv = Callable[[], gymnasium.Env[Any, Any]]
 

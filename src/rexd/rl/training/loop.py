@@ -13,12 +13,12 @@ from rexd.evaluation.evaluate import Evaluation, evaluate
 from rexd.files import write_json
 from rexd.reward.base import RewardModel
 from rexd.rl.learners.protocol import Learner, State
+from rexd.rl.observers.episode_watch import EpisodeWatch
 from rexd.rl.policies.policy import POLICY_FILE, Policy, ensemble, load_policy
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
-from rexd.rl.training.episode_watch import EpisodeWatch
 from rexd.rl.training.fallback import Fallback
 from rexd.rl.training.selection import Selection
 

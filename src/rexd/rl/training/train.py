@@ -19,11 +19,11 @@ from rexd.reward.checks import warnings_of
 from rexd.reward.controls import ConstantReward
 from rexd.rl.config import TrainConfig, TrainSettings
 from rexd.rl.learners.sbx.threads import one_torch_thread
+from rexd.rl.observers.observer import Observer
+from rexd.rl.observers.progress_bar import watching
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.kept import says_what_is_kept
-from rexd.rl.training.observer import Observer
 from rexd.rl.training.preflight import check_before_work
-from rexd.rl.training.progress_bar import watching
 from rexd.rl.training.provenance import provenance
 from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run
 

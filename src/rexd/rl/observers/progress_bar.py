@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rexd.reward.checks import Check
-from rexd.rl.training.observer import Observer, Silent
+from rexd.rl.observers.observer import Observer, Silent
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from rexd.rl.training.observer import Observer
+from rexd.rl.observers.observer import Observer
 
 OBSERVE_EVERY = 50  # steps
 

@@ -1,0 +1,1 @@
+"""Who watches a training run: a progress bar, whoever is told of its episodes, or nobody."""
