@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from rexd.reward.checks import Check
+from rexd.rl.observers import progress_bar
 from rexd.rl.observers.observer import Silent
 from rexd.rl.observers.progress_bar import TrainingBar, watching
-from rexd.rl.observers import progress_bar
 
 RECORD = {"steps": 500, "seconds": 2.0, "learned_return": 812.5, "true_return": 3.0, "length": 9.0, "selected": True}
 
