@@ -1,4 +1,4 @@
-"""Draw docs/figures/demo.png: frames of the clone and of the learnt policy of ``rexd demo``, 15 seconds into an episode.
+"""Draw docs/figures/demo.png: frames of the clone and of the policy of ``rexd demo``, 15 seconds into an episode.
 
 rexd demo && MUJOCO_GL=egl python scripts/demo_frames.py runs/demo
 """
