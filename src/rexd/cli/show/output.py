@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rexd.reward.checks import Check
 
 FILE_WIDTH = 120  # columns of a table that goes to a file or a pipe
+WHOLE_LINES = 10_000  # letters: what goes into a file or a pipe is not broken into lines
 
 
 def stderr() -> Console:
@@ -41,10 +42,14 @@ def print_json(content: Mapping[str, Any]) -> None:
 def print_facts(facts: Mapping[str, object], title: str | None = None) -> None:
     """Print names and values, one pair on each line; facts that are None are left out."""
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")  # a path or a command is never cut short
     for name, value in facts.items():
         if value is not None:
             table.add_row(Text(name, style="bold"), plain(value))
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WHOLE_LINES
     if title is not None:
         console.print(Text(plain(title), style="bold underline"), soft_wrap=True)
     console.print(table, soft_wrap=not console.is_terminal)
