@@ -1,8 +1,11 @@
 """Whatever a user has becomes the same demonstrations."""
 
-import gymnasium
 import numpy as np
 import pytest
+
+pytest.importorskip("gymnasium")
+
+import gymnasium
 import torch
 from gymnasium.spaces import Box
 from line_task import make_demonstrations
