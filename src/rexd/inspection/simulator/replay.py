@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.trajectory import Array
+from rexd.demos.trajectory import Array, Trajectory
 from rexd.envs.make import Env
+from rexd.inspection.data.still_ends import moving_rows
 from rexd.inspection.simulator.state_map import StateMap
 
 Errors = NDArray[np.float64]
@@ -29,7 +30,7 @@ class Recording:
         observations: (N, D) observations.
         actions: (N, A) actions, or (N,) integers.
         next_observations: (N, D) next observations.
-        known: (N,) whether the next observation was recorded.
+        known: (N,) whether the next observation was recorded, and is not that of padding.
         step: (N,) the number of each row within its trajectory.
         left: (N,) the number of rows that follow each row in its trajectory.
         trajectory: (N,) the number of each row's trajectory.
@@ -66,11 +67,17 @@ def make_recording(demos: Demonstrations, most: int = 200_000) -> Recording:
         observations=np.concatenate([t.observations for t in chosen]),
         actions=np.concatenate([t.actions for t in chosen]),
         next_observations=np.concatenate([t.next_observations for t in chosen]),
-        known=np.concatenate([t.next_known for t in chosen]),
+        known=np.concatenate([_recorded(t) for t in chosen]),
         step=np.concatenate([np.arange(n) for n in lengths]),
         left=np.concatenate(left),
         trajectory=np.repeat(numbers, lengths),
     )
+
+
+def _recorded(t: Trajectory) -> NDArray[np.bool_]:
+    """Return for each row whether it has a next observation that a step led to; (T,)."""
+    found = moving_rows(t)
+    return np.asarray(t.next_known & (np.arange(len(t)) < found.stop - 1)) if found.padded else t.next_known
 
 
 class Replay:
