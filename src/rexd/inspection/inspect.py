@@ -66,11 +66,14 @@ def inspect_demonstrations(
 
 def _replay(demos: Demonstrations, env: Any, step: Step) -> tuple[OneStepError | None, list[Finding]]:
     from rexd.inspection.simulator.findings import one_step_findings  # needs Gymnasium
+    from rexd.inspection.simulator.other_physics import other_body
 
     comparable = _with_columns(demos, env.observation_space.shape[0])
     if comparable is None or not _same_actions(comparable, env.action_space):
         return None, []
-    return one_step_findings(env, comparable, progress=partial(step, "replaying single steps"))
+    bodies = other_body(env, comparable)
+    one_step, findings = one_step_findings(env, comparable, progress=partial(step, "replaying single steps"))
+    return one_step, [*bodies, *findings]
 
 
 def _same_actions(demos: Demonstrations, space: Any) -> bool:

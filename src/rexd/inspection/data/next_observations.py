@@ -35,8 +35,9 @@ def repeated_observations(demos: Demonstrations) -> Looking[list[Finding]]:
         same += int(repeats[between.start : between.stop].sum())
     if moved and late > _MOST * moved:
         message = (
-            f"in {late / moved:.1%} of the rows that move, the next observation is the observation itself: observations "
-            "were stored after the step instead of before it (often one array that the environment overwrites)"
+            f"in {late / moved:.1%} of the rows that move, the next observation is the observation itself: "
+            "observations were stored after the step instead of before it (often one array that the environment "
+            "overwrites)"
         )
         return [Finding("error", "late-observations", message, "rexd convert --shift-actions 1")]
     share = same / known if known else 0.0

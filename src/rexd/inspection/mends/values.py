@@ -201,8 +201,8 @@ def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
 def trim(demos: Demonstrations) -> Demonstrations:
     """Cut the rows at the starts and the ends of trajectories in which nothing changes: padding, and waiting.
 
-    One still row is kept at each end, but none of zeros. It ends the trajectory as the rows behind it did; after padding
-    its next observation counts as not known. The other rows keep their step numbers.
+    One still row is kept at each end, but none of zeros. It ends the trajectory as the rows behind it did; after
+    padding its next observation counts as not known. The other rows keep their step numbers.
     """
     kept = [moving_rows(t) for t in demos]
     lengths = np.array([found.stop - found.start for found in kept], np.int64)

@@ -101,12 +101,17 @@ class Replay:
         """
         self.rows = rows
         self._task, self._states, self._tick = env.unwrapped, states, tick
-        self._space = env.action_space
+        self.action_space = env.action_space
         self._columns = list(states.columns)
         spread = rows.observations[:, self._columns].std(axis=0, dtype=np.float64)
         # A column that does not vary, such as CartPole's angle in a perfect recording, has no standard deviation.
         self._spread = np.where(spread > 1e-9, spread, 1.0)
         self._determined = states.determined(rows.observations)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The observation columns that show the state, and that are compared."""
+        return self._states.columns
 
     def in_environment(self, env: Env, states: StateMap) -> Replay | None:
         """Return a replay of the same recording in another environment.
@@ -149,7 +154,7 @@ class Replay:
             warnings.simplefilter("ignore")  # classic control warns of steps after a terminal state
             for place, (observation, action) in enumerate(zip(observations, actions, strict=True)):
                 self._states.simulator.write(self._states.state(observation))
-                taken = int(action) if np.ndim(action) == 0 else np.asarray(action, self._space.dtype)
+                taken = int(action) if np.ndim(action) == 0 else np.asarray(action, self.action_space.dtype)
                 found[place] = self._task.step(taken)[0]
                 if place % 50 == 49:
                     self._tick(50)
@@ -160,6 +165,11 @@ class Replay:
         recorded = self.rows.next_observations[index][:, self._columns].astype(np.float64)
         apart = (predicted[:, self._columns] - recorded) / self._spread
         return np.asarray(np.sqrt(np.mean(apart**2, axis=1)))
+
+    def missed(self, index: RowNumbers) -> Array:
+        """Return recorded less simulated next observations, in standard deviations, (n, columns that are compared)."""
+        simulated = self.simulate(self.rows.observations[index], self.rows.actions[index])
+        return self.standardised(self.rows.next_observations[index] - simulated)
 
     def standardised(self, differences: Array) -> Array:
         """Return differences (n, D) of observations in standard deviations, (n, columns that show the state)."""
