@@ -15,6 +15,7 @@ from rexd.errors import SpaceMismatchError
 from rexd.inspection.data.columns import varying_columns
 from rexd.inspection.data.find import find
 from rexd.inspection.data.finding import Finding, by_severity
+from rexd.inspection.data.strides import stride_findings
 from rexd.reading.environment_facts import environment_facts
 
 if TYPE_CHECKING:
@@ -41,13 +42,18 @@ class Inspection:
 
 
 def inspect_demonstrations(
-    demos: Demonstrations, env: Any = None, *, step: Step = lambda doing, done, total: None
+    demos: Demonstrations,
+    env: Any = None,
+    *,
+    subsample: int = 1,
+    step: Step = lambda doing, done, total: None,
 ) -> Inspection:
     """Look for faults in demonstrations; with an environment, single steps are replayed in its simulator.
 
     Args:
         demos: The demonstrations as they were recorded, with actions that are not clipped.
         env: A Gymnasium environment, which is reset and stepped; or None.
+        subsample: The stride of the subsampling that is planned; whether it meets a period is looked at.
         step: Called with the progress.
     """
     fitted, one_step, findings = demos, None, list[Finding]()
@@ -60,6 +66,7 @@ def inspect_demonstrations(
             findings.append(Finding("error", "does-not-fit", message, mend))
         one_step, replayed = _replay(demos, env, step)
         findings += replayed
+    findings += stride_findings(demos, subsample)
     findings += find(demos, task, progress=partial(step, "looking at the rows"))
     return Inspection(fitted, one_step, by_severity(findings))
 

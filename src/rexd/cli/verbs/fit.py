@@ -67,7 +67,8 @@ class Command:
         if self.max_episode_steps is not None and self.data.env is None:
             raise RexdError("--max-episode-steps is for checks in an environment; give one, such as --env Hopper-v5")
         check_writable(self.output)
-        demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed).held(self.settings.seed)
+        demos = opt.select_to_learn(opt.load(self.file, self.data), self.data, self.settings.seed)
+        demos = demos.held(self.settings.seed)
         for text in demos.notes:
             note(text)
         with ProgressBar() as progress:

@@ -33,6 +33,8 @@ class Command:
     file: opt.File
     """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
     data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
+    subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
+    """The stride that rexd fit or rexd train will get: a finding tells where it leaves out a part of a cycle."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -42,7 +44,7 @@ class Command:
         from rexd.inspection.data import exit_status
 
         with Waiting("reading") as waiting:
-            found, findings = inspect_file(self.file, self.data, waiting.step)
+            found, findings = inspect_file(self.file, self.data, waiting.step, self.subsample)
         if self.json:
             print_json({**found, "findings": [asdict(finding) for finding in findings]})
             return exit_status(findings)
