@@ -116,6 +116,8 @@ def test_inspect_and_fit_say_it(tmp_path, capsys):
     assert main(["inspect", file, "--subsample", "20", "--json"]) == 1
     found = {finding["code"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
     assert found["stride-meets-period"]["mend"].startswith("--subsample 19")
+    assert main(["inspect", file, "--subsample", "0"]) == 2
+    assert "--subsample 0 keeps no row" in capsys.readouterr().err
     reward = str(tmp_path / "reward.safetensors")
     for stride, warned in (("20", True), ("19", False)):
         assert main(["fit", file, "-o", reward, "--subsample", stride, "--updates", "20", "--json"]) == 0

@@ -17,6 +17,7 @@ from rexd.reward.red.config import REDConfig
 
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
+    from rexd.reward.encoder import Encoder
     from rexd.reward.red.red import RED
 
 
@@ -92,12 +93,12 @@ class Command:
             )
             return
         print_checks(model.checks_, warnings)
-        dropped, weighted = len(model.encoder_.dropped_columns), model.encoder_.weighted_columns
+        dropped = len(model.encoder_.dropped_columns)
         print_facts(
             {
                 "fitted to": f"{demos.n_transitions:,} transitions of {len(demos)} trajectories",
                 "left out": f"{dropped} columns that never vary, or tell nothing but the episode" if dropped else None,
-                "weighted down": f"{', '.join(weighted)}: they tell episodes apart, or are noise" if weighted else None,
+                "weighted down": _weighted(model.encoder_),
                 "sigma": f"{model.sigma_:.4g}",
                 "reward": saved,
             }
@@ -123,3 +124,19 @@ class Command:
         finally:
             probe.close()
         return fit_in_environment(config, demos, make_env, progress.fit, columns)
+
+
+def _weighted(encoder: Encoder) -> str | None:
+    """Tell to which factors columns are weighted down, and what was measured; None where no column is."""
+    weighted = set(encoder.weighted_columns)
+    factors = {n: f for n, f in zip(encoder.columns.names, encoder.relevance.tolist(), strict=True) if n in weighted}
+    if not factors:
+        return None
+    measured = []
+    if any(name.startswith("action") for name in factors):
+        measured.append(
+            "actions by how well the state predicts them in held-out trajectories (R² squared, at least 0.1)"
+        )
+    if any(not name.startswith("action") for name in factors):
+        measured.append("columns by the share of their variance that lies within trajectories (squared)")
+    return f"{', '.join(f'{name} to {factor:.2g}' for name, factor in factors.items())}: {'; '.join(measured)}"

@@ -36,7 +36,8 @@ def _copied(demos: Demonstrations, known_width: bool) -> Looking[list[Finding]]:
         if not same.any():
             continue
         follows = np.flatnonzero(np.diff(t.steps) == 1)  # the row before is left out of thinned rows
-        for kind, (rows, acts) in enumerate(((slice(None), slice(None)), (follows + 1, follows))):
+        every = np.arange(len(t))
+        for kind, (rows, acts) in enumerate(((every, every), (follows + 1, follows))):
             observations, actions = t.observations[rows], t.actions[acts]
             compared[kind] += len(actions)
             same[kind] &= _equal(observations[:_TRIED], actions[:_TRIED], same[kind])

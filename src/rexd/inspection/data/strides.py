@@ -121,4 +121,4 @@ def _far_share(states: Sequence[States], stride: int, seed: int, trajectories: i
 def _distances(one: States, other: States) -> NDArray[np.float64]:
     """Return the root mean square distances of all pairs of rows; (n, m) of (n, D) and (m, D)."""
     squares = np.square(one).sum(axis=1)[:, None] + np.square(other).sum(axis=1) - 2 * one @ other.T
-    return np.sqrt(np.maximum(squares, 0.0) / one.shape[1])
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0) / one.shape[1]))
