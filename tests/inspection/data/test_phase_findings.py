@@ -82,6 +82,15 @@ def test_trajectories_from_varied_starts_that_end_at_one_equilibrium(decay):
     assert exit_status(find(demos)) == 0
 
 
+def test_one_motion_that_is_repeated_from_one_start_is_in_step():
+    random, trajectories = np.random.default_rng(0), []
+    for _ in range(6):
+        rows = np.exp(-0.03 * np.arange(201))[:, None] + 1e-4 * random.normal(size=(201, 3))
+        trajectories.append(Trajectory.from_steps(rows, -rows[:-1, :1]))
+    (found,) = phase_locked(Demonstrations(tuple(trajectories)))
+    assert found.severity == "warning"
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [("experts/InvertedDoublePendulum-v5-sac.npz", None), ("red/Hopper-v2.pkl", "warning")],
