@@ -96,17 +96,6 @@ def select(demos: Demonstrations, options: SelectionOptions, seed: int) -> Demon
     return demos if options.subsample == 1 else demos.subsample(options.subsample, seed=seed)
 
 
-def select_to_learn(demos: Demonstrations, options: SelectionOptions, seed: int) -> Demonstrations:
-    """Select the part that is learnt from, and warn where the stride leaves out a part of a cycle."""
-    from rexd.cli.show.output import warn
-    from rexd.inspection.data.strides import stride_findings
-
-    used = demos if options.trajectories is None else demos.first(options.trajectories)
-    for found in stride_findings(used, options.subsample, seed):
-        warn(f"{found.message}; choose {found.mend}")
-    return select(demos, options, seed)
-
-
 def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str | None = None) -> Any:
     """Make an environment, after a check that Gymnasium is installed.
 

@@ -3,13 +3,14 @@
 import json
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rexd.cli import main
 from rexd.demos import Demonstrations, Trajectory
-from rexd.inspection.data.strides import stride_findings
+from rexd.inspection.data.strides import stride_findings, subsampled_findings
 from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.reading.load import load_demonstrations
 
@@ -61,6 +62,21 @@ def test_a_stride_without_a_common_factor(period, stride):
 def test_many_trajectories_show_all_phases_together():
     assert len(stride_findings(cycle(5, count=2), 20)) == 1
     assert stride_findings(cycle(5, count=16), 20) == []
+
+
+def test_demonstrations_that_were_subsampled_say_it_of_themselves():
+    demos = cycle(5, count=2)
+    assert subsampled_findings(demos.subsample(20)) == stride_findings(demos, 20)
+    assert subsampled_findings(demos.subsample(20, offset=3)) != []
+    assert subsampled_findings(cycle(5, count=3).first(2).subsample(20)) == stride_findings(demos, 20)
+    assert subsampled_findings(demos) == subsampled_findings(demos.subsample(19)) == []
+
+
+def test_rows_that_are_not_known_any_more_tell_nothing():
+    thinned = cycle(5, count=2).subsample(20)
+    assert subsampled_findings(replace(thinned, unused=())) == []
+    assert subsampled_findings(thinned.subsample(2)) == []
+    assert subsampled_findings(thinned.first(1)) == []
 
 
 @pytest.mark.parametrize("stride", [10, 20, 25])

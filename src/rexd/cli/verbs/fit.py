@@ -63,13 +63,16 @@ class Command:
 
     def run(self) -> None:
         """Fit the reward, save it, and print its checks."""
+        from rexd.inspection.data.strides import subsampled_findings
         from rexd.reward.checks import warnings_of
 
         if self.max_episode_steps is not None and self.data.env is None:
             raise RexdError("--max-episode-steps is for checks in an environment; give one, such as --env Hopper-v5")
         check_writable(self.output)
-        demos = opt.select_to_learn(opt.load(self.file, self.data), self.data, self.settings.seed)
-        demos = demos.held(self.settings.seed)
+        chosen = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
+        for found in subsampled_findings(chosen):
+            warn(f"{found.message}; choose {found.mend}")
+        demos = chosen.held(self.settings.seed)
         for text in demos.notes:
             note(text)
         with ProgressBar() as progress:

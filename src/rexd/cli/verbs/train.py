@@ -91,7 +91,7 @@ class Command:
         env = opt.chosen_environment(self.data.env, whole)
         out = self.out or Path("runs") / f"{file_name(env)}-seed{config.seed}"
         run = train_watched(
-            None if whole is None else opt.select_to_learn(whole, self.data, config.seed),
+            None if whole is None else opt.select(whole, self.data, config.seed),
             env=env,
             env_kwargs=opt.environment_arguments(self.data.env_kwargs),
             out=out,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.trajectory import Array
 from rexd.inspection.data.finding import Finding
 
 _TRAJECTORIES, _ROWS = 16, 20_000  # the first ones that are looked at, and their rows together
@@ -40,17 +41,38 @@ def stride_findings(demos: Demonstrations, stride: int, seed: int = 0) -> list[F
         stride: The ``k`` of ``Demonstrations.subsample``.
         seed: The seed of its random offsets.
     """
-    states = _standardised(demos) if stride > 1 and not demos.offsets else []
+    if stride < 2 or demos.offsets:
+        return []
+    return _findings([t.observations for t in islice(demos, _TRAJECTORIES)], stride, _offsets(stride, len(demos), seed))
+
+
+def subsampled_findings(demos: Demonstrations) -> list[Finding]:
+    """Return the same finding about demonstrations that were subsampled and keep their other rows as ``unused``."""
+    first = next(iter(demos))
+    if not demos.offsets or len(first) < 2 or len(demos.unused) < len(demos):
+        return []
+    whole = list[Array]()
+    for kept, rest in islice(zip(demos, demos.unused[-len(demos) :], strict=True), _TRAJECTORIES):
+        steps = np.concatenate([kept.steps, rest.steps])
+        order = np.argsort(steps, kind="stable")
+        if (np.diff(steps[order]) != 1).any():  # other rows were left out too, or these are of another trajectory
+            return []
+        whole.append(np.concatenate([kept.observations, rest.observations])[order])
+    return _findings(whole, int(first.steps[1] - first.steps[0]), demos.offsets)
+
+
+def _findings(observations: Sequence[Array], stride: int, offsets: Sequence[int]) -> list[Finding]:
+    states = _standardised(observations)
     period = _period(states)
     if period is None or math.gcd(stride, period) == 1:
         return []
-    missed = _far_share(states, stride, seed, len(demos))
+    missed = _far_share(states, stride, offsets)
     if missed < _MANY:
         return []
     for other in (stride + step for step in _NEAR):
         if other < 2 or math.gcd(other, period) > 1:
             continue
-        there = _far_share(states, other, seed, len(demos))
+        there = _far_share(states, other, _offsets(other, len(states)))
         if there > _BETTER * missed:
             continue
         shown = period // math.gcd(stride, period)
@@ -64,11 +86,15 @@ def stride_findings(demos: Demonstrations, stride: int, seed: int = 0) -> list[F
     return []
 
 
-def _standardised(demos: Demonstrations) -> list[States]:
-    """Return the first trajectories, (T, D) each, with columns of unit spread and without constant columns."""
-    chosen = list(islice(demos, _TRAJECTORIES))
-    most = max(1, _ROWS // len(chosen))
-    states = [t.observations[:most].astype(np.float64) for t in chosen]
+def _offsets(stride: int, count: int, seed: int = 0) -> list[int]:
+    """Draw an offset for each trajectory, as ``Demonstrations.subsample`` does."""
+    return [int(offset) for offset in np.random.default_rng(seed).integers(0, stride, size=count)]
+
+
+def _standardised(observations: Sequence[Array]) -> list[States]:
+    """Return the first rows of each (T, D), with columns of unit spread and without constant columns."""
+    most = max(1, _ROWS // len(observations))
+    states = [rows[:most].astype(np.float64) for rows in observations]
     rows = np.concatenate(states)
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
     telling = spread > 1e-6 * (1 + np.abs(mean))
@@ -104,9 +130,8 @@ def _returns(state: States) -> NDArray[np.float64]:
     return np.array(apart) / typical
 
 
-def _far_share(states: Sequence[States], stride: int, seed: int, trajectories: int) -> float:
+def _far_share(states: Sequence[States], stride: int, offsets: Sequence[int]) -> float:
     """Return the share of the rows that are left out which are far from all rows that are kept."""
-    offsets = np.random.default_rng(seed).integers(0, stride, size=trajectories)  # as ``subsample`` draws them
     kept = np.concatenate([state[offset::stride] for state, offset in zip(states, offsets, strict=False)])
     rest = np.concatenate(
         [np.delete(state, slice(offset, None, stride), axis=0) for state, offset in zip(states, offsets, strict=False)]
