@@ -3,6 +3,7 @@ import pytest
 from line_task import ENV, make_demonstrations
 
 from rexd import load_reward
+from rexd.demos import Demonstrations, Trajectory
 from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.reading.load import load_demonstrations
 from rexd.reward.checks import STANDSTILL
@@ -102,3 +103,20 @@ def test_truncated_reward(fails, reward_file, demos_file):
 def test_a_place_that_cannot_be_written_is_refused_before_the_fit(fails, demos_file, tmp_path, monkeypatch):
     monkeypatch.setattr("rexd.reward.red.red.RED.fit", lambda *_, **__: pytest.fail("it fitted"))
     assert "Is a directory" in fails("fit", demos_file, "-o", tmp_path)
+
+
+def test_what_is_weighted_down_is_said_as_it_was_measured(rexd, tmp_path):
+    random = np.random.default_rng(0)
+    trajectories = []
+    for number in range(4):
+        obs = random.uniform(-1.0, 1.0, (61, 3))
+        obs[:, 2] = number + 0.01 * obs[:, 2]
+        act = np.stack([np.tanh(obs[:-1, 0] - obs[:-1, 1]), random.uniform(-1.0, 1.0, 60)], axis=1)
+        trajectories.append(Trajectory.from_steps(obs, act))
+    file = save_demonstrations(Demonstrations(tuple(trajectories)), tmp_path / "demos.npz")
+    result = rexd("fit", file, "-o", tmp_path / "r.safetensors", "--updates", 200)
+    assert result.status == 0, result.err
+    said = " ".join(result.out.split())
+    assert "action[1] to 0.1: actions by how well the state predicts them in held-out trajectories (R² squared" in said
+    assert "action[0]" not in said
+    assert "noise" not in said

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from rexd.inspection.simulator.findings import OneStepError
 
 
-def inspect_file(file: str, options: opt.DataOptions, step: Step) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+def inspect_file(
+    file: str, options: opt.DataOptions, step: Step, subsample: int = 1
+) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     """Read a file and return its facts, as plain JSON types, and the findings, the worst first.
 
     Args:
         file: A file, a folder, the id of a local Minari dataset, or ``bundled``.
         options: How to read it, and the environment to compare it with.
         step: Called with the progress.
+        subsample: The stride of the subsampling that is planned.
 
     Raises:
         RexdError: The file, the environment or an option cannot be used.
@@ -33,7 +36,7 @@ def inspect_file(file: str, options: opt.DataOptions, step: Step) -> tuple[dict[
         env = opt.open_environment(options.env, opt.environment_arguments(options.env_kwargs))
     try:
         reading = read_as_recorded(file, options, None if env is None else environment_facts(env))
-        inspected = inspect_demonstrations(reading.demos, env, step=step)
+        inspected = inspect_demonstrations(reading.demos, env, subsample=subsample, step=step)
     finally:
         if env is not None:
             env.close()

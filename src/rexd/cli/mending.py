@@ -40,6 +40,8 @@ class MendOptions:
     shift_actions: Annotated[int | None, tyro.conf.arg(metavar="K")] = None
     """Give each row the action of the row K steps later, or with -1 of the row before. Rows that get no action are
     dropped."""
+    trim: bool = False
+    """Cut the rows at the start and the end of each trajectory in which nothing changes: padding, and waiting."""
     scale_actions: Annotated[Words | None, tyro.conf.arg(metavar="[F]")] = None
     """Multiply actions by F, or by one factor for each column (2,0.5). Without F, actions are scaled from -1..1 to the
     bounds of --env."""
@@ -68,6 +70,8 @@ def mend(demos: Demonstrations, options: MendOptions, task: EnvironmentFacts | N
         demos = mends.drop_first_rows(demos, options.drop_first_rows)
     if options.shift_actions is not None:
         demos = shift_actions(demos, options.shift_actions)
+    if options.trim:
+        demos = mends.trim(demos)
     if options.scale_actions is not None:
         word = _one("--scale-actions", options.scale_actions)
         if word is None:

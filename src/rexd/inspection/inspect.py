@@ -15,6 +15,7 @@ from rexd.errors import SpaceMismatchError
 from rexd.inspection.data.columns import varying_columns
 from rexd.inspection.data.find import find
 from rexd.inspection.data.finding import Finding, by_severity
+from rexd.inspection.data.strides import stride_findings
 from rexd.reading.environment_facts import environment_facts
 
 if TYPE_CHECKING:
@@ -41,13 +42,18 @@ class Inspection:
 
 
 def inspect_demonstrations(
-    demos: Demonstrations, env: Any = None, *, step: Step = lambda doing, done, total: None
+    demos: Demonstrations,
+    env: Any = None,
+    *,
+    subsample: int = 1,
+    step: Step = lambda doing, done, total: None,
 ) -> Inspection:
     """Look for faults in demonstrations; with an environment, single steps are replayed in its simulator.
 
     Args:
         demos: The demonstrations as they were recorded, with actions that are not clipped.
         env: A Gymnasium environment, which is reset and stepped; or None.
+        subsample: The stride of the subsampling that is planned; whether it meets a period is looked at.
         step: Called with the progress.
     """
     fitted, one_step, findings = demos, None, list[Finding]()
@@ -60,17 +66,21 @@ def inspect_demonstrations(
             findings.append(Finding("error", "does-not-fit", message, mend))
         one_step, replayed = _replay(demos, env, step)
         findings += replayed
+    findings += stride_findings(demos, subsample)
     findings += find(demos, task, progress=partial(step, "looking at the rows"))
     return Inspection(fitted, one_step, by_severity(findings))
 
 
 def _replay(demos: Demonstrations, env: Any, step: Step) -> tuple[OneStepError | None, list[Finding]]:
     from rexd.inspection.simulator.findings import one_step_findings  # needs Gymnasium
+    from rexd.inspection.simulator.other_physics import other_body
 
     comparable = _with_columns(demos, env.observation_space.shape[0])
     if comparable is None or not _same_actions(comparable, env.action_space):
         return None, []
-    return one_step_findings(env, comparable, progress=partial(step, "replaying single steps"))
+    bodies = other_body(env, comparable)
+    one_step, findings = one_step_findings(env, comparable, progress=partial(step, "replaying single steps"))
+    return one_step, [*bodies, *findings]
 
 
 def _same_actions(demos: Demonstrations, space: Any) -> bool:

@@ -1,10 +1,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from oscillators import changed, oscillators
 
 from rexd.demos import Demonstrations, Trajectory
+from rexd.inspection.data import exit_status, find
 from rexd.inspection.data.phases import phase_distance, phase_locked
+from rexd.reading.load import load_demonstrations
 
 
 def gaits(spread, count=4, steps=400, seed=0):
@@ -65,3 +68,33 @@ def test_a_clock_is_no_phase():
         for t in demos
     )
     assert np.isclose(phase_distance(replace(demos, trajectories=ticking)), phase_distance(demos))
+
+
+@pytest.mark.parametrize("decay", [0.03, 0.1])
+def test_trajectories_from_varied_starts_that_end_at_one_equilibrium(decay):
+    random, trajectories = np.random.default_rng(0), []
+    for _ in range(6):
+        start = random.uniform(-1, 1, 3)
+        rows = start * np.exp(-decay * np.arange(201))[:, None] + 1e-4 * random.normal(size=(201, 3))
+        trajectories.append(Trajectory.from_steps(rows, -rows[:-1, :1] - 0.5 * rows[:-1, 1:2]))
+    demos = Demonstrations(tuple(trajectories))
+    assert phase_locked(demos) == []
+    assert exit_status(find(demos)) == 0
+
+
+def test_one_motion_that_is_repeated_from_one_start_is_in_step():
+    random, trajectories = np.random.default_rng(0), []
+    for _ in range(6):
+        rows = np.exp(-0.03 * np.arange(201))[:, None] + 1e-4 * random.normal(size=(201, 3))
+        trajectories.append(Trajectory.from_steps(rows, -rows[:-1, :1]))
+    (found,) = phase_locked(Demonstrations(tuple(trajectories)))
+    assert found.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("experts/InvertedDoublePendulum-v5-sac.npz", None), ("red/Hopper-v2.pkl", "warning")],
+)
+def test_public_files(shared_data, name, code):
+    found = phase_locked(load_demonstrations(shared_data / name))
+    assert [finding.severity for finding in found] == ([code] if code else [])

@@ -17,6 +17,7 @@ from rexd.reward.red.config import REDConfig
 
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
+    from rexd.reward.encoder import Encoder
     from rexd.reward.red.red import RED
 
 
@@ -62,12 +63,16 @@ class Command:
 
     def run(self) -> None:
         """Fit the reward, save it, and print its checks."""
+        from rexd.inspection.data.strides import subsampled_findings
         from rexd.reward.checks import warnings_of
 
         if self.max_episode_steps is not None and self.data.env is None:
             raise RexdError("--max-episode-steps is for checks in an environment; give one, such as --env Hopper-v5")
         check_writable(self.output)
-        demos = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed).held(self.settings.seed)
+        chosen = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
+        for found in subsampled_findings(chosen):
+            warn(f"{found.message}; choose {found.mend}")
+        demos = chosen.held(self.settings.seed)
         for text in demos.notes:
             note(text)
         with ProgressBar() as progress:
@@ -91,12 +96,12 @@ class Command:
             )
             return
         print_checks(model.checks_, warnings)
-        dropped, weighted = len(model.encoder_.dropped_columns), model.encoder_.weighted_columns
+        dropped = len(model.encoder_.dropped_columns)
         print_facts(
             {
                 "fitted to": f"{demos.n_transitions:,} transitions of {len(demos)} trajectories",
                 "left out": f"{dropped} columns that never vary, or tell nothing but the episode" if dropped else None,
-                "weighted down": f"{', '.join(weighted)}: they tell episodes apart, or are noise" if weighted else None,
+                "weighted down": _weighted(model.encoder_),
                 "sigma": f"{model.sigma_:.4g}",
                 "reward": saved,
             }
@@ -122,3 +127,19 @@ class Command:
         finally:
             probe.close()
         return fit_in_environment(config, demos, make_env, progress.fit, columns)
+
+
+def _weighted(encoder: Encoder) -> str | None:
+    """Tell to which factors columns are weighted down, and what was measured; None where no column is."""
+    weighted = set(encoder.weighted_columns)
+    factors = {n: f for n, f in zip(encoder.columns.names, encoder.relevance.tolist(), strict=True) if n in weighted}
+    if not factors:
+        return None
+    measured = []
+    if any(name.startswith("action") for name in factors):
+        measured.append(
+            "actions by how well the state predicts them in held-out trajectories (R² squared, at least 0.1)"
+        )
+    if any(not name.startswith("action") for name in factors):
+        measured.append("columns by the share of their variance that lies within trajectories (squared)")
+    return f"{', '.join(f'{name} to {factor:.2g}' for name, factor in factors.items())}: {'; '.join(measured)}"

@@ -12,6 +12,7 @@ from rexd.cli.show.facts import print_described
 from rexd.cli.show.findings import print_findings
 from rexd.cli.show.output import note, print_json
 from rexd.cli.show.waiting import Waiting
+from rexd.errors import RexdError
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class Command:
     Examples:
         rexd inspect demos.npz
         rexd inspect Hopper-v2.pkl --env Hopper-v5
+        rexd inspect Ant-v2.pkl --columns 0:27 --subsample 20
         rexd inspect Ant-v2.pkl --episode-length 1000 --columns 0:27 --json
     """
 
     file: opt.File
     """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
     data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
+    subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
+    """The stride that rexd fit or rexd train will get: a finding tells where it leaves out a part of a cycle."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -41,8 +45,10 @@ class Command:
         from rexd.cli.inspection import inspect_file
         from rexd.inspection.data import exit_status
 
+        if self.subsample < 1:
+            raise RexdError(f"--subsample {self.subsample} keeps no row; expected 1 or more")
         with Waiting("reading") as waiting:
-            found, findings = inspect_file(self.file, self.data, waiting.step)
+            found, findings = inspect_file(self.file, self.data, waiting.step, self.subsample)
         if self.json:
             print_json({**found, "findings": [asdict(finding) for finding in findings]})
             return exit_status(findings)

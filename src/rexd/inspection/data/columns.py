@@ -115,6 +115,15 @@ def varying_columns(demos: Demonstrations) -> Looking[NDArray[np.bool_]]:
     return extremes.varying()
 
 
+@Look
+def constant_columns_of(demos: Demonstrations) -> Looking[dict[int, float]]:
+    """Return the columns that never vary, ascending, with their values."""
+    extremes = _Extremes()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+    return {int(column): float(extremes.low[column]) for column in np.flatnonzero(~extremes.varying())}
+
+
 class _Extremes:
     """The lowest and the highest value of each column."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.still_ends import moving_rows
 
 # The share, and the least number, of terminated trajectories that end at the largest length. Failures, such as falls of
 # CartPole, hardly ever come at one step, and then not at the last.
@@ -59,7 +60,8 @@ def early_ends(demos: Demonstrations) -> Looking[list[Finding]]:
     """Look for ends that are marked within trajectories, or in nearly every row."""
     inside = 0
     while (t := (yield)) is not None:
-        inside += int((t.terminated[:-1] | t.truncated[:-1]).sum())
+        last = moving_rows(t).stop - 1  # padding goes on behind the end
+        inside += int((t.terminated[:last] | t.truncated[:last]).sum())
     rows, single = demos.n_transitions, int((demos.lengths == 1).sum())
     if inside > 0.5 * max(rows - len(demos), 1):
         message = (

@@ -10,6 +10,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.actions import clipped_actions, saturated_actions, unscaled_actions
 from rexd.inspection.data.columns import constant_columns, duplicate_columns, time_columns
+from rexd.inspection.data.copied_actions import copied_actions
 from rexd.inspection.data.ends import early_ends, missing_ends, time_limits
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.inspection.data.lengths import early_failures, short_trajectories
@@ -23,6 +24,7 @@ from rexd.inspection.data.next_observations import (
 from rexd.inspection.data.phases import phase_locked
 from rexd.inspection.data.returns import low_returns
 from rexd.inspection.data.rows import duplicate_rows, duplicate_trajectories
+from rexd.inspection.data.still_ends import still_ends
 from rexd.progress import Progress
 from rexd.reading.environment_facts import EnvironmentFacts
 
@@ -41,6 +43,7 @@ LOOKS: tuple[Look[list[Finding]], ...] = (
     early_failures,
     low_returns,
     phase_locked,
+    still_ends,
 )
 """The looks that need no environment. Each takes demonstrations as they were recorded and returns its findings."""
 
@@ -58,7 +61,9 @@ def find(
         task: The facts about the environment; None if none is named.
         progress: Called with the number of transitions so far, and the number of all.
     """
-    looks = [*LOOKS, time_limits(None if task is None else task.max_episode_steps)]
+    limit = None if task is None else task.max_episode_steps
+    width = None if task is None else getattr(task.observation_space, "shape", None)
+    looks = [*LOOKS, time_limits(limit), copied_actions(known_width=width == (demos.obs_dim,))]
     space: Any = None if task is None else task.action_space
     if hasattr(space, "low") and demos.n_actions is None and np.shape(space.low) == (demos.act_dim,):
         low, high = np.asarray(space.low), np.asarray(space.high)

@@ -11,6 +11,7 @@ from rexd.demos.equal_rows import equal_rows
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.still_ends import moving_rows
 
 _MOST = 0.5  # share of the rows
 _AT_REST = 0.05  # share of the rows: a body may lie still, in the same state before and after a step
@@ -18,18 +19,28 @@ _AT_REST = 0.05  # share of the rows: a body may lie still, in the same state be
 
 @Look
 def repeated_observations(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Look for rows whose next observation is their own observation."""
-    known = same = 0
+    """Look for rows whose next observation is their own observation.
+
+    Observations are late where the row that follows has moved on, though the next observation has not. Where it has not
+    moved either, nothing moves; rows at the ends that stand still are another finding.
+    """
+    known = same = moved = late = 0
     while (t := (yield)) is not None:
-        known += int(t.next_known.sum())
-        same += int((equal_rows(t.observations, t.next_observations) & t.next_known).sum())
-    share = same / known if known else 0.0
-    if share > _MOST:
+        repeats = equal_rows(t.observations, t.next_observations) & t.next_known
+        moves = ~equal_rows(t.observations[1:], t.observations[:-1]) & t.next_known[:-1]
+        moved += int(moves.sum())
+        late += int((moves & repeats[:-1]).sum())
+        between = moving_rows(t)
+        known += int(t.next_known[between.start : between.stop].sum())
+        same += int(repeats[between.start : between.stop].sum())
+    if moved and late > _MOST * moved:
         message = (
-            f"in {share:.1%} of the rows the next observation is the observation itself: observations were stored "
-            "after the step instead of before it (often one array that the environment overwrites)"
+            f"in {late / moved:.1%} of the rows that move, the next observation is the observation itself: "
+            "observations were stored after the step instead of before it (often one array that the environment "
+            "overwrites)"
         )
         return [Finding("error", "late-observations", message, "rexd convert --shift-actions 1")]
+    share = same / known if known else 0.0
     if share > _AT_REST:
         message = f"in {share:.1%} of the rows the next observation is the observation itself: nothing moves there"
         return [Finding("info", "standing-still", message)]

@@ -24,6 +24,10 @@ _LEAST = 40  # steps
 # deterministic policy from nearly equal starts has 0.62, others have 0.96 and more. Four independent gaits have less
 # than 0.35 in one of 300 files.
 _PAIRS, _LOCKED, _PARTLY = 0.75, 0.35, 0.65
+# The last share of the steps, and a share of the spread of all states: below it the last states are one equilibrium,
+# and from it on the first ones are varied. A gait keeps its spread (Hopper has 0.9 and more). A state that decays is
+# nearer to its like at equal times than at others, and has no phase.
+_LAST, _ENDED = 0.1, 0.25
 _FEW = 3  # the phases of two trajectories may agree by chance
 
 
@@ -59,7 +63,7 @@ def phase_distance(demos: Demonstrations) -> float | None:
 
     Returns:
         The upper quartile over pairs of trajectories, about 1 for independent phases; None where the trajectories are
-        too few or too short.
+        too few or too short, and where they come from varied starts to one equilibrium.
     """
     chosen: Sequence[Trajectory] = demos.trajectories[:_TRAJECTORIES]
     states = [t.observations.astype(np.float64) for t in chosen if len(t) >= _LEAST]
@@ -72,8 +76,18 @@ def phase_distance(demos: Demonstrations) -> float | None:
     if not telling.any():
         return None
     scaled = [state[:, telling] / spread[telling] for state in states]
+    if _settle(scaled):
+        return None
     found = [ratio for a, b in itertools.combinations(scaled, 2) if (ratio := _compare(a, b)) is not None]
     return float(np.quantile(found, _PAIRS)) if found else None
+
+
+def _settle(states: Sequence[NDArray[np.float64]]) -> bool:
+    """Return whether trajectories of standardised states (T, D) come from varied starts to one equilibrium."""
+    starts = np.stack([state[0] for state in states])
+    ends = np.concatenate([state[-max(1, int(_LAST * len(state))) :] for state in states])
+    varied, left = (float(np.sqrt(rows.var(axis=0).mean())) for rows in (starts, ends))
+    return left < _ENDED <= varied
 
 
 def _compare(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:

@@ -12,6 +12,7 @@ from rexd.demos.trajectory import Trajectory
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.still_ends import moving_rows
 
 _MANY = 0.01  # share of the rows; the states of a simulator hardly ever repeat exactly
 _NAMED = 5  # pairs that a message names
@@ -39,7 +40,7 @@ def duplicate_trajectories(demos: Demonstrations) -> Looking[list[Finding]]:
 
 @Look
 def duplicate_rows(demos: Demonstrations) -> Looking[list[Finding]]:
-    """Look for rows with the same observation and action; copies of whole trajectories do not count.
+    """Look for rows with the same observation and action; copies of whole trajectories and still ends do not count.
 
     If there are more than ``_COMPARED`` rows, only rows whose hash is divisible by some number are compared. Equal rows
     have equal hashes, so that the share of repeated rows is that of all rows.
@@ -49,7 +50,8 @@ def duplicate_rows(demos: Demonstrations) -> Looking[list[Finding]]:
     while (t := (yield)) is not None:
         if copies.see(t):
             continue
-        hashes = _hashes(t)
+        between = moving_rows(t)
+        hashes = _hashes(t.rows(slice(between.start, between.stop)))
         hashes = hashes[hashes % np.uint64(every) == 0] if every > 1 else hashes
         found.append(hashes)
         within += len(hashes) - len(np.unique(hashes))

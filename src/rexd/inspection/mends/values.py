@@ -15,6 +15,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import mapped
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
+from rexd.inspection.data.still_ends import moving_rows
 
 
 def scale_actions(demos: Demonstrations, factor: ArrayLike) -> Demonstrations:
@@ -195,6 +196,32 @@ def drop_first_rows(demos: Demonstrations, count: int) -> Demonstrations:
 
     kept = replace(demos, trajectories=mapped(demos.trajectories, drop, demos.lengths - count))
     return _noted(kept, f"left out the first {'row' if count == 1 else f'{count} rows'} of each trajectory")
+
+
+def trim(demos: Demonstrations) -> Demonstrations:
+    """Cut the rows at the starts and the ends of trajectories in which nothing changes: padding, and waiting.
+
+    One still row is kept at each end, but none of zeros. It ends the trajectory as the rows behind it did; after
+    padding its next observation counts as not known. The other rows keep their step numbers.
+    """
+    kept = [moving_rows(t) for t in demos]
+    lengths = np.array([found.stop - found.start for found in kept], np.int64)
+
+    def cut(number: int, t: Trajectory) -> Trajectory:
+        found = kept[number]
+        short = t.rows(slice(found.start, found.stop))
+        if found.stop == len(t):
+            return short
+        terminated, truncated, known = short.terminated.copy(), short.truncated.copy(), short.next_known.copy()
+        following = short.next_observations.copy()
+        terminated[-1], truncated[-1] = t.terminated[found.stop - 1 :].any(), t.truncated[found.stop - 1 :].any()
+        if found.padded:
+            known[-1], following[-1] = False, short.observations[-1]
+        return replace(short, terminated=terminated, truncated=truncated, next_known=known, next_observations=following)
+
+    count = demos.n_transitions - int(lengths.sum())
+    trimmed = replace(demos, trajectories=mapped(demos.trajectories, cut, lengths))
+    return _noted(trimmed, f"left out {count:,} rows at the starts and ends of trajectories, in which nothing changes")
 
 
 def _with_actions(demos: Demonstrations, change: Callable[[Array], Array], note: str) -> Demonstrations:

@@ -12,6 +12,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.envs.make import Env
 from rexd.inspection.data.finding import Finding
+from rexd.inspection.simulator.other_physics import other_physics
 from rexd.inspection.simulator.other_versions import better_version
 from rexd.inspection.simulator.recording_faults import best_candidate, with_errors
 from rexd.inspection.simulator.replay import (
@@ -118,6 +119,7 @@ def _diagnose(env: Env, replay: Replay, *, consecutive: bool) -> tuple[OneStepEr
             return found, [with_errors(*explained)]
         compared = draw_rows(inner, _COMPARED, seed=5)
         findings += better_version(env, replay, compared) + _wrong_environment(found, median_or_zero(within))
+        findings = findings or other_physics(replay, inner, within, effect)
     if not any(finding.severity == "error" for finding in findings):
         findings += _bad_rows(replay, index, errors, len(inner), len(starts))
     return found, findings

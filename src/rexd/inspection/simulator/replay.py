@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.trajectory import Array
+from rexd.demos.trajectory import Array, Trajectory
 from rexd.envs.make import Env
+from rexd.inspection.data.still_ends import moving_rows
 from rexd.inspection.simulator.state_map import StateMap
 
 Errors = NDArray[np.float64]
@@ -29,7 +30,7 @@ class Recording:
         observations: (N, D) observations.
         actions: (N, A) actions, or (N,) integers.
         next_observations: (N, D) next observations.
-        known: (N,) whether the next observation was recorded.
+        known: (N,) whether the next observation was recorded, and is not that of padding.
         step: (N,) the number of each row within its trajectory.
         left: (N,) the number of rows that follow each row in its trajectory.
         trajectory: (N,) the number of each row's trajectory.
@@ -66,11 +67,17 @@ def make_recording(demos: Demonstrations, most: int = 200_000) -> Recording:
         observations=np.concatenate([t.observations for t in chosen]),
         actions=np.concatenate([t.actions for t in chosen]),
         next_observations=np.concatenate([t.next_observations for t in chosen]),
-        known=np.concatenate([t.next_known for t in chosen]),
+        known=np.concatenate([_recorded(t) for t in chosen]),
         step=np.concatenate([np.arange(n) for n in lengths]),
         left=np.concatenate(left),
         trajectory=np.repeat(numbers, lengths),
     )
+
+
+def _recorded(t: Trajectory) -> NDArray[np.bool_]:
+    """Return for each row whether it has a next observation that a step led to; (T,)."""
+    found = moving_rows(t)
+    return np.asarray(t.next_known & (np.arange(len(t)) < found.stop - 1)) if found.padded else t.next_known
 
 
 class Replay:
@@ -94,12 +101,17 @@ class Replay:
         """
         self.rows = rows
         self._task, self._states, self._tick = env.unwrapped, states, tick
-        self._space = env.action_space
+        self.action_space = env.action_space
         self._columns = list(states.columns)
         spread = rows.observations[:, self._columns].std(axis=0, dtype=np.float64)
         # A column that does not vary, such as CartPole's angle in a perfect recording, has no standard deviation.
         self._spread = np.where(spread > 1e-9, spread, 1.0)
         self._determined = states.determined(rows.observations)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The observation columns that show the state, and that are compared."""
+        return self._states.columns
 
     def in_environment(self, env: Env, states: StateMap) -> Replay | None:
         """Return a replay of the same recording in another environment.
@@ -142,7 +154,7 @@ class Replay:
             warnings.simplefilter("ignore")  # classic control warns of steps after a terminal state
             for place, (observation, action) in enumerate(zip(observations, actions, strict=True)):
                 self._states.simulator.write(self._states.state(observation))
-                taken = int(action) if np.ndim(action) == 0 else np.asarray(action, self._space.dtype)
+                taken = int(action) if np.ndim(action) == 0 else np.asarray(action, self.action_space.dtype)
                 found[place] = self._task.step(taken)[0]
                 if place % 50 == 49:
                     self._tick(50)
@@ -153,6 +165,11 @@ class Replay:
         recorded = self.rows.next_observations[index][:, self._columns].astype(np.float64)
         apart = (predicted[:, self._columns] - recorded) / self._spread
         return np.asarray(np.sqrt(np.mean(apart**2, axis=1)))
+
+    def missed(self, index: RowNumbers) -> Array:
+        """Return recorded less simulated next observations, in standard deviations, (n, columns that are compared)."""
+        simulated = self.simulate(self.rows.observations[index], self.rows.actions[index])
+        return self.standardised(self.rows.next_observations[index] - simulated)
 
     def standardised(self, differences: Array) -> Array:
         """Return differences (n, D) of observations in standard deviations, (n, columns that show the state)."""

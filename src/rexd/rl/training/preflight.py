@@ -15,6 +15,7 @@ from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
 from rexd.errors import RexdError, SpaceMismatchError
+from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import TrainConfig
 
@@ -46,7 +47,8 @@ def check_before_work(
         make_env: Makes the environment; its ``max_episode_steps`` is what the user asks for.
         config: Settings of the run.
         reward: What is given as the reward model; None fits one.
-        say: Is told what was done to the demonstrations, and of a time limit that was put around the environment.
+        say: Is told what was done to the demonstrations, of a stride that leaves out a part of a cycle, and of a time
+            limit that was put around the environment.
 
     Raises:
         RexdError: Something does not fit; nothing was written.
@@ -62,6 +64,8 @@ def check_before_work(
         if demonstrations is not None:
             whole = demonstrations_of(demonstrations, env=env)
             longest = whole.longest
+            for found in subsampled_findings(whole):
+                say(f"warning: {found.message}; choose {found.mend}")
             fitted = fit_to_spaces(whole.held(config.seed), env.observation_space, env.action_space)
             for note in fitted.notes:
                 say(note)
