@@ -11,6 +11,7 @@ from rexd.envs.make import Env
 from rexd.evaluation.rollouts import PolicyLike, rollout
 from rexd.evaluation.statistics import Summary, summarise
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.ends import times_counted
 from rexd.reward.rows import Rows
 
 
@@ -20,7 +21,7 @@ class Episode:
 
     Attributes:
         true_return: The sum of the environment's rewards; for evaluation only.
-        learned_return: The sum of the reward model's rewards; None without a reward model.
+        learned_return: The sum of the reward model's rewards, as ``learned_return`` counts it; None without one.
         length: The number of steps.
         success: Whether the environment called the episode a success at any step, by ``success`` in its info; None if
             it says nothing of it. For evaluation only.
@@ -146,6 +147,12 @@ def evaluation_of(
 
 
 def learned_return(trajectory: Trajectory, reward: RewardModel) -> float:
-    """Return the sum of the learned rewards of one episode."""
+    """Return the sum of the learned rewards of one episode.
+
+    Where demonstrations end in terminal states, it counts up to the reward's horizon (``rexd.reward.ends``).
+    """
     rewards = predict_at(reward, Rows.of_trajectory(trajectory))
-    return float(rewards.sum(dtype=float))
+    horizon = getattr(reward, "horizon", None)
+    if horizon is None:
+        return float(rewards.sum(dtype=float))
+    return float(rewards @ times_counted(trajectory.steps, trajectory.terminated, horizon))

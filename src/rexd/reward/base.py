@@ -21,9 +21,12 @@ class RewardModel(ABC):
 
     Attributes:
         clock: Whether the model looks at ``step``, the number of steps since the start of an episode.
+        horizon: The number of steps over which returns count, where the demonstrations end in terminal states
+            (``rexd.reward.ends``); None elsewhere, and before ``fit``.
     """
 
     clock: bool = False
+    horizon: int | None = None
 
     @abstractmethod
     def fit(self, demonstrations: Demonstrations) -> Self:

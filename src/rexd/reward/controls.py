@@ -10,6 +10,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.ends import horizon_of
 from rexd.reward.rows import Float32, Rows
 
 
@@ -20,7 +21,8 @@ class ConstantReward(RewardModel):
     """
 
     def fit(self, demonstrations: Demonstrations) -> Self:
-        """Return self: there is nothing to learn."""
+        """Learn whether demonstrations end in terminal states, and return self."""
+        self.horizon = horizon_of(demonstrations)
         return self
 
     def novelty_of(self, rows: Rows) -> Float32:

@@ -53,7 +53,8 @@ class TrainConfig(Settings):
     actor_ramp: int = 2_000
     """Number of updates after these over which the critics' part in the actor's loss grows from 0 to 1 (sbx-sac)."""
     absorbing: bool = False
-    """Whether episodes continue in an absorbing state after a terminal one until the time limit (arXiv 1809.02925)."""
+    """Whether episodes continue in an absorbing state after a terminal one until the time limit (arXiv 1809.02925).
+    Without it, an end has a worth where demonstrations end in terminal states (docs/training.md)."""
     learning_rate: float = 3e-4
     """Step size of the optimisers of actor, critics and entropy coefficient."""
     batch_size: int = 256

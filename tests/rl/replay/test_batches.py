@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
@@ -252,3 +254,36 @@ class TestBuffer:
     def test_a_buffer_of_another_size(self, other):
         with pytest.raises(RunError, match=r"buffer\.observations is \(5, 1, 3\); expected up to"):
             load_buffer(other, save_buffer(fill(buffer(), 5)))
+
+
+class TestEnds:
+    """Row i of the agent earns 2 i; every 4th row ends an episode, and every 8th of them by a time limit."""
+
+    @pytest.fixture
+    def ending(self):
+        return replace(marked_replay(), horizon=50)
+
+    def test_a_terminal_step_is_paid_as_if_for_ever(self, ending):
+        plain, lasting = draw(40, replay=marked_replay()), draw(40, replay=ending)
+        np.testing.assert_array_equal(plain.obs, lasting.obs)
+        assert plain.done.any()
+        np.testing.assert_allclose(lasting.reward, plain.reward * np.where(plain.done > 0, 2.0, 1.0))  # 1 / (1 − 0.5)
+
+    def test_within_a_return_of_several_steps_too(self, ending):
+        plain, lasting = (draw(40, replay=replay, n_step=3) for replay in (marked_replay(), ending))
+        half = N // 2
+        first = plain.obs[:, :half, 0]
+        end = first + (4 - first % 4) % 4
+        ended = (end <= np.minimum(first + 2, 19)) & (end % 8 != 0)
+        extra = np.where(ended, 0.5 ** (end - first) * 2.0 * end, 0.0)
+        assert ended.any()
+        np.testing.assert_allclose(lasting.reward[:, :half] - plain.reward[:, :half], extra, rtol=1e-5, atol=1e-5)
+
+    def test_the_worth_of_an_end_is_not_shaped(self, ending):
+        class Doubled:
+            def shaper(self, buffer):
+                return lambda obs, act, reward: reward * 2.0
+
+        plain = draw(40, replay=marked_replay())
+        both = draw(40, replay=ending, matching=Doubled())
+        np.testing.assert_allclose(both.reward, plain.reward * np.where(plain.done > 0, 3.0, 2.0))

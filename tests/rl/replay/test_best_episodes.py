@@ -59,3 +59,9 @@ def test_they_are_looked_for_again_when_an_episode_is_complete():
 @pytest.mark.parametrize("filled", [True, False])
 def test_none_are_wanted_or_none_are_there(filled):
     assert len(BestEpisodes(0 if filled else 5).rows(buffer(*([1.0, 2.0] if filled else [])))[0]) == 0
+
+
+def test_with_a_horizon_a_long_episode_is_no_better_than_one_that_ends_early():
+    held = buffer(9.0, 4.0, lengths=[9, 2])  # 1 a step for 9 steps, 2 a step for 2 steps and then a terminal state
+    assert best_rows(held, most=1)[0].tolist() == list(range(9))
+    assert best_rows(held, most=1, horizon=6)[0].tolist() == [9, 10]

@@ -27,3 +27,9 @@ def test_the_reason_has_both_rewards_and_the_mend():
     assert "0.03 a step" in why
     assert "0.8" in why
     assert "more of them" in why
+
+
+def test_a_return_up_to_a_horizon_is_judged_by_the_steps_of_the_horizon():
+    judge = Fallback(never, demonstrated=0.8, horizon=50)
+    assert judge.why({"learned_return": 4.1, "length": 400.0}) is None
+    assert judge.why({"learned_return": 3.9, "length": 8.0}) is not None

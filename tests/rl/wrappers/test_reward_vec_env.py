@@ -88,3 +88,28 @@ def test_step_before_reset():
     envs, _ = make()
     with pytest.raises(Exception, match="reset"):
         envs.step(act(0, 0))
+
+
+class TestEnds:
+    """Each step earns 1; the environments end after 2 and 3 steps."""
+
+    def played(self, horizon, *, truncates=False, discount=None):
+        envs, spy = make(truncates)
+        spy.horizon = horizon
+        spy.predict = lambda obs, act, next_obs, step: np.ones(len(obs), np.float32)
+        wrapped = RewardVecEnv(envs.venv, spy, discount=discount)
+        wrapped.reset()
+        steps = [wrapped.step(act(0, 0)) for _ in range(3)]
+        ended = [info["learned_episode"] for *_, infos in steps for info in infos if "learned_episode" in info]
+        return [episode["r"] for episode in ended], np.stack([rewards for _, rewards, _, _ in steps])
+
+    def test_learned_returns_count_up_to_the_horizon(self):
+        assert self.played(None)[0] == [2.0, 3.0]
+        assert self.played(10)[0] == [10.0, 10.0]
+        assert self.played(10, truncates=True)[0] == [2.0, 3.0]
+
+    def test_a_terminal_step_is_paid_for_ever_to_a_learner_whose_discount_is_known(self):
+        assert self.played(10)[1].tolist() == [[1, 1], [1, 1], [1, 1]]
+        np.testing.assert_allclose(self.played(10, discount=0.9)[1], [[1, 1], [10, 1], [1, 10]], rtol=1e-6)
+        assert self.played(None, discount=0.9)[1].tolist() == [[1, 1], [1, 1], [1, 1]]
+        assert self.played(10, truncates=True, discount=0.9)[1].tolist() == [[1, 1], [1, 1], [1, 1]]

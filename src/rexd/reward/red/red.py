@@ -20,6 +20,7 @@ from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_e
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
+from rexd.reward.ends import horizon_of
 from rexd.reward.red.between_episodes import column_relevance
 from rexd.reward.red.config import REDConfig, REDSettings
 from rexd.reward.red.fitted import Distilled, FittedRED
@@ -92,7 +93,8 @@ class RED(RewardModel):
             DemonstrationError: There are too few rows, no column varies, or these are no demonstrations.
         """
         demonstrations = _demonstrations(demonstrations, self.config.seed)
-        sha256, known = demonstrations.sha256, np.ones(demonstrations.n_transitions, bool)
+        sha256, horizon = demonstrations.sha256, horizon_of(demonstrations)
+        known = np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
             demonstrations = _with_known_next(demonstrations)
@@ -106,7 +108,7 @@ class RED(RewardModel):
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
         errors = replace(best.errors, held_out=held_out)
         checks = check_reward(fitted, errors, demonstrations, self.config.seed, velocity_columns)
-        self._take(SavedRED(self.config, fitted, checks, held_out, sha256))
+        self._take(SavedRED(self.config, fitted, checks, held_out, sha256, horizon))
         return self
 
     def _best_candidate(self, demonstrations: Demonstrations, progress: Progress | None) -> _Candidate:
@@ -203,8 +205,9 @@ class RED(RewardModel):
 
     def describe(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return the model as plain JSON types and tensors; ``rebuild`` is the inverse."""
-        saved = SavedRED(self.config, self._fitted(), self.checks_, self.held_out_novelty_, self.demonstrations_sha256_)
-        return describe_reward(saved)
+        fitted = self._fitted()
+        known = self.checks_, self.held_out_novelty_, self.demonstrations_sha256_, self.horizon
+        return describe_reward(SavedRED(self.config, fitted, *known))
 
     @classmethod
     def rebuild(cls, source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
@@ -221,6 +224,7 @@ class RED(RewardModel):
     def _take(self, saved: SavedRED) -> None:
         self.fitted_, self.checks_ = saved.fitted, saved.checks
         self.held_out_novelty_, self.demonstrations_sha256_ = saved.held_out_novelty, saved.demonstrations_sha256
+        self.horizon = saved.horizon
 
     def _fitted(self) -> FittedRED:
         if not self.fitted:

@@ -33,6 +33,7 @@ class SavedRED:
         checks: What it pays for rows of known kinds.
         held_out_novelty: (N,) float32, the error of each demonstrated row by the model that never saw it.
         demonstrations_sha256: Hash of the demonstrations.
+        horizon: The number of steps over which returns count, where the demonstrations end in terminal states.
     """
 
     config: REDConfig
@@ -40,6 +41,7 @@ class SavedRED:
     checks: tuple[Check, ...]
     held_out_novelty: Float32
     demonstrations_sha256: str
+    horizon: int | None = None
 
 
 def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -67,6 +69,7 @@ def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]
         "calibration": fitted.calibration.to_dict(),
         "checks": [check.to_dict() for check in saved.checks],
         "demonstrations_sha256": saved.demonstrations_sha256,
+        **({} if saved.horizon is None else {"horizon": saved.horizon}),
     }
     return content, tensors
 
@@ -107,7 +110,10 @@ def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -
             raise RewardFileError(f"{source}: {name} is {value}; expected a positive number. Fit the reward anew")
     fitted = FittedRED(encoder, target, predictor, config.shape, sigma, calibration)
     checks = tuple(Check(**check) for check in content["checks"])
-    return SavedRED(config, fitted, checks, held_out, str(content["demonstrations_sha256"]))
+    horizon = None if (steps := content.get("horizon")) is None else int(steps)
+    if horizon is not None and horizon < 1:
+        raise RewardFileError(f"{source}: horizon is {horizon}; expected 1 or more. Fit the reward anew")
+    return SavedRED(config, fitted, checks, held_out, str(content["demonstrations_sha256"]), horizon)
 
 
 def _encoder(

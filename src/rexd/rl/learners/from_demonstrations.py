@@ -64,7 +64,7 @@ class DemonstrationLearner(BlockRewardLearner):
         self.demonstrations = replay
         self.demonstration_share = share
         self.cloning_weight = cloning_weight
-        self.best = BestEpisodes(best_episodes)
+        self.best = BestEpisodes(best_episodes, replay.horizon)
         self.matching = MeanMatching(mean_matching, replay)
 
     def draw(self, steps: int, batch_size: int) -> Batch[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rexd.reward.ends import for_ever
 from rexd.rl.replay.best_episodes import BestEpisodes
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
 from rexd.rl.replay.mean_matching import MeanMatching, Shaper, unshaped
@@ -90,7 +91,8 @@ def draw_batches(
     shape = unshaped if recipe.matching is None else recipe.matching.shaper(buffer)
     n_demo = round(recipe.share * batch_size) if replay is not None and len(replay.critic_rows) else 0
     n_step = steps_ahead(buffer, recipe.n_step)
-    rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape)
+    ends = replay is not None and replay.horizon is not None
+    rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape, ends=ends)
     if replay is None:
         return Batch(*rows, rows.obs[:, :0], rows.act[:, :0])
     if n_demo:
@@ -106,15 +108,25 @@ def draw_batches(
 
 
 def _own_rows(
-    buffer: ReplayBuffer, rng: np.random.Generator, size: tuple[int, int], n_step: int, discount: float, shape: Shaper
+    buffer: ReplayBuffer,
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    n_step: int,
+    discount: float,
+    shape: Shaper,
+    *,
+    ends: bool,
 ) -> CriticRows:
-    """Draw rows of the agent, with returns of ``n_step`` steps."""
+    """Draw rows of the agent, with returns of ``n_step`` steps, in which terminal states may have a worth."""
     at, env = np.divmod(rng.integers(buffer.size() * buffer.n_envs, size=size), buffer.n_envs)
     following = ahead(buffer, at, env, n_step)
     last = following.last, env
     each = following.at.reshape(len(at), -1), env.repeat(n_step, axis=1)  # the steps of a row side by side
     obs, act = buffer.observations[each], buffer.actions[each]
-    paid = shape(obs, act, buffer.rewards[each]).reshape(*size, n_step)
+    paid = shape(obs, act, buffer.rewards[each])
+    if ends:
+        paid = paid + for_ever(buffer.rewards[each], buffer.dones[each] > buffer.timeouts[each], discount)
+    paid = paid.reshape(*size, n_step)
     return CriticRows(
         obs=obs[:, ::n_step],
         act=act[:, ::n_step],
@@ -130,12 +142,15 @@ def _demonstrated_rows(
 ) -> CriticRows:
     """Draw demonstrated rows whose next observation is known."""
     pick = replay.critic_rows[rng.integers(len(replay.critic_rows), size=size)]
-    obs, act = replay.obs[pick], replay.act[pick]
+    obs, act, reward = replay.obs[pick], replay.act[pick], replay.reward[pick]
+    paid = shape(obs, act, reward)
+    if replay.horizon is not None:
+        paid = paid + for_ever(reward, replay.done[pick], discount)
     return CriticRows(
         obs=obs,
         act=act,
         next_obs=replay.next_obs[pick],
-        reward=shape(obs, act, replay.reward[pick]),
+        reward=paid,
         done=replay.done[pick],
         discount=np.full(size, discount, np.float32),
     )

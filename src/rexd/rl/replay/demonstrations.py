@@ -26,6 +26,8 @@ class DemonstrationReplay:
         critic_rows: (M,) the rows whose next observation is known, from which a critic may learn.
         trajectory: (N,) the number of the trajectory of each row.
         step: (N,) steps since the start of the episode.
+        horizon: The number of steps over which returns count, where demonstrations end in terminal states
+            (``rexd.reward.ends``); None elsewhere.
     """
 
     obs: Float32
@@ -36,10 +38,17 @@ class DemonstrationReplay:
     critic_rows: NDArray[np.int64]
     trajectory: NDArray[np.int64]
     step: NDArray[np.int64]
+    horizon: int | None = None
 
     @classmethod
     def of(
-        cls, demonstrations: Demonstrations, reward: Float32, scale: ObservationScale, low: Float32, high: Float32
+        cls,
+        demonstrations: Demonstrations,
+        reward: Float32,
+        scale: ObservationScale,
+        low: Float32,
+        high: Float32,
+        horizon: int | None = None,
     ) -> DemonstrationReplay:
         """Take the rows of demonstrations.
 
@@ -49,6 +58,7 @@ class DemonstrationReplay:
             scale: Standardises observations.
             low: (A,) the lowest actions of the action space.
             high: (A,) the highest actions of the action space.
+            horizon: The reward's.
         """
         rows = demonstrations.transitions()
         return cls(
@@ -60,4 +70,5 @@ class DemonstrationReplay:
             critic_rows=np.flatnonzero(rows.next_known),
             trajectory=np.repeat(np.arange(len(demonstrations)), demonstrations.lengths),
             step=rows.step.astype(np.int64),
+            horizon=horizon,
         )

@@ -10,6 +10,7 @@ from rexd.demos.trajectory import Trajectory
 from rexd.evaluation.evaluate import evaluate
 from rexd.evaluation.statistics import summarise
 from rexd.reward.base import RewardModel
+from rexd.reward.ends import times_counted
 from rexd.reward.rows import Float32
 from rexd.rl.policies.policy import Policy
 from rexd.rl.training.context import RunContext
@@ -58,21 +59,26 @@ def learned_returns(demonstrations: Demonstrations, reward: RewardModel) -> list
     """Return the learned return of each demonstrated trajectory, as if all of its rows had been kept.
 
     The return is the sum of the learned rewards. Where rows were left out (``subsample``), it is their mean reward
-    times the number of steps of the whole trajectory.
+    times the number of steps of the whole trajectory. Where demonstrations end in terminal states, it is counted up to
+    the reward's horizon, as the returns of policies are.
     """
-    rewards = reward.predict_demonstrations(demonstrations)
+    rewards, horizon = reward.predict_demonstrations(demonstrations), getattr(reward, "horizon", None)
     found, start = [], 0
     for trajectory in demonstrations:
-        found.append(_return(trajectory, rewards[start : start + len(trajectory)]))
+        found.append(_return(trajectory, rewards[start : start + len(trajectory)], horizon))
         start += len(trajectory)
     return found
 
 
-def _return(trajectory: Trajectory, rewards: Float32) -> float:
+def _return(trajectory: Trajectory, rewards: Float32, horizon: int | None) -> float:
     steps = trajectory.steps
     between = float(steps[-1] - steps[0]) / (len(steps) - 1) if len(steps) > 1 else 1.0
     if between == 1.0:
-        return float(rewards.sum(dtype=float))
+        if horizon is None:
+            return float(rewards.sum(dtype=float))
+        return float(rewards @ times_counted(steps, trajectory.terminated, horizon))
+    if horizon is not None:  # an end counts like the steps before it, so that all add up to the horizon
+        return float(rewards.mean(dtype=float)) * horizon
     ended = bool(trajectory.terminated[-1] or trajectory.truncated[-1])
     # Where the last row was left out too, up to ``between`` - 1 steps followed the last one that was kept.
     length = float(steps[-1]) + 1.0 + (0.0 if ended else (between - 1.0) / 2.0)

@@ -26,10 +26,12 @@ class Fallback:
     Attributes:
         clone: Fits a clone of the demonstrations. Held-out rows decide for how long (``rexd.rl.policies.cloning``).
         demonstrated: Mean reward of a demonstrated step.
+        horizon: The number of steps over which learned returns count; None where they count all steps.
     """
 
     clone: Callable[[], Policy]
     demonstrated: float
+    horizon: int | None = None
 
     def why(self, record: Mapping[str, Any]) -> str | None:
         """Return why the clone should be kept instead of a policy.
@@ -40,7 +42,7 @@ class Fallback:
         Returns:
             A message for the user; None if the policy should be kept.
         """
-        earned = record["learned_return"] / record["length"]
+        earned = record["learned_return"] / (self.horizon or record["length"])
         if earned >= LEAST_PAID * self.demonstrated:
             return None
         return (

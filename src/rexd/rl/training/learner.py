@@ -49,14 +49,20 @@ def build_learner(
     scale = _random_scale(context) if shown is None else ObservationScale.of(shown)
     off_policy = config.algorithm != "sb3-ppo"
     venv = training_environment(
-        context.make_env, paying, scale, absorbing=config.absorbing, in_blocks=off_policy, copies=config.environments
+        context.make_env,
+        paying,
+        scale,
+        absorbing=config.absorbing,
+        discount=config.discount,
+        in_blocks=off_policy,
+        copies=config.environments,
     )
     space = venv.action_space
     replay = None
     if shown is not None and paying is not None and off_policy:
         assert isinstance(space, Box)  # rexd.rl.training.preflight
         rewards = paying.predict_demonstrations(shown)
-        replay = DemonstrationReplay.of(shown, rewards, scale, space.low, space.high)
+        replay = DemonstrationReplay.of(shown, rewards, scale, space.low, space.high, getattr(paying, "horizon", None))
     learner = _learner_class(config)(config, venv, scale, replay)
     if shown is None or paying is None or config.warm_start == 0:
         return learner, None
@@ -67,7 +73,7 @@ def build_learner(
         learner.warm_start(fit(updates=config.warm_start))
     if replay is None or config.cloning_weight == 0.0 or config.reward_source != "learned":
         return learner, None  # the result of a control is what it learns
-    return learner, Fallback(fit, float(replay.reward.mean()))
+    return learner, Fallback(fit, float(replay.reward.mean()), getattr(model, "horizon", None))
 
 
 def _random_scale(context: RunContext) -> ObservationScale:

@@ -151,7 +151,7 @@ def _reward(
     if config.reward_source == "env" or demonstrations is None:
         return None
     if config.reward_source == "constant":
-        return ConstantReward()
+        return ConstantReward().fit(demonstrations)
     path = context.folder / REWARD_FILE
     if given is None and path.is_file():
         from rexd.reward.files import load_reward

@@ -33,8 +33,8 @@ class BlockRewardVecEnv(RewardVecEnv):
             return np.zeros((0, self.num_envs), np.float32)
         rows = Rows.joined([rows for rows, _, _ in self._waiting])
         rewards = predict_at(self.reward_model, rows).reshape(-1, self.num_envs)
-        for paid, (_, dones, infos) in zip(rewards, self._waiting, strict=True):
-            self._sum(paid, dones, infos)
+        for paid, (step, dones, infos) in zip(rewards, self._waiting, strict=True):
+            self._sum(paid, step, dones, infos)
         self._waiting.clear()
         return rewards
 

@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.ends import for_ever, times_counted
 from rexd.reward.rows import Rows
 
 Array = NDArray[Any]
@@ -23,21 +24,29 @@ class RewardVecEnv(VecEnvWrapper):
     ended, a ``VecEnv`` returns the first observation of the next episode; the model sees the last observation of the
     episode instead, ``info["terminal_observation"]``. The environments' own rewards are in
     ``info["original_reward"]``, for evaluation and never for learning. Where an episode ended,
-    ``info["learned_episode"]["r"]`` is its learned return; a ``Monitor`` inside reports the environment's own return.
+    ``info["learned_episode"]["r"]`` is its learned return, counted up to the model's horizon where it has one
+    (``rexd.reward.ends``); a ``Monitor`` inside reports the environment's own return.
 
     ``DummyVecEnv`` hands on the last observation without a copy. An environment that returns the same array again and
     again, which few do, overwrites it when it resets.
     """
 
-    def __init__(self, venv: VecEnv, reward_model: RewardModel) -> None:
+    def __init__(self, venv: VecEnv, reward_model: RewardModel, *, discount: float | None = None) -> None:
         """Wrap ``venv`` with a fitted reward model.
+
+        Args:
+            venv: The environments.
+            reward_model: The fitted reward model.
+            discount: γ of the learner; with it, and with a model that has a horizon, a terminal step is also paid what
+                its end is worth (``rexd.reward.ends``).
 
         Raises:
             SpaceMismatchError: The spaces of one environment are not supported.
         """
         super().__init__(venv)
         check_spaces(venv.observation_space, venv.action_space)
-        self.reward_model = reward_model
+        self.reward_model, self._discount = reward_model, discount
+        self._horizon = getattr(reward_model, "horizon", None)
         self._before: Array | None = None  # (n, D)
         self._taken: Array | None = None  # (n, A)
         self._steps = np.zeros(venv.num_envs, np.int64)  # since the start of each running episode
@@ -74,12 +83,25 @@ class RewardVecEnv(VecEnvWrapper):
     def _pay(self, rows: Rows, dones: Array, infos: list[dict[str, Any]]) -> Array:
         """Return the rewards (n,) of a step of n environments."""
         rewards = predict_at(self.reward_model, rows)
-        self._sum(rewards, dones, infos)
-        return rewards
+        self._sum(rewards, rows, dones, infos)
+        if self._horizon is None or self._discount is None:
+            return rewards
+        return rewards + for_ever(rewards, _terminated(dones, infos), self._discount)
 
-    def _sum(self, rewards: Array, dones: Array, infos: list[dict[str, Any]]) -> None:
+    def _sum(self, rewards: Array, rows: Rows, dones: Array, infos: list[dict[str, Any]]) -> None:
         """Add the rewards of a step to the returns, and report the returns of the episodes that ended."""
-        self._returns += rewards
+        if self._horizon is None:
+            self._returns += rewards
+        else:
+            assert rows.step is not None
+            self._returns += rewards * times_counted(rows.step, _terminated(dones, infos), self._horizon)
         for k in np.flatnonzero(dones):
             infos[k]["learned_episode"] = {"r": float(self._returns[k])}
             self._returns[k] = 0.0
+
+
+def _terminated(dones: Array, infos: list[dict[str, Any]]) -> Array:
+    """Return which of n steps reached a terminal state, (n,) bool: the ones that ended otherwise than by truncation."""
+    return np.array(
+        [bool(d) and not info.get("TimeLimit.truncated", False) for d, info in zip(dones, infos, strict=True)]
+    )

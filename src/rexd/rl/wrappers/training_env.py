@@ -46,6 +46,7 @@ def training_environment(
     scale: ObservationScale,
     *,
     absorbing: bool,
+    discount: float | None = None,
     in_blocks: bool = False,
     copies: int = 1,
 ) -> VecEnv:
@@ -57,6 +58,8 @@ def training_environment(
             environment's reward through (``reward_source="env"``).
         scale: Standardises the observations.
         absorbing: Whether episodes continue in an absorbing state after a terminal one.
+        discount: γ of a learner that takes rewards as they are paid, for the worth of terminal states. A learner that
+            draws batches (``rexd.rl.replay``) counts that itself.
         in_blocks: Whether the learner is a ``BlockRewardLearner``, which asks for rewards when it needs them.
         copies: The number of environments that are stepped together.
     """
@@ -67,5 +70,5 @@ def training_environment(
 
     venv: VecEnv = DummyVecEnv([make] * copies)
     if reward is not None:
-        venv = (BlockRewardVecEnv if in_blocks else RewardVecEnv)(venv, reward)
+        venv = BlockRewardVecEnv(venv, reward) if in_blocks else RewardVecEnv(venv, reward, discount=discount)
     return StandardisedVecEnv(venv, scale)
