@@ -6,6 +6,7 @@ say where a trajectory begins.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.formats.format import Format
 from rexd.reading.rows.columns import RecordedColumns
+from rexd.reading.rows.from_keys import lengths_by_key, unused_notes
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import names
@@ -42,8 +44,11 @@ def load(source: Source, hints: Hints) -> Demonstrations:
                 "Imitation needs both the observations and the actions of the expert"
             )
     arrays = {name: _array(source.name, name, content[name]) for name in (*_NEEDED, "rewards") if name in content}
-    notes = ignored_note(key for key in content if key not in arrays)
-    return from_steps(source.name, RecordedColumns(**arrays), hints=hints, notes=notes)
+    rows = len(np.atleast_1d(arrays["observations"]))
+    hints, asked = lengths_by_key(source.name, content, rows, hints)
+    demos = from_steps(source.name, RecordedColumns(**arrays), hints=hints)
+    unused = [key for key in content if key not in (*arrays, *asked)]
+    return replace(demos, notes=(*demos.notes, *unused_notes(content, unused, rows, len(demos))))
 
 
 FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load)

@@ -18,7 +18,7 @@ from rexd.reading.rows.ends.boundary_keys import FLAGS, ends_of_lengths, ids_of,
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import BOUNDARIES, find_keys, is_rows
-from rexd.reading.rows.stacking import as_array, names
+from rexd.reading.rows.stacking import as_array, ignored_note, names
 
 _WORDS = re.compile(
     r"episode|traj|done|termin|time_?out|trunc|rollout|(?<![a-z])(ends?|starts?|masks?|len|lens|lengths?|ep|eps)(?![a-z])"
@@ -89,7 +89,7 @@ def unused_notes(
     found = list(unused)
     doubted = [key for key in found if _tells(key, content[key], rows, trajectories)]
     others = [key for key in found if key not in doubted]
-    notes: list[str] = [f"ignored {names(others)} of {whole}"] if others else []
+    notes = ignored_note(others, whole)
     if doubted:
         notes.append(
             Doubt(

@@ -20,6 +20,7 @@ MAX_CHANCE_AT_LIMIT = 1e-3
 
 _SATURATION = 0.3  # in standard deviations, so that a column that is drawn anew (Reacher's target) does not dominate
 _RARE = 0.05  # share of the rows at which trajectories may begin
+_UNEXPLAINED = 0.1  # other rows that jump as far, for each first row that does
 _CLEAR = 3.0  # the ratio of the smallest jump at a visible break to the largest jump elsewhere
 
 Signal = NDArray[np.float64]
@@ -116,6 +117,7 @@ def _surprises(surprise: Signal, starts: BoolArray, others: BoolArray, max_chanc
     ordinary = ~(starts | others)
     ordinary[0] = False
     jumps = (surprise >= surprise[starts].min())[ordinary]
-    if not len(jumps) or jumps.mean() > MAX_SURPRISE_SHARE:
+    # Many other jumps are further trajectories, which these rows do not explain.
+    if not len(jumps) or jumps.mean() > MAX_SURPRISE_SHARE or jumps.sum() > _UNEXPLAINED * starts.sum():
         return False
     return bool(starts.sum() * math.log((jumps.sum() + 1) / (len(jumps) + 1)) < math.log(max_chance))
