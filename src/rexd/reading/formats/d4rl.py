@@ -57,9 +57,9 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         present = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
         streams = all(is_numbers(file.get(key)) for key in present) and source.hdf5_claims > streamed.STREAM_BYTES
         columns = {key: role for key, role in present.items() if role not in FLAGS}
-        read = [key for key in file if key in present or is_numbers(file.get(key))]
-        if streams:
-            read = [key for key in read if key not in columns and file[key].size <= len(file["observations"])]
+        rows = (getattr(file["observations"], "shape", None) or (0,))[0]
+        read = [key for key in file if key not in present and is_numbers(file.get(key)) and file[key].size <= rows]
+        read += [key for key in present if not streams or key not in columns]
         # Keys that are not read are kept as None, so that the note of ignored keys names them.
         content = {_NAMES.get(key, key): numbers(source.name, file, key) if key in read else None for key in file}
     if not streams:

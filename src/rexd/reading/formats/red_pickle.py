@@ -6,7 +6,6 @@ say where a trajectory begins.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.columns import RecordedColumns
-from rexd.reading.rows.from_keys import lengths_by_key, unused_notes
+from rexd.reading.rows.from_keys import from_keys
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import is_rows
 from rexd.reading.rows.stacking import names
 
 _NEEDED = ("observations", "actions")
@@ -44,11 +44,9 @@ def load(source: Source, hints: Hints) -> Demonstrations:
                 "Imitation needs both the observations and the actions of the expert"
             )
     arrays = {name: _array(source.name, name, content[name]) for name in (*_NEEDED, "rewards") if name in content}
-    rows = len(np.atleast_1d(arrays["observations"]))
-    hints, asked = lengths_by_key(source.name, content, rows, hints)
-    demos = from_steps(source.name, RecordedColumns(**arrays), hints=hints)
-    unused = [key for key in content if key not in (*arrays, *asked)]
-    return replace(demos, notes=(*demos.notes, *unused_notes(content, unused, rows, len(demos))))
+    if all(is_rows(arrays[name]) for name in _NEEDED):
+        return from_keys(source.name, {**content, **arrays}, hints=hints)
+    return from_steps(source.name, RecordedColumns(**arrays), hints=hints)  # says what is wrong with them
 
 
 FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load)

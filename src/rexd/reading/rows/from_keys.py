@@ -17,7 +17,7 @@ from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.ends.boundary_keys import FLAGS, ends_of_lengths, ids_of, read_ends
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_names import BOUNDARIES, find_keys, is_rows
+from rexd.reading.rows.key_names import BOUNDARIES, NEEDED, find_keys, is_rows
 from rexd.reading.rows.stacking import as_array, ignored_note, names
 
 _WORDS = re.compile(
@@ -32,13 +32,15 @@ def from_keys(source_name: str, content: Mapping[Any, Any], *, hints: Hints, who
 
     Args:
         source_name: The file's name, for messages.
-        content: The values by key; among them observations and actions, with one row for each step.
+        content: The values by key; among them observations and actions, with one row for each step. Where a key tells
+            lengths, each trajectory may have its final observation too.
         hints: What the user and the environment know.
         whole: What the keys are of, for the note of those that are not used.
 
     Raises:
         DemonstrationError: The arrays do not fit each other, or the boundaries are not clear.
     """
+    content = _without_finals(source_name, content, hints)
     keys = {role: key for role, key in find_keys(content).items() if is_rows(content[key])}
     rows = len(content[keys["observations"]])
     ordered, notes = _in_order(source_name, content, rows)
@@ -52,6 +54,28 @@ def from_keys(source_name: str, content: Mapping[Any, Any], *, hints: Hints, who
     demos = from_steps(source_name, made, hints=hints, notes=[*notes, *keyed.notes])
     unused = [key for key in content if key not in {*keys.values(), *keyed.used, *asked}]
     return replace(demos, notes=(*demos.notes, *unused_notes(content, unused, rows, len(demos), whole)))
+
+
+def _without_finals(source: str, content: Mapping[Any, Any], hints: Hints) -> Mapping[Any, Any]:
+    """Return the content with final observations, one for each trajectory, made into next observations."""
+    keys = find_keys(content)
+    observations, actions = (content[keys[role]] for role in NEEDED)
+    finals = len(observations) - len(actions)
+    if finals < 1 or is_rows(content.get(keys.get("next_observations"))):
+        return content
+    named = (hints.lengths,) if isinstance(hints.lengths, str) else BOUNDARIES["lengths"]
+    told = [hints.lengths] if not isinstance(hints.lengths, str | None) else []
+    told += [content[key] for key in named if is_rows(content.get(key))]
+    lengths = next((value for value in told if len(value) == finals), None)
+    if lengths is None:
+        return content
+    last = ends_of_lengths(source, "lengths", lengths, len(actions))
+    stops = np.cumsum(np.diff(np.flatnonzero(last), prepend=-1) + 1)
+    if len(stops) != finals:
+        return content
+    array = as_array(source, "observations", observations)
+    following = {"next_observations": np.delete(array, np.append(0, stops[:-1]), axis=0)}
+    return {**content, keys["observations"]: np.delete(array, stops - 1, axis=0), **following}
 
 
 def lengths_by_key(

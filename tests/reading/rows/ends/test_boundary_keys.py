@@ -118,6 +118,26 @@ def test_order_dtype_and_further_keys_make_no_difference(
     np.testing.assert_array_equal(np.concatenate([t.observations for t in demos]), ROWS["observations"])
 
 
+@pytest.mark.parametrize(
+    ("flags", "terminated"),
+    [
+        ({"dones": LAST, "masks": np.ones(N)}, [True] * 4),  # a mask of padding
+        ({"dones_float": LAST, "masks": np.ones(N)}, [False] * 4),
+        ({"dones": LAST, "terminals": np.zeros(N)}, [False] * 4),
+        ({"dones": np.zeros(N), "terminals": LAST}, [True] * 4),
+        ({"dones": ~LAST}, [True] * 4),
+        ({"episode_terminals": LAST}, [True] * 4),
+        ({"masks": ~LAST}, [True] * 4),
+        ({"timeouts": LAST}, [False] * 4),
+    ],
+)
+def test_flags_that_are_alone_or_say_nothing(flags: dict[str, Any], terminated: list[bool]) -> None:
+    demos = read(ROWS | flags)
+    assert demos.lengths.tolist() == LENGTHS
+    assert ended(demos) == terminated
+    assert not doubts(demos)
+
+
 def test_all_kinds_of_files_are_read_alike(tmp_path: Path) -> None:
     content = ROWS | {"terminals": STATES, "episode_terminals": LAST}
     np.savez(tmp_path / "demos.npz", **content)
@@ -166,6 +186,22 @@ def test_rows_of_trajectories_that_alternate_are_put_in_order() -> None:
     assert demos.lengths.tolist() == [10] * 4
     np.testing.assert_array_equal(np.concatenate([t.observations for t in demos]), ROWS["observations"][:40])
     assert "alternate" in demos.notes[0]
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_final_observations_between_the_trajectories(counted: int, by_hand: bool) -> None:
+    states = np.random.default_rng(1).normal(size=(N + 4, 3))
+    content = {"observations": states, "actions": ROWS["actions"]}
+    keyed = content | {"traj_lens": np.array(LENGTHS) + counted}
+    demos = read(content, lengths=LENGTHS) if by_hand else read(keyed)
+    assert demos.lengths.tolist() == LENGTHS
+    starts = np.cumsum([0, *(n + 1 for n in LENGTHS)])
+    for number, t in enumerate(demos):
+        whole = states[starts[number] : starts[number + 1]]
+        np.testing.assert_array_equal(t.observations, whole[:-1])
+        np.testing.assert_array_equal(t.next_observations, whole[1:])
+        assert t.next_known.all()
 
 
 def test_padding_of_zero_steps_is_left_out() -> None:

@@ -121,18 +121,21 @@ def _count(last: BoolArray) -> str:
 def _read_flags(found: _Found) -> tuple[BoolArray | None, BoolArray | None, BoolArray | None]:
     """Return ``terminated``, ``truncated`` and ``dones``, of all the flags and masks that are there."""
     terminated, truncated = (_first(found, role) for role in ("terminated", "truncated"))
+    marks = {key: true_at_ends(key, found.flags(key), found.notes) for key in found.present(NAMES["dones"])}
+    if len(marks) > 1:  # `terminals` may be false in all rows beside `dones`; the reverse says nothing
+        marks = {key: flags for key, flags in marks.items() if flags.any() or "termin" in key} or marks
     for key in found.present(BOUNDARIES["masks"]):
-        states = _unmasked(found.flags(key))
-        terminated = states if terminated is None else terminated | states
-    whole: dict[str, BoolArray] = {}  # flags of ends, whatever ended the trajectory
-    for key in (*found.present(NAMES["dones"]), *_marked_ends(found)):
+        unmasked = _unmasked(found.flags(key))
+        if unmasked.any() or not marks:  # a mask of all rows, as for padding, does not overrule marked ends
+            terminated = unmasked if terminated is None else terminated | unmasked
+    whole = dict(marks)  # flags of ends, whatever ended the trajectory
+    for key in _marked_ends(found):
         whole[key] = true_at_ends(key, found.flags(key), found.notes)
     dones: BoolArray | None = None
-    if terminated is None and (first := _fewest(whole, found.present(NAMES["dones"]))):
+    if terminated is None and (first := _fewest(marks)):
         dones = whole.pop(first)
-    elif terminated is None and whole:
-        dones = np.logical_or.reduce(list(whole.values()))
-        return None, truncated, dones
+    elif terminated is None and whole:  # what ended the trajectories is not told
+        return None, truncated, np.logical_or.reduce(list(whole.values()))
     states = dones if terminated is None else terminated
     for key, flags in whole.items():
         if states is not None and (missing := int((states & ~flags)[:-1].sum())):
@@ -156,9 +159,9 @@ def _first(found: _Found, role: str) -> BoolArray | None:
     return flags
 
 
-def _fewest(whole: Mapping[str, BoolArray], keys: list[str]) -> str | None:
+def _fewest(marks: Mapping[str, BoolArray]) -> str | None:
     """Return the key that marks the fewest rows: where several mark ends, it is the one of terminal states alone."""
-    return min(keys, key=lambda key: int(whole[key].sum()), default=None)
+    return min(marks, key=lambda key: int(marks[key].sum()), default=None)
 
 
 def _marked_ends(found: _Found) -> list[str]:
