@@ -64,6 +64,37 @@ def test_boundaries_by_hand_and_columns(rexd, tmp_path):
     assert "0 action entries" in result.out
 
 
+def merged(path, **further):
+    """Rows of four trajectories, of which two reach a terminal state; only that is marked."""
+    random = np.random.default_rng(1)
+    content = {"observations": random.normal(size=(45, 3)), "actions": random.uniform(-1, 1, size=(45, 2))}
+    np.savez(path, **content, terminals=np.isin(np.arange(45), (11, 35)), **further)
+    return path
+
+
+def test_a_key_that_may_tell_boundaries_is_a_warning(rexd, tmp_path):
+    file = merged(tmp_path / "merged.npz", segment_lens=[12, 9, 15, 9])
+    result = rexd("inspect", file, "--json")
+    assert result.status == 1
+    assert [found["code"] for found in result.json["findings"] if found["severity"] == "warning"] == [
+        "unread-boundaries"
+    ]
+    assert result.json["lengths"] == [12, 24, 9]
+    assert not any("segment_lens" in note for note in result.json["notes"])
+    assert "'segment_lens' of the file may tell where trajectories begin" in " ".join(rexd("inspect", file).out.split())
+
+
+@pytest.mark.parametrize("lengths", ["12,9,15,9", "segment_lens"])
+def test_lengths_by_hand_or_by_key(rexd, fails, tmp_path, lengths):
+    file = merged(tmp_path / "merged.npz", segment_lens=[12, 9, 15, 9])
+    found = rexd("inspect", file, "--lengths", lengths, "--json").json
+    assert found["lengths"] == [12, 9, 15, 9]
+    assert found["terminated"] == 2
+    assert "sum to 44; expected" in fails("inspect", file, "--lengths", "12,9,15,8")
+    assert "records trajectories of 12, 24, 9 steps" in fails("inspect", file, "--lengths", "15,15,15")
+    assert "exclude each other" in fails("inspect", file, "--lengths", lengths, "--episode-length", "9")
+
+
 def test_discrete_actions(rexd, tmp_path):
     from rexd.demos import Demonstrations, Trajectory
 

@@ -1,6 +1,14 @@
 import pytest
 
-from rexd.cli.options import chosen_environment, column_numbers, environment_arguments, parse_columns
+from rexd.cli.options import (
+    DataOptions,
+    chosen_environment,
+    column_numbers,
+    environment_arguments,
+    load,
+    parse_columns,
+    parse_lengths,
+)
 from rexd.errors import RexdError
 
 
@@ -48,3 +56,17 @@ def test_a_data_file_may_not_choose_a_module_to_import():
 def test_no_environment_is_named():
     with pytest.raises(RexdError, match="--env Hopper-v5"):
         chosen_environment(None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [(None, None), ("12,9,15,9", (12, 9, 15, 9)), ("12, 9", (12, 9)), ("40", (40,)), ("traj_lens", "traj_lens")],
+)
+def test_lengths(text, lengths):
+    assert parse_lengths(text) == lengths
+
+
+def test_bundled_demonstrations_take_no_lengths():
+    for options in (DataOptions(lengths="5,5"), DataOptions(episode_length=5)):
+        with pytest.raises(RexdError, match=r"record where trajectories begin; leave --(lengths|episode-length) out"):
+            load("bundled", options)

@@ -58,7 +58,7 @@ def test_bounds_without_an_environment(file: Path) -> None:
 
 
 def test_lengths_are_asked_for(file: Path) -> None:
-    with pytest.raises(DemonstrationError, match=r"demos\.pkl: 6 steps .* \(--episode-length\)"):
+    with pytest.raises(DemonstrationError, match=r"demos\.pkl: 6 steps .* is one trajectory: --episode-length 6;"):
         load_demonstrations(file)
     with pytest.raises(DemonstrationError, match=r"demos\.pkl: 6 steps do not divide into trajectories of 4"):
         load_demonstrations(str(file), episode_length=4)

@@ -1,7 +1,7 @@
 """Every real file is inspected with no option but the environment, and what it holds is counted right.
 
 CartPole's text files of gail_ppo_tf say nothing of where trajectories begin, and these differ in length: they are found
-where the position stops to follow from the velocity of the row before (``rexd.reading.rows.unequal_length``).
+where the position stops to follow from the velocity of the row before (``rexd.reading.rows.ends.unequal_length``).
 """
 
 from __future__ import annotations

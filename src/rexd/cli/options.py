@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EnvId = Annotated[str | None, tyro.conf.arg(metavar="ID")]
 Pairs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="K=V")]
 Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Lengths = Annotated[str | None, tyro.conf.arg(metavar="N,N,...|KEY")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
 StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
 File = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
@@ -37,6 +38,8 @@ class DataOptions:
     """Arguments of the environment, as k=v pairs or as one JSON object."""
     episode_length: Count = None
     """Steps of each trajectory, for files that do not say where trajectories begin and where it cannot be inferred."""
+    lengths: Lengths = None
+    """Steps of each trajectory in turn, such as 12,9,15,9, or the key of the file that holds them."""
     columns: Columns = None
     """Observation columns to keep, such as 0:27 or 0,1,5:9."""
 
@@ -65,7 +68,10 @@ def load(file: str, options: DataOptions) -> Demonstrations:
             return demos if env is None else fit_to_spaces(demos, env.observation_space, env.action_space)
         from rexd.reading.load import load_demonstrations
 
-        return load_demonstrations(file, episode_length=options.episode_length, env=env, columns=columns)
+        lengths = parse_lengths(options.lengths)
+        return load_demonstrations(
+            file, episode_length=options.episode_length, lengths=lengths, env=env, columns=columns
+        )
     finally:
         if env is not None:
             env.close()
@@ -83,8 +89,9 @@ def load_bundled(options: DataOptions, columns: slice | list[int] | None) -> Dem
     """
     from rexd.reading.bundled import DEFAULT_TASK, bundled_demonstrations
 
-    if options.episode_length is not None:
-        raise RexdError("the bundled demonstrations record where trajectories begin; leave --episode-length out")
+    for name, value in (("--episode-length", options.episode_length), ("--lengths", options.lengths)):
+        if value is not None:
+            raise RexdError(f"the bundled demonstrations record where trajectories begin; leave {name} out")
     demos = bundled_demonstrations((options.env or DEFAULT_TASK).rpartition(":")[2])
     return demos if columns is None else demos.select_columns(columns)
 
@@ -204,6 +211,13 @@ def parse_columns(text: str) -> slice | list[int]:
     if sum(stop - start for start, stop in ranges) > 1_000_000:
         raise RexdError(f"columns {text!r} are more than a million; observations have far fewer")
     return [column for start, stop in ranges for column in range(start, stop)]
+
+
+def parse_lengths(text: str | None) -> tuple[int, ...] | str | None:
+    """Return ``12,9,15,9`` as numbers, and any other text as it is: it is the key that holds the lengths."""
+    if text is None or not re.fullmatch(r"\d{1,9}(\s*,\s*\d{1,9})*,?", text.strip()):
+        return text
+    return tuple(int(part) for part in text.split(",") if part.strip())
 
 
 def column_numbers(text: str, count: int) -> list[int]:

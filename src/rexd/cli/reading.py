@@ -44,5 +44,6 @@ def read_as_recorded(file: str, options: opt.DataOptions, task: EnvironmentFacts
     from rexd.reading.environment_facts import make_hints
     from rexd.reading.load import read_source
 
-    demos, item = read_source(Source(file), make_hints(task, options.episode_length, columns))
+    lengths = opt.parse_lengths(options.lengths)
+    demos, item = read_source(Source(file), make_hints(task, options.episode_length, columns, lengths))
     return Reading(demos, item.name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rexd.errors import TaskError, import_extra
+from rexd.errors import DemonstrationError, TaskError, import_extra
 from rexd.reading.rows.hints import Hints
 
 
@@ -57,14 +57,26 @@ def _facts_of(env: Any) -> EnvironmentFacts:
 
 
 def make_hints(
-    facts: EnvironmentFacts | None, episode_length: int | None = None, columns: Sequence[int] | slice | None = None
+    facts: EnvironmentFacts | None,
+    episode_length: int | None = None,
+    columns: Sequence[int] | slice | None = None,
+    lengths: Sequence[int] | str | None = None,
 ) -> Hints:
-    """Combine what the user says with the facts about the environment."""
+    """Combine what the user says with the facts about the environment.
+
+    Raises:
+        DemonstrationError: The user gives one length for all trajectories, and the length of each.
+    """
+    if episode_length is not None and lengths is not None:
+        raise DemonstrationError(
+            "episode_length and lengths (--episode-length, --lengths) exclude each other; give the one or the other"
+        )
     if facts is None:
-        return Hints(episode_length=episode_length, columns=columns)
+        return Hints(episode_length=episode_length, lengths=lengths, columns=columns)
     count = getattr(facts.action_space, "n", None)
     return Hints(
         episode_length=episode_length,
+        lengths=lengths,
         max_episode_steps=facts.max_episode_steps,
         columns=columns,
         obs_dim=_columns(facts.observation_space),

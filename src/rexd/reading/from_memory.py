@@ -20,7 +20,7 @@ from rexd.reading.formats.contents import Held, read_content
 from rexd.reading.load import fit
 from rexd.reading.replay_buffers import is_replay_buffer, read_replay_buffer
 from rexd.reading.rows.from_episodes import from_episodes
-from rexd.reading.rows.from_steps import check_episode_length
+from rexd.reading.rows.from_steps import check_lengths
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import find_keys, has_needed
 
@@ -36,6 +36,7 @@ def to_demonstrations(
     *,
     env: Any = None,
     episode_length: int | None = None,
+    lengths: Sequence[int] | str | None = None,
     action_bounds: tuple[ArrayLike, ArrayLike] | None = None,
     columns: Sequence[int] | slice | None = None,
 ) -> Demonstrations:
@@ -62,6 +63,8 @@ def to_demonstrations(
             bounds.
         episode_length: The number of steps of each trajectory, for data that do not record where a trajectory begins.
             None infers it.
+        lengths: The same for trajectories of different lengths: the number of steps of each in turn, or the key of a
+            dict that holds these numbers.
         action_bounds: The lowest and the highest action, each a number or one number for each column. Actions are
             clipped to them.
         columns: The observation columns to keep, such as ``slice(0, 27)``.
@@ -80,9 +83,10 @@ def to_demonstrations(
         [3, 3]
     """
     facts = None if env is None else environment_facts(env)
-    hints = make_hints(facts, episode_length, columns)
+    hints = make_hints(facts, episode_length, columns, lengths)
     demos, selected = _read(data, hints)
-    check_episode_length(demos, episode_length)
+    if not isinstance(lengths, str):  # a key is looked up where the data are read
+        check_lengths(demos, hints)
     if columns is not None and not selected:
         demos = demos.select_columns(columns)
     return fit(replace(demos, trajectories=tuple(map(_own, demos.trajectories))), facts, action_bounds)

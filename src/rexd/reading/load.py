@@ -15,7 +15,7 @@ from rexd.reading.containers.guards import MAX_FILE_BYTES, check_file
 from rexd.reading.containers.source import Source
 from rexd.reading.environment_facts import EnvironmentFacts, environment_facts, make_hints
 from rexd.reading.formats import FORMATS, Format
-from rexd.reading.rows.from_steps import check_episode_length
+from rexd.reading.rows.from_steps import check_lengths
 from rexd.reading.rows.hints import Hints
 from rexd.reading.unrecognised import unknown
 
@@ -24,6 +24,7 @@ def load_demonstrations(
     path: str | Path,
     *,
     episode_length: int | None = None,
+    lengths: Sequence[int] | str | None = None,
     env: Any = None,
     action_bounds: tuple[ArrayLike, ArrayLike] | None = None,
     columns: Sequence[int] | slice | None = None,
@@ -34,6 +35,8 @@ def load_demonstrations(
         path: A file, a folder, or the id of a local Minari dataset.
         episode_length: The number of steps of each trajectory, for files that do not record where a trajectory
             begins. None infers it.
+        lengths: The same for trajectories of different lengths: the number of steps of each in turn, or the key of the
+            file that holds these numbers.
         env: A Gymnasium id or an environment. Columns are checked against its spaces, and actions are clipped to its
             bounds.
         action_bounds: The lowest and the highest action, each a number or one number for each column. Actions are
@@ -47,7 +50,7 @@ def load_demonstrations(
         TaskError: The environment cannot be made.
     """
     facts = None if env is None else environment_facts(env)
-    demos, _ = read_source(Source(path), make_hints(facts, episode_length, columns))
+    demos, _ = read_source(Source(path), make_hints(facts, episode_length, columns, lengths))
     return fit(demos, facts, action_bounds)
 
 
@@ -81,7 +84,7 @@ def read_source(source: Source, hints: Hints) -> tuple[Demonstrations, Format]:
         check_file(source.path, max_bytes=MAX_FILE_BYTES)
     demos = item.load(source, hints)
     if item.records_boundaries:
-        check_episode_length(demos, hints.episode_length)
+        check_lengths(demos, hints)
     return demos if hints.columns is None or item.takes_columns else demos.select_columns(hints.columns), item
 
 

@@ -12,6 +12,7 @@ from recorded import ACTIONS, COLUMNS, LENGTHS, STEPS, assert_read, flat, trajec
 from saving import CONTAINERS, pickled
 
 from rexd.errors import DemonstrationError
+from rexd.inspection.data import find
 from rexd.reading.containers.source import Source
 from rexd.reading.formats import array_dict
 from rexd.reading.load import load_demonstrations
@@ -74,6 +75,14 @@ def padded(*, final: bool = False) -> dict[str, Any]:
 def test_padded_trajectories(tmp_path: Path, container: str, final: bool) -> None:
     file = CONTAINERS[container](tmp_path, tensors(padded(final=final)))
     assert_read(load_demonstrations(file), ends=False, following=final)
+
+
+def test_a_mask_of_padding_that_is_not_read_is_a_warning(tmp_path: Path) -> None:
+    made = {name: values for name, values in padded().items() if name != "lengths"}
+    made["mask"] = np.arange(max(LENGTHS)) < np.array(LENGTHS)[:, None]
+    demos = load_demonstrations(pickled(tmp_path, made))
+    assert "unread-boundaries" in {finding.code for finding in find(demos) if finding.severity == "warning"}
+    assert demos.lengths.tolist() == [max(LENGTHS)] * 3
 
 
 def test_trajectories_of_equal_length_need_no_lengths(tmp_path: Path) -> None:

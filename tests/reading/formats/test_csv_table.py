@@ -126,7 +126,7 @@ def test_other_columns_are_named(tmp_path: Path) -> None:
     file = written(tmp_path, seed=EPISODE, action_log_prob=STEP, info=["a"] * 12)
     demos = load_demonstrations(file)
     assert_read(demos)
-    assert demos.notes[-1] == "ignored the columns 'seed', 'action_log_prob', 'info'"
+    assert demos.notes[-1] == "ignored 'seed', 'action_log_prob', 'info' of the table"
 
 
 def test_an_index_without_a_name(tmp_path: Path) -> None:

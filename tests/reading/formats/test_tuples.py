@@ -51,7 +51,7 @@ def test_orders_without_the_next_state(tmp_path: Path, order: str) -> None:
 def test_orders_without_ends(tmp_path: Path, order: str) -> None:
     file = pickled(tmp_path, rows(order))
     assert [len(t) for t in load_demonstrations(file, episode_length=6)] == [6, 6]
-    with pytest.raises(DemonstrationError, match=r"demos\.pkl: 12 steps .* Give episode_length"):
+    with pytest.raises(DemonstrationError, match=r"demos\.pkl: 12 steps .* is one trajectory: --episode-length 12;"):
         load_demonstrations(file)
 
 

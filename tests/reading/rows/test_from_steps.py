@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_equal_length import episodes
+from returning import episodes
 
 from rexd.demos import Demonstrations
 from rexd.errors import DemonstrationError
@@ -152,7 +152,7 @@ def test_without_ends_they_are_inferred_or_asked_for() -> None:
     assert [len(t) for t in build(obs=rows)] == [60] * 4
     assert [len(t) for t in build(Hints(episode_length=80), obs=rows, dones=np.zeros(240))] == [80] * 3
     assert "the environment's time limit agrees" in build(Hints(max_episode_steps=60), obs=rows).notes[0]
-    with pytest.raises(DemonstrationError, match=r"f\.pkl: 12 steps .* Give episode_length \(--episode-length\)"):
+    with pytest.raises(DemonstrationError, match=r"f\.pkl: 12 steps .* is one trajectory: --episode-length 12;"):
         build()
 
 

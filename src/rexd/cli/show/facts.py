@@ -12,6 +12,7 @@ import numpy as np
 from rexd.cli.show.output import print_facts
 from rexd.cli.show.text import number
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.doubt import Doubt
 from rexd.demos.streamed import lengths_of
 from rexd.demos.trajectory import Array
 from rexd.inspection.data.columns import ranges, varying_columns
@@ -47,7 +48,7 @@ def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:
         "constant_columns": np.flatnonzero(~varying).tolist(),
         "next_observations_missing": seen.missing,
         "outside_action_space": None,
-        "notes": list(fitted.notes),
+        "notes": [note for note in fitted.notes if not isinstance(note, Doubt)],  # doubts are findings
     }
     if fitted.action_bounds is not None:
         low, high = fitted.action_bounds

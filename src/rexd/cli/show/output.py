@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rexd.cli.show.text import number, plain, with_spread
+from rexd.demos.doubt import Doubt
 
 if TYPE_CHECKING:
     from rexd.reward.checks import Check
@@ -25,7 +26,10 @@ def stderr() -> Console:
 
 
 def note(text: object, console: Console | None = None) -> None:
-    """Print a note about something that was done."""
+    """Print a note about something that was done, or a warning where the note is a doubt."""
+    if isinstance(text, Doubt):
+        warn(f"{text}; {text.mend}", console)
+        return
     (console or stderr()).print(Text(plain(text), style="dim"), soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.actions import clipped_actions, saturated_actions, unscaled_actions
 from rexd.inspection.data.columns import constant_columns, duplicate_columns, time_columns
 from rexd.inspection.data.copied_actions import copied_actions
+from rexd.inspection.data.doubts import doubts
 from rexd.inspection.data.ends import early_ends, missing_ends, time_limits
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.inspection.data.lengths import early_failures, short_trajectories
@@ -69,4 +70,4 @@ def find(
         low, high = np.asarray(space.low), np.asarray(space.high)
         looks += [look(low, high) for look in (clipped_actions, saturated_actions, unscaled_actions)]
     found = look_at(demos, looks, progress)
-    return by_severity([*short_trajectories(demos), *chain.from_iterable(found)])
+    return by_severity([*doubts(demos), *short_trajectories(demos), *chain.from_iterable(found)])

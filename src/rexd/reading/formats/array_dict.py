@@ -8,6 +8,7 @@ https://github.com/ikostrikov/pytorch-a2c-ppo-acktr-gail; or lists with one arra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,13 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format, ignored_note
-from rexd.reading.rows.columns import RecordedColumns
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.ends.boundary_keys import has_boundaries
 from rexd.reading.rows.from_episodes import from_episodes
-from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.from_keys import from_keys, unused_notes
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_names import dimensions, find_keys, has_needed, is_rows
-from rexd.reading.rows.normalise import as_flags
+from rexd.reading.rows.key_names import BOUNDARIES, dimensions, find_keys, has_needed, is_rows
 from rexd.reading.rows.stacking import as_array
-
-_LENGTHS = ("lengths", "length", "lens", "traj_lengths", "episode_lengths")
-_STARTS = ("episode_starts", "starts")
-_BOUNDARIES = ("next_observations", "terminated", "truncated", "dones")
 
 
 def sniff(source: Source) -> bool:
@@ -40,7 +36,7 @@ def sniff(source: Source) -> bool:
         return False
     if (keys["observations"], keys["actions"]) != ("observations", "actions"):
         return True
-    if any(is_rows(content.get(key)) for key in (*_LENGTHS, *_STARTS, *(keys.get(role) for role in _BOUNDARIES))):
+    if has_boundaries(content) or is_rows(content.get(keys.get("next_observations"))):
         return True
     lists = isinstance(observations, list | tuple) and isinstance(actions, list | tuple)
     return lists or _is_apart(observations) or _is_batch(observations, actions)
@@ -66,23 +62,15 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
     """
     keys = find_keys(content)
     columns = {role: content[key] for role, key in keys.items() if is_rows(content[key])}
-    length_key = next((key for key in _LENGTHS if is_rows(content.get(key))), None)
-    start_key = next((key for key in _STARTS if is_rows(content.get(key))), None)
-    used = {*(keys[role] for role in columns), length_key, start_key}
-    notes = ignored_note(key for key in content if key not in used)
     observations, actions = columns["observations"], columns["actions"]
-    if _is_apart(observations) or _is_batch(observations, actions):
-        lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
-        episodes = _split(source_name, columns, lengths)
-        return from_episodes(source_name, episodes, hints=hints, notes=notes)
-    starts = None
-    if start_key is not None:
-        starts = as_array(source_name, "starts of trajectories", content[start_key])
-        if len(starts) == len(observations):
-            starts = as_flags(source_name, start_key, starts, len(starts))
-    elif length_key is not None:
-        starts = np.cumsum([0, *_lengths(source_name, content[length_key], None)[:-1]])
-    return from_steps(source_name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
+    if not _is_apart(observations) and not _is_batch(observations, actions):
+        return from_keys(source_name, content, hints=hints)
+    length_key = next((key for key in BOUNDARIES["lengths"] if is_rows(content.get(key))), None)
+    lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
+    demos = from_episodes(source_name, _split(source_name, columns, lengths), hints=hints)
+    used = {*(keys[role] for role in columns), length_key}
+    unused = [key for key in content if key not in used]
+    return replace(demos, notes=(*demos.notes, *unused_notes(content, unused, demos.n_transitions, len(demos))))
 
 
 def _is_apart(rows: Any) -> bool:
@@ -101,12 +89,12 @@ def _is_batch(observations: Any, actions: Any) -> bool:
     return bool(steps) and observations.shape[1] in ((steps, steps + 1) if steps > 1 else (2,))
 
 
-def _lengths(source: str, value: Any, count: int | None) -> list[int]:
+def _lengths(source: str, value: Any, count: int) -> list[int]:
     found = as_array(source, "lengths of trajectories", value).reshape(-1)
     whole = found.dtype.kind in "iuf" and np.isfinite(found).all() and (found == np.floor(found)).all()
-    if not whole or (found < 0).any() or (count is not None and len(found) != count):
+    if not whole or (found < 0).any() or len(found) != count:
         raise DemonstrationError(
-            f"{source}: the lengths of trajectories are {found[:5]}; expected {count or 'some'} whole numbers"
+            f"{source}: the lengths of trajectories are {found[:5]}; expected {count} whole numbers"
         )
     return [int(n) for n in found]
 

@@ -7,7 +7,7 @@ Usual spellings are understood: ``obs0``, ``state_0`` and ``observation[0]``; a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,12 @@ from rexd.errors import DemonstrationError
 from rexd.reading.containers.csv import Table
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
-from rexd.reading.rows.columns import RecordedColumns
-from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.ends.boundary_keys import FLAGS
+from rexd.reading.rows.from_keys import from_keys, unused_notes
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_names import NAMES
+from rexd.reading.rows.key_names import BOUNDARIES, NAMES, NUMBERED
 from rexd.reading.rows.stacking import names
 
-_EPISODE = ("episode", "episodes", "ep", "trajectory", "traj", "rollout", "demo")
 _STEP = ("step", "timestep", "time_step", "t", "frame")
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     **NAMES,
@@ -33,11 +32,14 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "rewards": (*NAMES["rewards"], "r"),
     "dones": (*NAMES["dones"], "d"),
     "next_observations": (*NAMES["next_observations"], "next_s", "s_next", "next_o"),
-    "episode": (*_EPISODE, *(f"{name}_{end}" for name in _EPISODE for end in ("id", "index", "number", "num", "idx"))),
-    "step": (*_STEP, *(f"{name}_{end}" for name in _STEP for end in ("id", "index", "number", "num", "idx"))),
+    "episode": BOUNDARIES["ids"],
+    "ends": BOUNDARIES["ends"],
+    "masks": BOUNDARIES["masks"],
+    "step": (*_STEP, *(f"{name}_{end}" for name in _STEP for end in NUMBERED)),
 }
 _ROLES = {spelling: role for role, spellings in _SPELLINGS.items() for spelling in spellings}
-_SINGLE = ("rewards", "terminated", "truncated", "dones", "episode", "step")
+_SINGLE = ("rewards", "terminated", "truncated", "dones", "episode", "ends", "masks", "step")
+_MARKS = (*FLAGS, "ends", "masks")
 _VECTORS = ("observations", "actions", "next_observations")
 _PARTS = re.compile(rf"({'|'.join(sorted(_ROLES, key=len, reverse=True))})(?:_?(\d+)|_(\w+))?")
 
@@ -46,7 +48,7 @@ def sniff(source: Source) -> bool:
     """Whether the file is a table whose header names actions, and observations or columns that may be observations."""
     if source.table is None or source.table.names is None:
         return False
-    columns, _ = _assign(source.table)
+    columns = _assign(source.table)[0]
     return "actions" in columns and "observations" in columns
 
 
@@ -58,18 +60,29 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     if source.table is None:
         raise DemonstrationError(f"{source.name}: has no rows of numbers; expected a header and rows. Write it again")
-    columns, notes = _assign(source.table)
+    columns, ignored, notes = _assign(source.table)
     for role, numbers in columns.items():
         _check_complete(source.table, role, numbers)
     place = {number: at for at, number in enumerate(number for numbers in columns.values() for number in numbers)}
-    rows = source.table.rows(list(place))
+    counts = [number for number in ignored if source.table.kinds[number] == "integer"]
+    rows = source.table.rows([*place, *counts])
     found: dict[str, Array] = {role: rows[:, [place[n] for n in numbers]] for role, numbers in columns.items()}
     if len(columns["actions"]) == 1 and source.table.kinds[columns["actions"][0]] == "integer":
         found["actions"] = whole(found["actions"])
-    found = {role: rows[:, 0] if role in _SINGLE else rows for role, rows in found.items()}
+    found = {role: rows[:, 0] if role in _SINGLE and role not in _MARKS else rows for role, rows in found.items()}
     starts = _starts(found, notes)
-    arguments: Mapping[str, Any] = {role: rows for role, rows in found.items() if role not in ("episode", "step")}
-    return from_steps(source.name, RecordedColumns(**arguments, starts=starts), hints=hints, notes=notes)
+    header = source.table.names or ()
+    content: dict[Any, Any] = {} if starts is None else {"episode_starts": starts}
+    for role, values in found.items():
+        if role in _MARKS:
+            content |= {_spelled(header[n], role): values[:, at] for at, n in enumerate(columns[role])}
+        elif role not in ("episode", "step"):
+            content[role] = values
+    others: dict[Any, Any] = dict.fromkeys(header[number] for number in ignored)
+    others |= {header[number]: values for number, values in zip(counts, rows.T[len(place) :], strict=True)}
+    demos = from_keys(source.name, content, hints=hints)
+    unused = unused_notes(others, others, demos.n_transitions, len(demos), "the table")
+    return replace(demos, notes=(*demos.notes, *notes, *unused))
 
 
 FORMAT = Format("text table with named columns (CSV)", sniff, load)
@@ -81,14 +94,24 @@ def whole(actions: Array) -> Array:
     return actions.astype(np.int64) if valid and (actions == np.round(actions)).all() else actions
 
 
-def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
-    """Return the numbers of the columns of each role, in order, and notes for the user."""
+def _spelled(label: str, role: str) -> str:
+    """Return the key that a column of flags has in files of arrays; a column of one letter has the role's name."""
+    name = _plain(label)
+    return name if len(name) > 1 else role
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", label).strip("_")
+
+
+def _assign(table: Table) -> tuple[dict[str, list[int]], list[int], list[str]]:
+    """Return the numbers of the columns of each role, in order, those of other columns, and notes for the user."""
     counted: dict[str, list[tuple[int, int]]] = {}
     worded: dict[str, list[int]] = {}
     others: list[int] = []
     header = table.names or ()
     for number, name in enumerate(header[: table.width]):
-        match = _PARTS.fullmatch(re.sub(r"[^a-z0-9]+", "_", name).strip("_"))
+        match = _PARTS.fullmatch(_plain(name))
         role = None if match is None else _ROLES[match[1]]
         if match is None or role is None or (role in _SINGLE and (match[2] or match[3])):
             others.append(number)
@@ -104,15 +127,13 @@ def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
             others.extend(numbers)
         else:
             columns[role] = numbers
-    columns = {role: numbers if role in _VECTORS else numbers[:1] for role, numbers in columns.items()}
+    columns = {role: numbers if role in (*_VECTORS, *_MARKS) else numbers[:1] for role, numbers in columns.items()}
     notes: list[str] = []
     free = sorted(number for number in others if table.kinds[number] in ("integer", "number") and header[number])
     if "observations" not in columns and "actions" in columns and free and free == list(range(free[0], free[-1] + 1)):
         columns["observations"], others = free, [number for number in others if number not in free]
         notes.append(f"took the columns {names(header[n] for n in free)} as the observation")
-    if ignored := sorted(number for number in others if header[number]):
-        notes.append(f"ignored the columns {names(header[n] for n in ignored)}")
-    return columns, notes
+    return columns, sorted(number for number in others if header[number]), notes
 
 
 def _check_complete(table: Table, role: str, numbers: list[int]) -> None:

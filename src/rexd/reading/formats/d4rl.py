@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from rexd.errors import DemonstrationError, RexdError, import_extra
 from rexd.files import atomic_path
 from rexd.reading.containers.hdf5 import is_numbers, numbers
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import WrittenFormat, ignored_note
-from rexd.reading.rows.columns import RecordedColumns
+from rexd.reading.formats.format import WrittenFormat
+from rexd.reading.rows.ends.boundary_keys import FLAGS, read_ends
 from rexd.reading.rows.from_blocks import Rows, from_blocks
-from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.rows.from_keys import from_keys, lengths_by_key, unused_notes
 from rexd.reading.rows.hints import Hints
 
 _NEEDED = {"observations", "actions"}
@@ -35,6 +36,7 @@ _ROLES = {
     "terminals": "terminated",
     "timeouts": "truncated",
 }
+_NAMES = {"terminals": "terminated"}  # in other layouts of this name time limits are marked too
 
 
 def sniff(source: Source) -> bool:
@@ -52,26 +54,36 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         DemonstrationError: The file is damaged, or its arrays do not fit each other.
     """
     with source.open_hdf5() as file:
-        needed = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
-        notes = ignored_note(key for key in file if key not in needed)
-        if all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
-            return _streamed(source, {role: key for key, role in needed.items()}, hints, notes)
-        columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
-    return from_steps(source.name, RecordedColumns(**columns), hints=hints, notes=notes)
+        present = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
+        streams = all(is_numbers(file.get(key)) for key in present) and source.hdf5_claims > streamed.STREAM_BYTES
+        columns = {key: role for key, role in present.items() if role not in FLAGS}
+        rows = (getattr(file["observations"], "shape", None) or (0,))[0]
+        read = [key for key in file if key not in present and is_numbers(file.get(key)) and file[key].size <= rows]
+        read += [key for key in present if not streams or key not in columns]
+        # Keys that are not read are kept as None, so that the note of ignored keys names them.
+        content = {_NAMES.get(key, key): numbers(source.name, file, key) if key in read else None for key in file}
+    if not streams:
+        return from_keys(source.name, content, hints=hints)
+    return _streamed(source, {role: key for key, role in columns.items()}, content, hints)
 
 
-def _streamed(source: Source, keys: Mapping[str, str], hints: Hints, notes: list[str]) -> Demonstrations:
+def _streamed(source: Source, keys: Mapping[str, str], content: Mapping[Any, Any], hints: Hints) -> Demonstrations:
     @contextmanager
     def opened() -> Iterator[Rows]:
         with source.open_hdf5() as file:
             yield lambda role, start, stop: numbers(source.name, file, keys[role], slice(start, stop))
 
     with source.open_hdf5() as file:
-        lengths = {key: len(file[key]) for key in keys.values()}
+        lengths = {key: len(file[key]) for key in _ROLES if is_numbers(file.get(key))}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{key} {rows}" for key, rows in lengths.items())
         raise DemonstrationError(f"{source.name}: has rows of {found}; expected the same number. Write the file again")
-    return from_blocks(source.name, lengths["observations"], keys.keys(), opened, hints=hints, notes=notes)
+    rows = lengths["observations"]
+    hints, asked = lengths_by_key(source.name, content, rows, hints)
+    keyed = read_ends(source.name, content, rows)
+    demos = from_blocks(source.name, rows, keys.keys(), opened, recorded=keyed.ends, hints=hints, notes=keyed.notes)
+    unused = [key for key in content if key not in {*keys.values(), *keyed.used, *asked}]
+    return replace(demos, notes=(*demos.notes, *unused_notes(content, unused, rows, len(demos))))
 
 
 def save_d4rl(demos: Demonstrations, path: str | Path) -> Path:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reading.containers.source import Source
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.stacking import names
+from rexd.reading.rows.stacking import ignored_note as ignored_note  # for the formats, which all import it from here
 
 Holds = Literal["everything", "episodes", "rows"]
 """What a layout can hold: everything; whole episodes, each with one array of T + 1 observations; or the rows of all
@@ -63,9 +63,3 @@ class WrittenFormat(Format):
     holds: Holds
     save: Callable[[Demonstrations, Path], Path]
     check_folder: Callable[[Path], None] | None = None
-
-
-def ignored_note(keys: Iterable[Any], whole: str = "the file") -> list[str]:
-    """Return the note that names what of a file or of its parts was not used; no note if there is no such key."""
-    found = list(keys)
-    return [f"ignored {names(found)} of {whole}"] if found else []

@@ -13,10 +13,12 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.formats.format import Format
 from rexd.reading.rows.columns import RecordedColumns
+from rexd.reading.rows.from_keys import from_keys
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import is_rows
 from rexd.reading.rows.stacking import names
 
 _NEEDED = ("observations", "actions")
@@ -42,8 +44,9 @@ def load(source: Source, hints: Hints) -> Demonstrations:
                 "Imitation needs both the observations and the actions of the expert"
             )
     arrays = {name: _array(source.name, name, content[name]) for name in (*_NEEDED, "rewards") if name in content}
-    notes = ignored_note(key for key in content if key not in arrays)
-    return from_steps(source.name, RecordedColumns(**arrays), hints=hints, notes=notes)
+    if all(is_rows(arrays[name]) for name in _NEEDED):
+        return from_keys(source.name, {**content, **arrays}, hints=hints)
+    return from_steps(source.name, RecordedColumns(**arrays), hints=hints)  # says what is wrong with them
 
 
 FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load)

@@ -8,15 +8,17 @@ time limit too. Other tools write the same under other names, and some keep one 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.format import Format, ignored_note
-from rexd.reading.rows.columns import RecordedColumns
-from rexd.reading.rows.from_steps import from_steps
+from rexd.reading.formats.format import Format
+from rexd.reading.rows.from_keys import from_keys
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import NEEDED, dimensions, find_keys, has_needed, is_rows, items
 from rexd.reading.rows.stacking import flatten, names, stack
@@ -51,11 +53,26 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             raise DemonstrationError(f"{source.name}: row {number} is a {type(row).__name__}; expected a dict as row 0")
     keys = find_keys(rows[0])
     columns, notes = _columns(source.name, rows, keys)
-    notes += ignored_note((key for key in rows[0] if key not in keys.values()), "each transition")
-    return from_steps(source.name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
+    content = {keys[role]: values for role, values in columns.items()} | _others(rows, keys)
+    if starts is not None:  # one list for each trajectory
+        content["episode_starts"] = starts
+    demos = from_keys(source.name, content, hints=hints, whole="each transition")
+    return replace(demos, notes=(*demos.notes, *notes))
 
 
 FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load)
+
+
+def _others(rows: Sequence[dict[Any, Any]], keys: dict[str, Any]) -> dict[Any, Any]:
+    """Return the values under the keys of other columns: one for each row where these are numbers or texts."""
+    found: dict[Any, Any] = {}
+    for key in rows[0]:
+        if key in keys.values():
+            continue
+        values = [row.get(key) for row in rows]
+        plain = all(isinstance(value, bool | int | float | str | np.number | np.bool_ | np.ndarray) for value in values)
+        found[key] = values if plain else None
+    return found
 
 
 def _columns(source: str, rows: Sequence[dict[Any, Any]], keys: dict[str, Any]) -> tuple[dict[str, Array], list[str]]:

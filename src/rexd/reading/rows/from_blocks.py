@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,10 @@ from rexd.demos.equal_rows import equal_rows
 from rexd.demos.streamed import BLOCK_ROWS, Numbers, Streamed
 from rexd.demos.trajectory import Array, BoolArray, Trajectory
 from rexd.reading.rows.columns import NormalColumns
-from rexd.reading.rows.episode_ends import Ends, RecordedEnds, find_ends, find_gaps
-from rexd.reading.rows.from_steps import as_next_observations, check_episode_length, cut
+from rexd.reading.rows.ends.episode_ends import Ends, RecordedEnds, find_ends, find_gaps
+from rexd.reading.rows.from_steps import as_next_observations, check_lengths, cut
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.normalise import as_actions, as_flags, as_observations, as_rewards
+from rexd.reading.rows.normalise import as_actions, as_observations, as_rewards
 
 Rows = Callable[[str, int, int], Array]
 """``rows(role, start, stop)`` reads some rows of one column of an open file."""
@@ -28,6 +29,7 @@ def from_blocks(
     present: Collection[str],
     opened: Callable[[], AbstractContextManager[Rows]],
     *,
+    recorded: RecordedEnds,
     hints: Hints,
     notes: Sequence[str] = (),
 ) -> Demonstrations:
@@ -40,19 +42,18 @@ def from_blocks(
         rows: The number of rows, N, which all columns have.
         present: The columns that the file has, by the names of ``RecordedColumns``; observations and actions at least.
         opened: Opens the file for the duration of a ``with`` block, and returns the function that reads its rows.
+        recorded: What the file says about the ends of trajectories.
         hints: What the user and the environment know.
         notes: What the format did to the data before, for the user.
 
     Raises:
-        DemonstrationError: A flag is neither 0 nor 1, or nothing says where trajectories begin. Errors in the other
-            columns are raised when these are read.
+        DemonstrationError: Nothing says where trajectories begin. Errors in the columns are raised when they are read.
     """
-    flags: dict[str, BoolArray | None] = dict.fromkeys(("terminated", "truncated", "dones"))
-    with opened() as read:
-        for name in flags.keys() & set(present):
-            flags[name] = as_flags(source_name, name, read(name, 0, rows), rows)
-        same = _follows(source_name, rows, read) if "next_observations" in present else None
-    ends = find_ends(source_name, rows, None, RecordedEnds(**flags, gaps=find_gaps(same)), hints)
+    same = None
+    if "next_observations" in present:
+        with opened() as read:
+            same = _follows(source_name, rows, read)
+    ends = find_ends(source_name, rows, None, replace(recorded, gaps=find_gaps(same)), hints)
     stops = np.flatnonzero(ends.terminated | ends.truncated) + 1
     lengths = np.diff(stops, prepend=0)
 
@@ -62,7 +63,7 @@ def from_blocks(
                 start, stop = int(stops[some[0]] - lengths[some[0]]), int(stops[some[-1]])
                 block = slice(start, stop)
                 columns = _read_block(source_name, read, present, block, hints)
-                block_ends = Ends(ends.terminated[block], ends.truncated[block], ends.recorded, ())
+                block_ends = Ends(ends.terminated[block], ends.truncated[block], ends.severed[block], ends.recorded, ())
                 yield from cut(source_name, block_ends, columns, first=int(some[0]))
 
     first = next(pieces(np.zeros(1, np.intp)))
@@ -73,7 +74,7 @@ def from_blocks(
 
     demos = Demonstrations(Streamed(lengths, alike), source=source_name, notes=(*ends.notes, *notes))
     if ends.recorded:
-        check_episode_length(demos, hints.episode_length)
+        check_lengths(demos, replace(hints, lengths=None))
     return demos
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
 from rexd.reading.rows.columns import NormalColumns, RecordedColumns
-from rexd.reading.rows.episode_ends import Ends, RecordedEnds, find_ends, find_gaps, follows
+from rexd.reading.rows.ends.episode_ends import Ends, RecordedEnds, find_ends, find_gaps, follows, listed
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.normalise import as_actions, as_flags, as_observations, as_rewards
 
@@ -54,21 +55,27 @@ def from_steps(
     trajectories = cut(source_name, ends, NormalColumns(obs, acts, following, known, rewards))
     demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes))
     if ends.recorded:
-        check_episode_length(demos, hints.episode_length)
+        check_lengths(demos, replace(hints, lengths=None))  # find_ends has checked these
     return demos
 
 
-def check_episode_length(demos: Demonstrations, episode_length: int | None) -> None:
-    """Refuse an ``episode_length`` that contradicts the recorded lengths.
+def check_lengths(demos: Demonstrations, hints: Hints) -> None:
+    """Refuse lengths that the user gives and that contradict the recorded ones.
 
     Raises:
         DemonstrationError: A trajectory has another length.
     """
-    lengths = np.unique(demos.lengths).tolist()
-    if episode_length is not None and lengths != [episode_length]:
+    found = np.unique(demos.lengths)
+    if hints.episode_length is not None and found.tolist() != [hints.episode_length]:
         raise DemonstrationError(
-            f"{demos.source}: records trajectories of {', '.join(map(str, lengths[:5]))} steps, but episode_length "
-            f"asks for {episode_length}; leave it out (--episode-length)"
+            f"{demos.source}: records trajectories of {', '.join(map(str, found[:5].tolist()))} steps, but "
+            f"episode_length asks for {hints.episode_length}; leave it out (--episode-length)"
+        )
+    if hints.lengths is not None and (isinstance(hints.lengths, str) or demos.lengths.tolist() != [*hints.lengths]):
+        asked = hints.lengths if isinstance(hints.lengths, str) else listed(np.array(hints.lengths))
+        raise DemonstrationError(
+            f"{demos.source}: records trajectories of {listed(demos.lengths)} steps, but lengths asks for {asked}; "
+            "leave it out (--lengths)"
         )
 
 
@@ -103,10 +110,9 @@ def cut(source: str, ends: Ends, columns: NormalColumns, *, first: int = 0) -> t
     stops = np.flatnonzero(last) + 1
     if following is None:
         known = ~last
-    elif known is None:
-        known = np.ones(len(obs), np.bool_)
     else:
-        following = np.where(known[:, None], following, obs)
+        known = ~ends.severed if known is None else known & ~ends.severed
+        following = following if known.all() else np.where(known[:, None], following, obs)
     pieces = []
     for number, (start, stop) in enumerate(pairwise([0, *stops.tolist()]), first):
         rows = slice(start, stop)

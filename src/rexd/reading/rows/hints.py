@@ -12,6 +12,7 @@ class Hints:
 
     Attributes:
         episode_length: The number of steps of each trajectory, as the user gives it.
+        lengths: The number of steps of each trajectory in turn, as the user gives it, or the key that holds them.
         max_episode_steps: The environment's time limit.
         columns: The observation columns that the user asks for. Only formats with ``takes_columns`` may use them; for
             other formats they are selected after loading.
@@ -21,6 +22,7 @@ class Hints:
     """
 
     episode_length: int | None = None
+    lengths: Sequence[int] | str | None = None
     max_episode_steps: int | None = None
     columns: Sequence[int] | slice | None = None
     obs_dim: int | None = None

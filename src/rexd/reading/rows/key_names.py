@@ -19,11 +19,47 @@ NAMES: dict[str, tuple[str, ...]] = {
         "next_state",
     ),
     "rewards": ("rewards", "reward", "rews", "rew"),
-    "terminated": ("terminated", "terminations"),
-    "truncated": ("truncated", "truncations", "timeouts", "timeout"),
-    "dones": ("dones", "done", "terminals", "terminal"),
+    "terminated": ("terminated", "terminations", "terminateds"),
+    "truncated": (
+        "truncated",
+        "truncations",
+        "timeouts",
+        "timeout",
+        "truncateds",
+        "time_outs",
+        "time_out",
+        "time_limits",
+        "TimeLimit.truncated",
+    ),
+    "dones": ("dones", "done", "terminals", "terminal", "is_done", "is_terminal"),
 }
 """The keys that may hold each field of ``Columns``. Where a file has several of them, the first is used."""
+
+EPISODES = ("episode", "episodes", "ep", "eps", "trajectory", "trajectories", "traj", "trajs", "rollout", "demo")
+"""What tools call a trajectory."""
+
+NUMBERED = ("id", "ids", "index", "indices", "idx", "number", "num", "nums")
+"""What tools append to the name of something that is counted."""
+
+_SHORT = ("episode", "ep", "trajectory", "traj")
+
+BOUNDARIES: dict[str, tuple[str, ...]] = {
+    "ends": ("episode_terminals", "episode_terminal", "episode_dones", "dones_float", "done_float", "is_last"),
+    "masks": ("masks", "mask", "not_dones", "not_done", "nonterminals", "nonterminal"),
+    "ids": (*EPISODES, *(f"{name}_{end}" for name in EPISODES for end in NUMBERED)),
+    "lengths": ("lengths", "length", "lens", *(f"{name}_{end}" for name in _SHORT for end in ("lengths", "lens"))),
+    "starts": ("episode_starts", "starts", "is_first", *(f"{name}_starts" for name in _SHORT[1:])),
+    "last_rows": tuple(f"{name}_ends" for name in _SHORT),
+}
+"""The keys that tell where trajectories end in other ways than by the flags of ``Columns``.
+
+- ends: true at the last row of each trajectory, whatever ended it.
+- masks: false in terminal states (1 - terminal).
+- ids: one for each row, which changes from trajectory to trajectory.
+- lengths: one for each trajectory.
+- starts: the first row of each trajectory, as row numbers or as flags.
+- last_rows: cumulative row numbers, those of the last rows or of the rows after them.
+"""
 
 NEEDED = ("observations", "actions")
 """The columns without which nothing can be learnt."""

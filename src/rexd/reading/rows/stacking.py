@@ -116,6 +116,12 @@ def names(keys: Iterable[Any]) -> str:
     return ", ".join(repr(key)[:40] for key in list(keys)[:10]) or "nothing"
 
 
+def ignored_note(keys: Iterable[Any], whole: str = "the file") -> list[str]:
+    """Return the note that names what of a file or of its parts was not used; no note if there is no such key."""
+    found = list(keys)
+    return [f"ignored {names(found)} of {whole}"] if found else []
+
+
 def _stack(source: str, name: str, rows: Sequence[Any], depth: int) -> Array:
     kinds = set(map(type, rows))  # few, so that the checks below are fast for a million rows
     if any(issubclass(kind, np.ndarray) for kind in kinds):

@@ -8,7 +8,7 @@ import numpy as np
 
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
-from rexd.reading.rows.episode_ends import follows
+from rexd.reading.rows.ends.episode_ends import follows
 
 _ROLES = {
     "s": "observations",

@@ -8,24 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from returning import episodes
 
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.pickles.unpickler import load_pickle
-from rexd.reading.rows.equal_length import find_boundaries
+from rexd.reading.rows.ends.equal_length import find_boundaries
 
 RED = ["Ant", "HalfCheetah", "Hopper", "Reacher", "Walker2d"]
-
-
-def episodes(lengths: list[int], seed: int = 0, speed: float = 0.2) -> NDArray[np.float64]:
-    """Episodes of a noisy, turning walk that starts near one point."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for steps in lengths:
-        t = np.arange(steps)[:, None]
-        wave = np.sin(speed * t * np.array([1.0, 1.7, 0.6, 1.1]) + np.array([0.0, 0.0, 1.0, 2.0]))
-        start = rng.normal(0, 0.01, 4)
-        parts.append(start + np.minimum(t / 5, 1) * (wave + 2) + rng.normal(0, 0.02, (steps, 4)) * (t > 0))
-    return np.concatenate(parts)
 
 
 def red(shared_data: Path, name: str) -> NDArray[np.float64]:
@@ -56,7 +45,7 @@ def test_red_files_cut_elsewhere_are_not_guessed(shared_data: Path, name: str) -
     shuffled = whole[np.random.default_rng(0).permutation(len(whole))]
     within = [whole[start : start + half] for start in range(0, half, period // 5)]
     for observations in (whole[:period], whole[half:-half], uneven, shuffled, *within):
-        with pytest.raises(DemonstrationError, match=r"expected exactly one. Give episode_length \(--episode-length\)"):
+        with pytest.raises(DemonstrationError, match=r"expected exactly one. Store `terminated` and `trunc"):
             length(observations)
 
 
@@ -65,10 +54,10 @@ def test_two_red_trajectories_need_the_time_limit(shared_data: Path, name: str) 
     whole = red(shared_data, name)
     period = len(whole) // 4
     two = whole[: 2 * period]
-    with pytest.raises(DemonstrationError, match="Give episode_length"):
+    with pytest.raises(DemonstrationError, match="if this is one trajectory: --episode-length"):
         length(two)
     assert length(two, limit=period) == period
-    with pytest.raises(DemonstrationError, match="Give episode_length"):
+    with pytest.raises(DemonstrationError, match="if this is one trajectory: --episode-length"):
         length(whole[period // 2 : period // 2 + 2 * period], limit=period)
 
 
@@ -89,13 +78,13 @@ def test_a_gait_that_comes_back_is_no_boundary() -> None:
     """One episode of a limit cycle returns to its start exactly, again and again, but never jumps."""
     t = 2 * np.pi * np.arange(400) / 40
     cycle = np.stack([np.sin(t), np.cos(t), np.sin(2 * t), np.cos(2 * t)], axis=1)
-    with pytest.raises(DemonstrationError, match="Give episode_length"):
+    with pytest.raises(DemonstrationError, match="if this is one trajectory: --episode-length"):
         length(cycle + np.random.default_rng(0).normal(0, 1e-3, cycle.shape))
 
 
 def test_jumps_that_do_not_return_are_no_boundary() -> None:
     steps = episodes([400]) + np.repeat(np.arange(4), 100)[:, None] * 5
-    with pytest.raises(DemonstrationError, match="Give episode_length"):
+    with pytest.raises(DemonstrationError, match="if this is one trajectory: --episode-length"):
         length(steps)
 
 
@@ -103,7 +92,7 @@ def test_jumps_that_do_not_return_are_no_boundary() -> None:
     "observations", [np.zeros((100, 3)), np.random.default_rng(0).normal(size=(100, 3)), np.zeros((1, 2)), np.eye(2)]
 )
 def test_data_without_structure_is_not_guessed(observations: NDArray[np.float64]) -> None:
-    with pytest.raises(DemonstrationError, match="Give episode_length"):
+    with pytest.raises(DemonstrationError, match="if this is one trajectory: --episode-length"):
         length(observations)
 
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from rexd.errors import DemonstrationError
 from rexd.reading.rows.columns import RecordedColumns
+from rexd.reading.rows.ends.unequal_length import find_breaks
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.unequal_length import find_breaks
 
 LENGTHS = (40, 25, 61, 33)
 STARTS = np.cumsum((0, *LENGTHS[:-1]))
@@ -38,7 +38,7 @@ def test_jumps_back_to_the_start_are_found(seed: int, dtype: type) -> None:
 
 
 def test_more_rows_than_the_relation_is_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rexd.reading.rows.unequal_length._FITTED_ROWS", 60)
+    monkeypatch.setattr("rexd.reading.rows.ends.unequal_length._FITTED_ROWS", 60)
     np.testing.assert_array_equal(find_breaks(swings()), STARTS)
 
 

@@ -5,17 +5,21 @@ What a file records comes first; it is completed and corrected by what its rows 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rexd.demos.doubt import Doubt
 from rexd.demos.equal_rows import equal_rows
 from rexd.demos.trajectory import Array, BoolArray
 from rexd.errors import DemonstrationError
-from rexd.reading.rows.equal_length import find_boundaries
+from rexd.reading.rows.ends.equal_length import find_boundaries
+from rexd.reading.rows.ends.jumps import jumps_at, period_of_jumps
+from rexd.reading.rows.ends.unequal_length import find_breaks
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.unequal_length import find_breaks
 
 _JOINED = 0.5  # share of rows whose next observation must be the next row; it is about 0 where rows were left out
 
@@ -46,12 +50,14 @@ class Ends:
     Attributes:
         terminated: (N,) bool, true at the last row of each trajectory that a terminal state ended.
         truncated: (N,) bool, true at the last row of each trajectory that something else ended.
+        severed: (N,) bool, true at last rows whose recorded next observation belongs to the next trajectory.
         recorded: Whether the file records the ends; otherwise they were inferred, or given by the user.
         notes: What was found and done, one sentence each, for the user.
     """
 
     terminated: BoolArray
     truncated: BoolArray
+    severed: BoolArray
     recorded: bool
     notes: tuple[str, ...]
 
@@ -71,13 +77,15 @@ def find_ends(source: str, rows: int, observations: Array | None, recorded_ends:
     """
     notes, none = list[str](), np.zeros(rows, np.bool_)
     starts, gaps = recorded_ends.starts, recorded_ends.gaps
-    terminated = _true_at_ends("terminated", recorded_ends.terminated, notes)
-    dones = _true_at_ends("dones", recorded_ends.dones, notes)
-    term, trunc, done = (none if flags is None else flags for flags in (terminated, recorded_ends.truncated, dones))
-    ends = term | trunc | done
+    marked = (recorded_ends.terminated, recorded_ends.truncated, recorded_ends.dones)
+    term, trunc, done = (none if flags is None else flags for flags in marked)
+    term, done = true_at_ends("terminated", term, notes), true_at_ends("dones", done, notes)
+    ends, severed = term | trunc | done, none
+    given = _given(source, rows, hints.lengths)
+    by_hand = given is not None or hints.episode_length is not None
     recorded = starts is not None or bool(ends.any())
     if starts is not None:
-        ends = ends | _rows_before(source, starts, rows)
+        ends = ends | rows_before(source, starts, rows)
     else:
         breaks = none if gaps is None else gaps
         if missing := int((breaks & ~ends).sum()):
@@ -87,14 +95,21 @@ def find_ends(source: str, rows: int, observations: Array | None, recorded_ends:
                     "follows: counted as truncated"
                 )
             ends, recorded = ends | breaks, True
-        if recorded and gaps is None:  # where gaps are known, rows without a gap are of one trajectory
+        if gaps is None and recorded and given is None:
             ends = ends | _ends_by_limit(ends, hints.max_episode_steps, notes)
-    if not recorded:
+        elif gaps is not None and not by_hand:  # rows without a gap are of one trajectory, unless a limit denies it
+            severed = _ends_at_jumps(observations, ends, hints.max_episode_steps, notes)
+            ends = ends | severed
+    if given is not None:
+        _check_given(source, ends, given, whole=starts is not None)
+        notes.append(f"cut into {int(given.sum())} trajectories, of the lengths that were asked for")
+        ends = given
+    elif not recorded and not severed.any():
         ends = _infer(source, observations, rows, hints, notes, whole=gaps is not None)
     ends[-1] = True
     timeouts = _done_at_limit(done & ~term & ~trunc, ends, hints.max_episode_steps, notes)
     term = term | (done & ~trunc & ~timeouts)
-    return Ends(term, (ends & ~term) | trunc, recorded, tuple(notes))
+    return Ends(term, (ends & ~term) | trunc, severed, recorded, tuple(notes))
 
 
 def follows(observations: Array, following: Array) -> BoolArray:
@@ -114,9 +129,9 @@ def find_gaps(same: BoolArray | None) -> BoolArray | None:
     return np.append(~same, False) if same is not None and len(same) and same.mean() > _JOINED else None
 
 
-def _true_at_ends(name: str, flags: BoolArray | None, notes: list[str]) -> BoolArray | None:
+def true_at_ends(name: str, flags: BoolArray, notes: list[str]) -> BoolArray:
     """Return flags that are true at ends, from flags or from masks that are false at ends, as some tools write."""
-    if flags is None or len(flags) < 3 or np.count_nonzero(flags) <= len(flags) / 2:
+    if len(flags) < 3 or np.count_nonzero(flags) <= len(flags) / 2:
         return flags
     notes.append(
         f"{name} are true in {int(flags.sum())} of {len(flags)} rows, as in masks that are "
@@ -125,7 +140,7 @@ def _true_at_ends(name: str, flags: BoolArray | None, notes: list[str]) -> BoolA
     return ~flags
 
 
-def _rows_before(source: str, starts: Any, rows: int) -> BoolArray:
+def rows_before(source: str, starts: Any, rows: int) -> BoolArray:
     """Return the last row of each trajectory, which is the row before each start, as (N,) bool."""
     found = np.asarray(starts)
     if found.dtype == np.bool_ and found.shape == (rows,):
@@ -139,6 +154,59 @@ def _rows_before(source: str, starts: Any, rows: int) -> BoolArray:
     last = np.zeros(rows, np.bool_)
     last[found[1:] - 1] = True
     return last
+
+
+def _given(source: str, rows: int, lengths: Sequence[int] | str | None) -> BoolArray | None:
+    """Return the ends that lengths given by hand tell, (N,) bool.
+
+    Raises:
+        DemonstrationError: They are no numbers of steps, or their sum is not the number of rows.
+    """
+    if lengths is None:
+        return None
+    if isinstance(lengths, str):
+        raise DemonstrationError(
+            f"{source}: has no key {lengths!r} that could hold the lengths of trajectories; expected the lengths "
+            "themselves, such as 12,9,15 (--lengths)"
+        )
+    found = [int(length) for length in lengths]
+    if sum(found) != rows or min(found, default=0) < 1:
+        raise DemonstrationError(
+            f"{source}: has {rows} steps, but the {len(found)} lengths that were given sum to {sum(found)}; expected "
+            f"numbers of 1 and more that sum to {rows} (--lengths)"
+        )
+    ends = np.zeros(rows, np.bool_)
+    ends[np.cumsum(found) - 1] = True
+    return ends
+
+
+def _check_given(source: str, ends: BoolArray, given: BoolArray, *, whole: bool) -> None:
+    """Refuse lengths that contradict the recorded ends; ``whole`` says that all ends are recorded."""
+    if (ends & ~given).any() or (whole and (given & ~ends)[:-1].any()):
+        recorded = np.diff(np.flatnonzero(np.append(ends[:-1], True)), prepend=-1)
+        raise DemonstrationError(
+            f"{source}: records trajectories of {listed(recorded)} steps, but lengths asks for "
+            f"{listed(np.diff(np.flatnonzero(given), prepend=-1))}; leave it out (--lengths)"
+        )
+
+
+def listed(lengths: NDArray[np.integer[Any]]) -> str:
+    """Return lengths for messages, at most ten of them."""
+    return ", ".join(map(str, lengths[:10].tolist())) + (", ..." if len(lengths) > 10 else "")
+
+
+def _ends_at_jumps(observations: Array | None, ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
+    """Return ends by the time limit at which the state jumps although next observations are chained there, (N,)."""
+    late = _ends_by_limit(ends, limit, [])
+    starts, others = (np.append(False, rows[:-1]) for rows in (late, ends))
+    if observations is None or not late.any() or not jumps_at(observations, starts, others):
+        return np.zeros(len(ends), np.bool_)
+    notes.append(
+        f"cut at {int(late.sum())} more rows by the environment's time limit of {limit}: the state jumps there, though "
+        "each next observation is the row that follows. The next observation of these rows is the first of the next "
+        "trajectory, so that it counts as unknown"
+    )
+    return late
 
 
 def _ends_by_limit(ends: BoolArray, limit: int | None, notes: list[str]) -> BoolArray:
@@ -193,6 +261,15 @@ def _infer(
         if not whole:
             raise
         notes.append(f"taken as one trajectory of {len(ends)} steps: each next observation is the row that follows")
+        if (period := period_of_jumps(observations)) is not None:
+            notes.append(
+                Doubt(
+                    f"the state jumps after every {period} steps, although each next observation is the row that "
+                    f"follows: these may be {-(-rows // period)} trajectories",
+                    "chained-trajectories",
+                    f"--episode-length {period} if trajectories begin there, or --env, whose time limit tells",
+                )
+            )
         return ends
     notes.append(found.note)
     ends[found.episode_length - 1 :: found.episode_length] = True

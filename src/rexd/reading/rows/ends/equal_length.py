@@ -11,19 +11,21 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
+from rexd.reading.rows.ends.jumps import (
+    MAX_CHANCE,
+    MAX_CHANCE_AT_LIMIT,
+    MAX_SURPRISE_SHARE,
+    Signal,
+    reset_signs,
+    visible_lengths,
+)
 
-_MAX_SURPRISE_SHARE = 0.01
 _MAX_RETURN_SHARE = 0.05
-_MAX_CHANCE = 1e-6  # probability of a chance match, over all periods that are tried
-_MAX_CHANCE_AT_LIMIT = 1e-3  # the same for the period that the environment's time limit names, which is tried alone
+_SHOWN = 20  # lengths that a message names
 _NEAR = 0.6  # in real recordings, rows within a trajectory reach 0.55 of the weakest boundary, true boundaries 0.65
-_SATURATION = 0.3  # in standard deviations, so that a column that is drawn anew (Reacher's target) does not dominate
-
-Signal = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def find_boundaries(
         if episode_length < 1 or rows % episode_length:
             raise DemonstrationError(
                 f"{source}: {rows} steps do not divide into trajectories of {episode_length}; expected a divisor "
-                f"of {rows}{_nearby(rows, episode_length)}. Give another episode_length (--episode-length)"
+                f"of {rows}{_nearby(rows, episode_length)}. Give another episode_length (--episode-length), or for "
+                "trajectories of different lengths the steps of each (--lengths)"
             )
         count = rows // episode_length
         return Boundaries(episode_length, f"cut into {count} trajectories of {episode_length} steps, as asked")
@@ -62,11 +65,11 @@ def find_boundaries(
 
 def _infer(source: str, observations: Array, limit: int | None) -> Boundaries:
     rows = len(observations)
-    surprise, distance = _signs(observations)
+    surprise, distance = reset_signs(observations)
     candidates = [period for period in range(2, rows // 2 + 1) if rows % period == 0]
-    if limit in candidates and _accepts(surprise, distance, limit, least=1, max_chance=_MAX_CHANCE_AT_LIMIT):
+    if limit in candidates and _accepts(surprise, distance, limit, least=1, max_chance=MAX_CHANCE_AT_LIMIT):
         return Boundaries(limit, _note(rows, limit) + "; the environment's time limit agrees")
-    chance = _MAX_CHANCE / max(len(candidates), 1)
+    chance = MAX_CHANCE / max(len(candidates), 1)
     clear = [period for period in candidates if _accepts(surprise, distance, period, least=2, max_chance=chance)]
     if len(clear) == 1:
         return Boundaries(clear[0], _note(rows, clear[0]))
@@ -79,27 +82,11 @@ def _infer(source: str, observations: Array, limit: int | None) -> Boundaries:
             "trajectory or repair the recording"
         )
     raise DemonstrationError(
-        f"{source}: {rows} steps are stored end to end, and the file does not say where trajectories begin; found "
+        f"{source}: {rows} steps are stored end to end, and nothing says where trajectories begin; found "
         f"{'no period' if not clear else f'the periods {clear}'} at which the state jumps back to the start every "
-        "time, expected exactly one. Give episode_length (--episode-length)"
+        "time, expected exactly one. Store `terminated` and `truncated` beside each step. Or, if this is one "
+        f"trajectory: --episode-length {rows}; {_advice(observations, clear)}"
     )
-
-
-def _signs(observations: Array) -> tuple[Signal, Signal]:
-    """Return each row's residual when predicted from the row before, and its distance from the first row; both (N,)."""
-    values = np.nan_to_num(observations.astype(np.float64), posinf=0.0, neginf=0.0)
-    scale = values.std(axis=0)
-    varying = scale > 1e-8 * (1 + np.abs(values.mean(axis=0)))
-    if len(values) < 3 or not varying.any():
-        return np.zeros(len(values)), np.ones(len(values))
-    z = (values[:, varying] - values[:, varying].mean(axis=0)) / scale[varying]
-    before = np.hstack([z[:-1], np.ones((len(z) - 1, 1))])
-    # A small ridge penalty keeps redundant columns (sine and cosine of one angle) from getting huge opposite weights.
-    gram = before.T @ before + 1e-3 * len(before) * np.eye(before.shape[1])
-    residual = np.abs(z[1:] - before @ np.linalg.solve(gram, before.T @ z[1:]))
-    residual /= np.quantile(residual, 0.95, axis=0) + 1e-3
-    surprise = np.concatenate([[0.0], np.sqrt((residual**2).mean(axis=1))])
-    return surprise, np.minimum(np.abs(z - z[0]), _SATURATION).mean(axis=1)
 
 
 def _accepts(surprise: Signal, distance: Signal, period: int, *, least: int, max_chance: float) -> bool:
@@ -113,7 +100,7 @@ def _accepts(surprise: Signal, distance: Signal, period: int, *, least: int, max
     # All other rows are compared with the weakest boundary, as every boundary must stand out.
     jumps = (surprise >= surprise[starts].min())[ordinary]
     returns = (distance <= distance[starts].max())[ordinary]
-    if jumps.mean() > _MAX_SURPRISE_SHARE or returns.mean() > _MAX_RETURN_SHARE:
+    if jumps.mean() > MAX_SURPRISE_SHARE or returns.mean() > _MAX_RETURN_SHARE:
         return False
     # Another row that comes near to both signs is a boundary too, so that the lengths are not equal.
     near = (surprise >= _NEAR * surprise[starts].min()) & (distance <= distance[starts].max() / _NEAR)
@@ -131,8 +118,24 @@ def _note(rows: int, period: int) -> str:
     )
 
 
+def _advice(observations: Array, clear: list[int]) -> str:
+    """Return what to do if there are several trajectories."""
+    if clear:
+        return f"if all are equally long: --episode-length {' or '.join(map(str, clear[:5]))}"
+    lengths = visible_lengths(observations)
+    if lengths is None:
+        return "if there are several: --lengths A,B,... with the steps of each"
+    if len(set(lengths)) == 1:
+        length = lengths[0]
+        return f"the state jumps after every {length} steps; if trajectories begin there: --episode-length {length}"
+    shown = ",".join(map(str, lengths[:_SHOWN])) + (",..." if len(lengths) > _SHOWN else "")
+    return (
+        f"the state jumps after {min(lengths)} to {max(lengths)} steps; if trajectories begin there: --lengths {shown}"
+    )
+
+
 def _nearby(rows: int, wanted: int) -> str:
     if wanted < 1:
         return ""
-    divisors = [n for n in range(1, rows + 1) if rows % n == 0]
+    divisors = [n for n in range(2, rows + 1) if rows % n == 0] or [1]
     return f", such as {min(divisors, key=lambda n: abs(n - wanted))}"

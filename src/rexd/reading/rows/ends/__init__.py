@@ -1,0 +1,1 @@
+"""Where trajectories end, and what ended them: from what a file records, and otherwise from what its rows show."""
