@@ -78,7 +78,7 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
     starts = None
     if start_key is not None:
         starts = as_array(source_name, "starts of trajectories", content[start_key])
-        if len(starts) == len(observations):
+        if len(starts) == len(actions):
             starts = as_flags(source_name, start_key, starts, len(starts))
     elif length_key is not None:
         starts = np.cumsum([0, *_lengths(source_name, content[length_key], None)[:-1]])
