@@ -38,14 +38,14 @@ def read_json_values(path: Path) -> Any:
         claimed = _LIST_BYTES * text.count("[") + _DICT_BYTES * text.count("{") + _ITEM_BYTES * text.count(",")
         if claimed > (limit := memory_limit(size, _EXPANSION)):
             raise DemonstrationError(
-                f"{path}: its lists and objects would take {claimed} bytes in memory; expected at most {limit} from this "
-                "file. Store fewer trajectories in one file, or store arrays in an npz"
+                f"{path}: its lists and objects would take {claimed} bytes in memory; expected at most {limit} from "
+                "this file. Store fewer trajectories in one file, or store arrays in an npz"
             )
         values = _values(text, json.JSONDecoder(object_pairs_hook=_distinct))
     except json.JSONDecodeError as error:
         raise DemonstrationError(
-            f"{path}: is no whole JSON: {error.msg} at line {error.lineno}, column {error.colno}; the file is cut short "
-            "or damaged, write or download it again"
+            f"{path}: is no whole JSON: {error.msg} at line {error.lineno}, column {error.colno}; the file is cut "
+            "short or damaged, write or download it again"
         ) from error
     except RecursionError as error:
         raise DemonstrationError(

@@ -57,8 +57,8 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     if len(arrays["observations"]) - len(arrays["actions"]) not in (0, 1):  # the last one may be the final observation
         raise DemonstrationError(
             f"{tables['observations'].path}: has {len(arrays['observations'])} rows, and {tables['actions'].path.name} "
-            f"beside it {len(arrays['actions'])}; expected the same number, or one more with the final observation. Write "
-            "the files again"
+            f"beside it {len(arrays['actions'])}; expected the same number, or one more with the final observation. "
+            "Write the files again"
         )
     return read_arrays(source.name, arrays, hints)
 
