@@ -120,7 +120,7 @@ def _parts(source: str, groups: Sequence[Any], key: str, mend: str) -> tuple[lis
 def _leaves(source: str, group: Any) -> dict[str, Any]:
     """Return the arrays within a group by their paths. A group may hold itself, so that the paths are bounded."""
     found: dict[str, Any] = {}
-    waiting = [("", group)] if is_group(group) else []
+    waiting, seen = [("", group)] if is_group(group) else [], 0
     while waiting:
         prefix, inner = waiting.pop()
         for name in inner:
@@ -129,7 +129,8 @@ def _leaves(source: str, group: Any) -> dict[str, Any]:
                 found[path] = item
             elif path.count("/") < _DEEPEST:
                 waiting.append((f"{path}/", item))
-            if len(found) + len(waiting) > _MOST:
+            seen += 1
+            if seen > _MOST:
                 raise DemonstrationError(
                     f"{source}: {group.name.strip('/')!r} holds more than {_MOST} arrays; expected the parts of an "
                     "observation. Write the file again"
