@@ -26,6 +26,7 @@ from rexd.reading.formats import (
     npz_arrays,
     npz_objects,
     npz_plain,
+    parquet_table,
     rexd_npz,
     robomimic,
 )
@@ -48,6 +49,7 @@ FORMATS: tuple[Format, ...] = (
     hdf5_groups.FORMAT,
     d3rlpy_hdf5.FORMAT,
     aloha.FORMAT,
+    parquet_table.FORMAT,
     hdf5_arrays.FORMAT,
     *CONTENT_FORMATS,
     csv_table.FORMAT,

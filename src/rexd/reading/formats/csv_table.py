@@ -7,7 +7,7 @@ Usual spellings are understood: ``obs0``, ``state_0`` and ``observation[0]``; a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
-from rexd.reading.containers.csv import Table
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.columns import RecordedColumns
@@ -46,7 +45,7 @@ def sniff(source: Source) -> bool:
     """Whether the file is a table whose header names actions, and observations or columns that may be observations."""
     if source.table is None or source.table.names is None:
         return False
-    columns, _ = _assign(source.table)
+    columns, _ = assign(source.table.names, source.table.kinds[: source.table.width])
     return "actions" in columns and "observations" in columns
 
 
@@ -58,18 +57,15 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     if source.table is None:
         raise DemonstrationError(f"{source.name}: has no rows of numbers; expected a header and rows. Write it again")
-    columns, notes = _assign(source.table)
-    for role, numbers in columns.items():
-        _check_complete(source.table, role, numbers)
+    header = source.table.names or ()
+    columns, notes = assign(header, source.table.kinds[: source.table.width])
+    check_complete(source.name, header, columns)
     place = {number: at for at, number in enumerate(number for numbers in columns.values() for number in numbers)}
     rows = source.table.rows(list(place))
     found: dict[str, Array] = {role: rows[:, [place[n] for n in numbers]] for role, numbers in columns.items()}
     if len(columns["actions"]) == 1 and source.table.kinds[columns["actions"][0]] == "integer":
         found["actions"] = whole(found["actions"])
-    found = {role: rows[:, 0] if role in _SINGLE else rows for role, rows in found.items()}
-    starts = _starts(found, notes)
-    arguments: Mapping[str, Any] = {role: rows for role, rows in found.items() if role not in ("episode", "step")}
-    return from_steps(source.name, RecordedColumns(**arguments, starts=starts), hints=hints, notes=notes)
+    return read_named(source.name, found, hints, notes)
 
 
 FORMAT = Format("text table with named columns (CSV)", sniff, load)
@@ -81,13 +77,29 @@ def whole(actions: Array) -> Array:
     return actions.astype(np.int64) if valid and (actions == np.round(actions)).all() else actions
 
 
-def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
-    """Return the numbers of the columns of each role, in order, and notes for the user."""
+def read_named(source_name: str, found: dict[str, Array], hints: Hints, notes: list[str]) -> Demonstrations:
+    """Read the columns of each role, (N, columns), and cut the rows into trajectories.
+
+    Raises:
+        DemonstrationError: The columns do not fit each other, or the boundaries are not clear.
+    """
+    found = {role: rows.reshape(len(rows)) if role in _SINGLE else rows for role, rows in found.items()}
+    starts = _starts(found, notes)
+    arguments: Mapping[str, Any] = {role: rows for role, rows in found.items() if role not in ("episode", "step")}
+    return from_steps(source_name, RecordedColumns(**arguments, starts=starts), hints=hints, notes=notes)
+
+
+def assign(header: Sequence[str], kinds: Sequence[str]) -> tuple[dict[str, list[int]], list[str]]:
+    """Return the numbers of the columns of each role, in order, and notes for the user.
+
+    Args:
+        header: The names of the columns, in lower case.
+        kinds: What each column holds, as ``Table.kinds`` names it.
+    """
     counted: dict[str, list[tuple[int, int]]] = {}
     worded: dict[str, list[int]] = {}
     others: list[int] = []
-    header = table.names or ()
-    for number, name in enumerate(header[: table.width]):
+    for number, name in enumerate(header[: len(kinds)]):
         match = _PARTS.fullmatch(re.sub(r"[^a-z0-9]+", "_", name).strip("_"))
         role = None if match is None else _ROLES[match[1]]
         if match is None or role is None or (role in _SINGLE and (match[2] or match[3])):
@@ -106,7 +118,7 @@ def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
             columns[role] = numbers
     columns = {role: numbers if role in _VECTORS else numbers[:1] for role, numbers in columns.items()}
     notes: list[str] = []
-    free = sorted(number for number in others if table.kinds[number] in ("integer", "number") and header[number])
+    free = sorted(number for number in others if kinds[number] in ("integer", "number") and header[number])
     if "observations" not in columns and "actions" in columns and free and free == list(range(free[0], free[-1] + 1)):
         columns["observations"], others = free, [number for number in others if number not in free]
         notes.append(f"took the columns {names(header[n] for n in free)} as the observation")
@@ -115,14 +127,20 @@ def _assign(table: Table) -> tuple[dict[str, list[int]], list[str]]:
     return columns, notes
 
 
-def _check_complete(table: Table, role: str, numbers: list[int]) -> None:
-    labels = [(table.names or ())[number] for number in numbers]
-    counts = [int(found[1]) for label in labels if (found := re.search(r"(\d+)\W*$", label))]
-    if len(counts) == len(labels) and counts != list(range(counts[0], counts[0] + len(counts))):
-        raise DemonstrationError(
-            f"{table.path}: has the {role.replace('_', ' ')} {names(labels)}; expected one column for each number from "
-            f"{counts[0]} to {counts[-1]}. Write it again"
-        )
+def check_complete(source_name: str, header: Sequence[str], columns: Mapping[str, Sequence[int]]) -> None:
+    """Check that numbered columns of a role lack none.
+
+    Raises:
+        DemonstrationError: A number is missing.
+    """
+    for role, numbers in columns.items():
+        labels = [header[number] for number in numbers]
+        counts = [int(found[1]) for label in labels if (found := re.search(r"(\d+)\W*$", label))]
+        if len(counts) == len(labels) and counts != list(range(counts[0], counts[0] + len(counts))):
+            raise DemonstrationError(
+                f"{source_name}: has the {role.replace('_', ' ')} {names(labels)}; expected one column for each number "
+                f"from {counts[0]} to {counts[-1]}. Write it again"
+            )
 
 
 def _starts(found: dict[str, Array], notes: list[str]) -> Array | None:
