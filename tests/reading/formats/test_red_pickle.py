@@ -130,3 +130,11 @@ def golden(folder: Path) -> list[Golden]:
     rows = np.random.default_rng(0).normal(size=(6, 2))
     content = {"observations": rows, "actions": np.ones((6, 1, 3), np.float32)}
     return [Golden(write(folder, content), trajectories=2, hints=Hints(episode_length=3))]
+
+
+def test_the_final_observation_of_one_trajectory(tmp_path: Path) -> None:
+    states = np.random.default_rng(0).normal(size=(9, 3))
+    (only,) = load_demonstrations(write(tmp_path, {"observations": states, "actions": np.zeros((8, 1, 2))}))
+    np.testing.assert_array_equal(only.observations, states[:-1])
+    np.testing.assert_array_equal(only.next_observations, states[1:])
+    assert only.next_known.all()

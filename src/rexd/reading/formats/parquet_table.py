@@ -53,10 +53,13 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         return from_episodes(source.name, episodes, hints=hints, notes=notes)
     header, roles, notes = _assign(kinds)
     check_complete(source.name, header, roles)
+    known = list(kinds)
+    every = [known[number] for numbers in roles.values() for number in numbers]
+    columns = dict(zip(every, _read(source, [(label, False) for label in every]), strict=True))
     found: dict[str, Array] = {}
     for role, numbers in roles.items():
-        labels = [list(kinds)[number] for number in numbers]
-        parts = dict(zip(labels, _read(source, [(label, False) for label in labels]), strict=True))
+        labels = [known[number] for number in numbers]
+        parts = {label: columns[label] for label in labels}
         found[role] = side_by_side(source.name, parts) if role in _VECTORS else parts[labels[0]]
         if role == "actions" and [kinds[label] in _DISCRETE for label in labels] == [True]:
             found[role] = whole(found[role])
@@ -75,11 +78,11 @@ def _of_episodes(kinds: Kinds) -> bool:
 
 def _assign(kinds: Kinds) -> tuple[list[str], dict[str, list[int]], list[str]]:
     """Return the header, the numbers of the columns of each role, and notes; observations that are no numbers go."""
-    header, held = [name.lower() for name in kinds], list(kinds.values())
+    header, held = [name.lower() for name in kinds], [kind for kind, _ in kinds.values()]
     usable = [kind if depth == 0 and not name.startswith("__") else "list" for name, (kind, depth) in kinds.items()]
     roles, notes = assign(header, usable)
-    images = {role: [n for n in roles.get(role, ()) if held[n][0] == "text"] for role in _VECTORS if role != "actions"}
-    for role, left in images.items():
+    for role in ("observations", "next_observations"):
+        left = [number for number in roles.get(role, ()) if held[number] == "text"]
         if left and len(left) < len(roles[role]):
             roles[role] = [number for number in roles[role] if number not in left]
             notes.append(f"left out {names(header[n] for n in left)}: images and other columns that are no numbers")
