@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -44,9 +45,33 @@ def npy(folder: Path, content: Any) -> Path:
     return file
 
 
+def plain(value: Any) -> Any:
+    """Return arrays, tuples and numbers of numpy as JSON has them."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return plain(value.tolist()) if hasattr(value, "tolist") else value
+
+
+def jsoned(folder: Path, content: Any) -> Path:
+    file = folder / "demos.json"
+    file.write_text(json.dumps(plain(content)), encoding="utf-8")
+    return file
+
+
+def json_lines(folder: Path, content: Any) -> Path:
+    file = folder / "demos.jsonl"
+    lines = plain(content) if isinstance(content, list) else [plain(content)]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return file
+
+
 CONTAINERS: dict[str, Callable[[Path, Any], Path]] = {
     "pickle": pickled,
     "torch": lambda folder, content: _torch(folder, content, True),
     "legacy torch": lambda folder, content: _torch(folder, content, False),
     "npy": npy,
+    "json": jsoned,
+    "json lines": json_lines,
 }

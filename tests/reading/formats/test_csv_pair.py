@@ -88,9 +88,17 @@ def test_discrete_actions(tmp_path: Path) -> None:
 
 def test_different_numbers_of_rows_are_named(tmp_path: Path) -> None:
     pair(tmp_path)
-    write(tmp_path / "actions.csv", flat()["actions"][:-1])
-    with pytest.raises(DemonstrationError, match=r"observations\.csv: has 12 rows, and actions\.csv beside it 11"):
+    write(tmp_path / "actions.csv", flat()["actions"][:-2])
+    with pytest.raises(DemonstrationError, match=r"observations\.csv: has 12 rows, and actions\.csv beside it 10"):
         load_demonstrations(tmp_path)
+
+
+def test_the_final_observation_of_one_trajectory(tmp_path: Path) -> None:
+    pair(tmp_path)
+    write(tmp_path / "actions.csv", flat()["actions"][:-1])
+    (only,) = load_demonstrations(tmp_path)
+    np.testing.assert_array_equal(only.next_observations, flat()["observations"][1:])
+    assert only.next_known.all()
 
 
 def test_a_file_alone_is_no_pair(tmp_path: Path) -> None:

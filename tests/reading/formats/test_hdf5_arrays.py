@@ -45,6 +45,15 @@ def test_rows_end_to_end(tmp_path: Path) -> None:
     )
 
 
+def test_the_final_observation_of_one_trajectory(tmp_path: Path) -> None:
+    made = {key: value[:-1] for key, value in columns().items() if key not in ("obs", "next_obs")}
+    made |= {"obs": columns()["obs"], "done": np.arange(STEPS - 1) == STEPS - 2}
+    (only,) = load_demonstrations(write_hdf5(tmp_path / "file", made))
+    np.testing.assert_array_equal(only.next_observations, made["obs"][1:])
+    assert only.next_known.all()
+    assert only.terminated[-1]
+
+
 def test_discrete_actions(tmp_path: Path) -> None:
     made = columns() | {"action": np.arange(STEPS)[:, None] % 3}
     demos = load_demonstrations(write_hdf5(tmp_path / "file", made))

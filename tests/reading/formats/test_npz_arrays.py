@@ -45,6 +45,15 @@ def test_names_alone_need_a_length(tmp_path: Path) -> None:
         load_demonstrations(file)
 
 
+def test_the_final_observation_of_one_trajectory(tmp_path: Path) -> None:
+    columns = flat()
+    file = saved(tmp_path, observations=columns["observations"], actions=columns["actions"][:-1], seed=np.array(0))
+    (only,) = demos = load_demonstrations(file)
+    np.testing.assert_array_equal(only.next_observations, columns["observations"][1:])
+    assert only.next_known.all()
+    assert "taken as one trajectory of 11 steps" in demos.notes[0]
+
+
 def test_one_array_for_each_trajectory(tmp_path: Path) -> None:
     made: dict[str, Any] = {}
     for name in flat():

@@ -19,6 +19,7 @@ from rexd.reading.load import load_demonstrations
 from rexd.reading.rows.hints import Hints
 
 ACTIONS = flat()["actions"].shape[1]
+BINARY = {name: save for name, save in CONTAINERS.items() if "json" not in name}  # JSON has no arrays
 
 
 def box(columns: int) -> SimpleNamespace:
@@ -33,11 +34,11 @@ def beside(columns: dict[str, Any]) -> Any:
     return np.hstack([columns["observations"], columns["actions"]])
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("container", BINARY)
 def test_the_environment_tells_the_columns(tmp_path: Path, container: str) -> None:
     torch = pytest.importorskip("torch")
     made = beside(flat()) if container == "npy" else torch.as_tensor(beside(flat()))
-    demos = load_demonstrations(CONTAINERS[container](tmp_path, made), env=environment(), episode_length=6)
+    demos = load_demonstrations(BINARY[container](tmp_path, made), env=environment(), episode_length=6)
     assert [len(t) for t in demos] == [6, 6]
     np.testing.assert_array_equal(np.concatenate([t.observations for t in demos]), flat()["observations"])
     np.testing.assert_array_equal(np.concatenate([t.actions for t in demos]), flat()["actions"])
@@ -97,7 +98,7 @@ def test_other_arrays_are_not_claimed(tmp_path: Path, content: Any) -> None:
 def golden(folder: Path) -> list[Golden]:
     flat_rows = [
         Golden(save(folder, beside(flat())), trajectories=2, hints=Hints(episode_length=6, act_dim=ACTIONS))
-        for save in CONTAINERS.values()
+        for save in BINARY.values()
     ]
     (folder / "apart").mkdir()
     apart = pickled(folder / "apart", [beside(t) for t in trajectories()])

@@ -89,12 +89,12 @@ def test_rewards_are_kept_and_other_keys_noted(tmp_path: Path) -> None:
         ({"observations": {"pixels": np.zeros(6)}}, "observations are a dict of 'pixels'.*FlattenObservation"),
         ({"observations": np.zeros((6, 8, 8, 3))}, r"shape \(6, 8, 8, 3\), as images do.*not supported yet"),
         ({"observations": np.zeros((6, 84, 84))}, "as images do"),
-        ({"observations": np.zeros((6, 2), int)}, "dtype int64; expected floating point"),
+        ({"observations": np.full((6, 2), 2**60)}, "dtype int64; expected floating point"),
         ({"observations": np.zeros(6)}, r"shape \(6,\)"),
         ({"observations": np.zeros((0, 2)), "actions": np.zeros((0, 1))}, r"shape \(0, 2\)"),
         ({"observations": [[1.0, 2.0]] * 6}, "observations are a list; expected one array"),
         ({"observations": np.array([None] * 6)}, "observations are an object array"),
-        ({"actions": np.zeros((5, 1))}, r"actions have shape \(5, 1\), observations 6 rows"),
+        ({"actions": np.zeros((4, 1))}, r"actions have shape \(4, 1\), observations 6 rows"),
         ({"actions": np.float64(3)}, "actions are a float64"),
         ({"actions": np.zeros((6, 2), int)}, "trajectory 0: actions have shape"),
         ({"rewards": np.zeros(5)}, "rewards have shape"),
@@ -130,3 +130,11 @@ def golden(folder: Path) -> list[Golden]:
     rows = np.random.default_rng(0).normal(size=(6, 2))
     content = {"observations": rows, "actions": np.ones((6, 1, 3), np.float32)}
     return [Golden(write(folder, content), trajectories=2, hints=Hints(episode_length=3))]
+
+
+def test_the_final_observation_of_one_trajectory(tmp_path: Path) -> None:
+    states = np.random.default_rng(0).normal(size=(9, 3))
+    (only,) = load_demonstrations(write(tmp_path, {"observations": states, "actions": np.zeros((8, 1, 2))}))
+    np.testing.assert_array_equal(only.observations, states[:-1])
+    np.testing.assert_array_equal(only.next_observations, states[1:])
+    assert only.next_known.all()

@@ -10,6 +10,7 @@ from pathlib import Path
 import bad_archives
 import bad_folders
 import bad_hdf5
+import bad_json
 import bad_pickles
 import pytest
 from corpus import CORPUS, Hostile
@@ -18,7 +19,7 @@ from watching import forget_peak, install, opened_by_anything, peak_memory, watc
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 from rexd.reading.load import load_demonstrations
 
-assert all((bad_archives, bad_folders, bad_hdf5, bad_pickles))  # they fill the corpus
+assert all((bad_archives, bad_folders, bad_hdf5, bad_json, bad_pickles))  # they fill the corpus
 
 LEAST = 60
 ALLOWED_BYTES = 96 * 2**20

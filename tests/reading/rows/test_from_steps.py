@@ -191,19 +191,20 @@ def test_actions(hints: Hints, actions: Any, shape: tuple[int, ...], kind: str) 
     assert (first.shape, first.dtype.kind) == (shape, kind)
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "u1", "i2", "?"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f8", "u1", "i2", "i4", "i8", "?"])
 def test_observation_dtypes(dtype: str) -> None:
     values = np.arange(2 * N).reshape(N, 2) % 7
     first = build(PLAIN, obs=values.astype(dtype)).trajectories[0].observations
     np.testing.assert_array_equal(first, values[:4].astype(dtype))
-    assert first.dtype == (np.dtype(dtype) if "f" in dtype else np.float32)
+    exact = np.float64 if np.dtype(dtype).itemsize > 2 else np.float32
+    assert first.dtype == (np.dtype(dtype) if "f" in dtype else exact)
     build(PLAIN, obs=values.astype(dtype)[:, None])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"obs": np.zeros((N, 2), int)}, "observations have shape .* and dtype int64; expected floating point"),
+        ({"obs": np.full((N, 2), 2**53 + 1)}, "observations have shape .* and dtype int64; expected floating point"),
         ({"obs": np.zeros((N, 8, 8))}, "observations have shape .* as images do"),
         ({"actions": np.zeros((5, 1))}, r"actions have shape \(5, 1\), observations 12 rows"),
         ({"actions": np.array(1.0)}, r"actions have shape \(\)"),
@@ -257,3 +258,28 @@ def test_one_row() -> None:
     columns = RecordedColumns(OBS[:1], np.zeros((1, 1)), next_observations=NEXT[:1], dones=[True])
     demos = from_steps("f.pkl", columns, hints=Hints())
     assert demos.trajectories[0].next_known.tolist() == [True]
+
+
+@pytest.mark.parametrize("flags", [{}, {"dones": np.arange(N) == N - 1}, {"starts": [0]}])
+def test_one_observation_more_is_the_final_one(flags: dict[str, Any]) -> None:
+    demos = build(
+        actions=np.zeros((N - 1, 1)), **{name: value[1:] if len(value) > 1 else value for name, value in flags.items()}
+    )
+    (only,) = demos
+    np.testing.assert_array_equal(only.observations, OBS[:-1])
+    np.testing.assert_array_equal(only.next_observations, OBS[1:])
+    assert only.next_known.all()
+    assert (only.terminated[-1], only.truncated[-1]) == ("dones" in flags, "dones" not in flags)
+
+
+def test_one_observation_more_is_the_final_one_of_the_last_trajectory() -> None:
+    """What follows the end of an earlier trajectory is where the next one starts, as automatic resets store it."""
+    demos = build(actions=np.zeros((N - 1, 1)), dones=ENDS[1:])
+    assert ended(demos) == ([4, 3, 4], YES, NO)
+    assert [t.next_known.tolist() for t in demos] == [[True] * 3 + [False], [True] * 2 + [False], [True] * 4]
+    np.testing.assert_array_equal(demos.trajectories[-1].next_observations, OBS[8:])
+
+
+def test_one_observation_more_needs_no_next_observations() -> None:
+    with pytest.raises(DemonstrationError, match=r"actions have shape \(11, 1\), observations 12 rows"):
+        build(actions=np.zeros((N - 1, 1)), next_observations=NEXT)

@@ -8,7 +8,8 @@ bytes can stand for any number of rows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +56,31 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Any:
         MissingExtraError: pyarrow is not installed.
         DemonstrationError: The file is damaged, or claims more than it can hold.
     """
-    pa = import_extra("pyarrow", "arrow")
-    parquet = import_extra("pyarrow.parquet", "arrow")
-    limit, wanted = memory_limit(check_file(path), _EXPANSION), set(columns)
+    wanted = set(columns)
+    file = _parquet(path, wanted)
     with naming_damage(path, "the Parquet file"):
-        content = path.read_bytes()
-        if (claimed := claimed_bytes(content, wanted)) > limit:
-            raise DemonstrationError(
-                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
-            )
-        file = parquet.ParquetFile(pa.BufferReader(content))
         names = [name for name in file.schema_arrow.names if name in wanted]
         return file.read(columns=names, use_threads=False)
+
+
+def parquet_kinds(path: Path) -> dict[str, tuple[str, int]]:
+    """Return what each column of a Parquet file holds, and within how many lists; nothing but the footer is read.
+
+    Returns:
+        ``"integer"``, ``"number"``, ``"truth"`` or ``"text"`` (for all else) of each column by name; names that are
+        there twice are left out.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DemonstrationError: The file is damaged, or has no rows.
+    """
+    file = _parquet(path, ())
+    with naming_damage(path, "the Parquet file"):
+        if not file.metadata.num_rows:
+            raise DemonstrationError(f"{path}: has no rows; expected at least one. Record it again")
+        fields = list(file.schema_arrow)
+        times = Counter(field.name for field in fields)
+        return {field.name: _kind(field.type) for field in fields if times[field.name] == 1}
 
 
 def columns_of(path: Path, table: Any, wanted: Iterable[str]) -> dict[str, Any]:
@@ -118,6 +132,29 @@ def as_lists(source: str, name: str, column: Any) -> list[Array]:
                 row = chunk.slice(number, 1).flatten()
                 found.append(_values(source, name, row) if len(row) else np.empty(0))
     return found
+
+
+def _parquet(path: Path, wanted: Collection[str]) -> Any:
+    """Open a Parquet file whose wanted columns do not claim more than it can hold."""
+    pa = import_extra("pyarrow", "arrow")
+    parquet = import_extra("pyarrow.parquet", "arrow")
+    limit = memory_limit(check_file(path), _EXPANSION)
+    with naming_damage(path, "the Parquet file"):
+        content = path.read_bytes()
+        if (claimed := claimed_bytes(content, wanted)) > limit:
+            raise DemonstrationError(
+                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
+            )
+        return parquet.ParquetFile(pa.BufferReader(content))
+
+
+def _kind(kind: Any) -> tuple[str, int]:
+    types, depth = import_extra("pyarrow.types", "arrow"), 0
+    while _is_list(kind) or hasattr(kind, "storage_type"):
+        kind, depth = (kind.value_type, depth + 1) if _is_list(kind) else (kind.storage_type, depth)
+    if types.is_boolean(kind):
+        return "truth", depth
+    return "integer" if types.is_integer(kind) else "number" if types.is_floating(kind) else "text", depth
 
 
 def _chunks(column: Any) -> Iterator[Any]:

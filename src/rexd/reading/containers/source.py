@@ -15,6 +15,7 @@ from rexd.errors import import_extra
 from rexd.reading.containers.csv import Table, read_layout
 from rexd.reading.containers.guards import HDF5_MAGIC, check_file, naming_damage, read_head
 from rexd.reading.containers.hdf5 import bound_cache, check_arrays, check_links
+from rexd.reading.containers.json import read_json_values, starts_like_json
 from rexd.reading.containers.npz import MAGIC, Npz, memory_limit, read_npy, zip_members
 from rexd.reading.containers.pickles.torch_file import is_legacy_torch, load_legacy_torch, load_torch_zip, torch_prefix
 from rexd.reading.containers.pickles.unpickler import load_pickle, loads_pickle, starts_like_pickle
@@ -92,7 +93,7 @@ class Source:
         """The first 4096 bytes of a file; empty for a folder."""
         return read_head(self.path, _HEAD) if self.is_file else b""
 
-    # Saved objects: pickle, torch and npy files.
+    # Saved objects: pickle, torch, npy and JSON files.
 
     @cached_property
     def looks_like_pickle(self) -> bool:
@@ -100,8 +101,13 @@ class Source:
         return starts_like_pickle(self.head)
 
     @cached_property
+    def is_json(self) -> bool:
+        """Whether the file starts as JSON or JSON lines do."""
+        return not self.looks_like_pickle and starts_like_json(self.head)
+
+    @cached_property
     def content(self) -> Any:
-        """The object in a pickle, torch or npy file, or ``NOTHING`` for other files.
+        """The object in a pickle, torch, npy or JSON file, or ``NOTHING`` for other files.
 
         The allow-list unpickler reads it: deques become lists, tensors become arrays, and other mappings become dicts.
         An array without dimensions that holds an object, as ``numpy.save`` makes of a dict, becomes that object.
@@ -116,7 +122,7 @@ class Source:
             return load_torch_zip(self.path, self._zip, self._torch_prefix)
         if self.head.startswith(MAGIC):
             return self._npy()
-        return NOTHING
+        return read_json_values(self.path) if self.is_json else NOTHING
 
     @property
     def container(self) -> str | None:
@@ -125,7 +131,9 @@ class Source:
             return "a torch file of"
         if self.looks_like_pickle:
             return "a pickled"
-        return "an npy file of" if self.head.startswith(MAGIC) else None
+        if self.head.startswith(MAGIC):
+            return "an npy file of"
+        return "a JSON file of" if self.is_json else None
 
     def _npy(self) -> Any:
         _ = self.size  # a file that is too large is refused before it is read
@@ -229,4 +237,4 @@ class Source:
     @cached_property
     def table(self) -> Table | None:
         """The layout of the table in a text file with rows of numbers; None for other files."""
-        return read_layout(self.path) if self.is_text else None
+        return read_layout(self.path) if self.is_text and not self.is_json else None

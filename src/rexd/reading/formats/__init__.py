@@ -9,13 +9,16 @@ A new format is a module with ``sniff``, ``load`` and ``FORMAT``, an entry in ``
 from __future__ import annotations
 
 from rexd.reading.formats import (
+    aloha,
     csv_pair,
     csv_plain,
     csv_table,
+    d3rlpy_hdf5,
     d4rl,
     expert_dataset,
     gail_experts,
     hdf5_arrays,
+    hdf5_groups,
     imitation_arrow,
     imitation_npz,
     lerobot,
@@ -23,6 +26,7 @@ from rexd.reading.formats import (
     npz_arrays,
     npz_objects,
     npz_plain,
+    parquet_table,
     rexd_npz,
     robomimic,
 )
@@ -42,6 +46,10 @@ FORMATS: tuple[Format, ...] = (
     d4rl.FORMAT,
     gail_experts.FORMAT,
     robomimic.FORMAT,
+    hdf5_groups.FORMAT,
+    d3rlpy_hdf5.FORMAT,
+    aloha.FORMAT,
+    parquet_table.FORMAT,
     hdf5_arrays.FORMAT,
     *CONTENT_FORMATS,
     csv_table.FORMAT,

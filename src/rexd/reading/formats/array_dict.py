@@ -1,4 +1,4 @@
-"""One dict of arrays, under the names that tools use, in a pickle, a torch file or an npy.
+"""One dict of arrays, under the names that tools use, in a pickle, a torch file, an npy or a JSON file.
 
 The arrays are rows end to end, with recorded ends or next observations; or (B, T, D) with one trajectory in each of
 B rows, padded beyond its ``lengths`` if there are any, as in the ``.pt`` files of

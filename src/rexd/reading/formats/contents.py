@@ -1,4 +1,4 @@
-"""The formats of saved objects, which are read from pickles, from members of an npz, and from memory."""
+"""The formats of saved objects, which are read from pickles, JSON, members of an npz, and memory."""
 
 from __future__ import annotations
 

@@ -52,12 +52,13 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     for role, rows in arrays.items():
         if role not in ("observations", "actions", "next_observations") and rows.shape[1] == 1:
             arrays[role] = rows[:, 0]
-    if "episode_starts" in arrays and len(arrays["episode_starts"]) != len(arrays["observations"]):
+    if "episode_starts" in arrays and len(arrays["episode_starts"]) != len(arrays["actions"]):
         arrays["episode_starts"] = whole(arrays["episode_starts"])
-    if len(arrays["observations"]) != len(arrays["actions"]):
+    if len(arrays["observations"]) - len(arrays["actions"]) not in (0, 1):  # the last one may be the final observation
         raise DemonstrationError(
             f"{tables['observations'].path}: has {len(arrays['observations'])} rows, and {tables['actions'].path.name} "
-            f"beside it {len(arrays['actions'])}; expected the same number. Write the files again"
+            f"beside it {len(arrays['actions'])}; expected the same number, or one more with the final observation. "
+            "Write the files again"
         )
     return read_arrays(source.name, arrays, hints)
 

@@ -7,6 +7,7 @@ Usual spellings are understood: ``obs0``, ``state_0`` and ``observation[0]``; a 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
-from rexd.reading.containers.csv import Table
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.ends.boundary_keys import FLAGS
@@ -48,7 +48,7 @@ def sniff(source: Source) -> bool:
     """Whether the file is a table whose header names actions, and observations or columns that may be observations."""
     if source.table is None or source.table.names is None:
         return False
-    columns = _assign(source.table)[0]
+    columns = assign(source.table.names, source.table.kinds[: source.table.width])[0]
     return "actions" in columns and "observations" in columns
 
 
@@ -60,29 +60,19 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     if source.table is None:
         raise DemonstrationError(f"{source.name}: has no rows of numbers; expected a header and rows. Write it again")
-    columns, ignored, notes = _assign(source.table)
-    for role, numbers in columns.items():
-        _check_complete(source.table, role, numbers)
+    header, kinds = source.table.names or (), source.table.kinds[: source.table.width]
+    columns, ignored, notes = assign(header, kinds)
+    check_complete(source.name, header, columns)
     place = {number: at for at, number in enumerate(number for numbers in columns.values() for number in numbers)}
-    counts = [number for number in ignored if source.table.kinds[number] == "integer"]
+    counts = [number for number in ignored if kinds[number] == "integer"]
     rows = source.table.rows([*place, *counts])
     found: dict[str, Array] = {role: rows[:, [place[n] for n in numbers]] for role, numbers in columns.items()}
-    if len(columns["actions"]) == 1 and source.table.kinds[columns["actions"][0]] == "integer":
+    if len(columns["actions"]) == 1 and kinds[columns["actions"][0]] == "integer":
         found["actions"] = whole(found["actions"])
-    found = {role: rows[:, 0] if role in _SINGLE and role not in _MARKS else rows for role, rows in found.items()}
-    starts = _starts(found, notes)
-    header = source.table.names or ()
-    content: dict[Any, Any] = {} if starts is None else {"episode_starts": starts}
-    for role, values in found.items():
-        if role in _MARKS:
-            content |= {_spelled(header[n], role): values[:, at] for at, n in enumerate(columns[role])}
-        elif role not in ("episode", "step"):
-            content[role] = values
     others: dict[Any, Any] = dict.fromkeys(header[number] for number in ignored)
     others |= {header[number]: values for number, values in zip(counts, rows.T[len(place) :], strict=True)}
-    demos = from_keys(source.name, content, hints=hints)
-    unused = unused_notes(others, others, demos.n_transitions, len(demos), "the table")
-    return replace(demos, notes=(*demos.notes, *notes, *unused))
+    labels = {role: [header[number] for number in numbers] for role, numbers in columns.items()}
+    return read_named(source.name, found, labels, others, hints, notes)
 
 
 FORMAT = Format("text table with named columns (CSV)", sniff, load)
@@ -92,6 +82,40 @@ def whole(actions: Array) -> Array:
     """Return discrete actions as integers; an array with any other number is returned as it is."""
     valid = np.isfinite(actions).all() and (actions >= 0).all() and (actions < 2**31).all()
     return actions.astype(np.int64) if valid and (actions == np.round(actions)).all() else actions
+
+
+def read_named(
+    source_name: str,
+    found: dict[str, Array],
+    labels: Mapping[str, Sequence[str]],
+    others: Mapping[Any, Any],
+    hints: Hints,
+    notes: list[str],
+) -> Demonstrations:
+    """Read the columns of each role, and cut the rows into trajectories.
+
+    Args:
+        source_name: The file's name, for messages.
+        found: (N, columns) by role.
+        labels: The names of these columns.
+        others: The columns that have no role, by name; their values, (N,), where they are whole numbers.
+        hints: What the user and the environment know.
+        notes: What was done before, for the user.
+
+    Raises:
+        DemonstrationError: The columns do not fit each other, or the boundaries are not clear.
+    """
+    found = {role: rows[:, 0] if role in _SINGLE and role not in _MARKS else rows for role, rows in found.items()}
+    starts = _starts(found, notes)
+    content: dict[Any, Any] = {} if starts is None else {"episode_starts": starts}
+    for role, values in found.items():
+        if role in _MARKS:
+            content |= {_spelled(label, role): values[:, at] for at, label in enumerate(labels[role])}
+        elif role not in ("episode", "step"):
+            content[role] = values
+    demos = from_keys(source_name, content, hints=hints)
+    unused = unused_notes(others, others, demos.n_transitions, len(demos), "the table")
+    return replace(demos, notes=(*demos.notes, *notes, *unused))
 
 
 def _spelled(label: str, role: str) -> str:
@@ -104,13 +128,17 @@ def _plain(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", label).strip("_")
 
 
-def _assign(table: Table) -> tuple[dict[str, list[int]], list[int], list[str]]:
-    """Return the numbers of the columns of each role, in order, those of other columns, and notes for the user."""
+def assign(header: Sequence[str], kinds: Sequence[str]) -> tuple[dict[str, list[int]], list[int], list[str]]:
+    """Return the numbers of the columns of each role, in order, those of other columns, and notes for the user.
+
+    Args:
+        header: The names of the columns, in lower case.
+        kinds: What each column holds, as ``Table.kinds`` names it.
+    """
     counted: dict[str, list[tuple[int, int]]] = {}
     worded: dict[str, list[int]] = {}
     others: list[int] = []
-    header = table.names or ()
-    for number, name in enumerate(header[: table.width]):
+    for number, name in enumerate(header[: len(kinds)]):
         match = _PARTS.fullmatch(_plain(name))
         role = None if match is None else _ROLES[match[1]]
         if match is None or role is None or (role in _SINGLE and (match[2] or match[3])):
@@ -129,21 +157,27 @@ def _assign(table: Table) -> tuple[dict[str, list[int]], list[int], list[str]]:
             columns[role] = numbers
     columns = {role: numbers if role in (*_VECTORS, *_MARKS) else numbers[:1] for role, numbers in columns.items()}
     notes: list[str] = []
-    free = sorted(number for number in others if table.kinds[number] in ("integer", "number") and header[number])
+    free = sorted(number for number in others if kinds[number] in ("integer", "number") and header[number])
     if "observations" not in columns and "actions" in columns and free and free == list(range(free[0], free[-1] + 1)):
         columns["observations"], others = free, [number for number in others if number not in free]
         notes.append(f"took the columns {names(header[n] for n in free)} as the observation")
     return columns, sorted(number for number in others if header[number]), notes
 
 
-def _check_complete(table: Table, role: str, numbers: list[int]) -> None:
-    labels = [(table.names or ())[number] for number in numbers]
-    counts = [int(found[1]) for label in labels if (found := re.search(r"(\d+)\W*$", label))]
-    if len(counts) == len(labels) and counts != list(range(counts[0], counts[0] + len(counts))):
-        raise DemonstrationError(
-            f"{table.path}: has the {role.replace('_', ' ')} {names(labels)}; expected one column for each number from "
-            f"{counts[0]} to {counts[-1]}. Write it again"
-        )
+def check_complete(source_name: str, header: Sequence[str], columns: Mapping[str, Sequence[int]]) -> None:
+    """Check that numbered columns of a role lack none.
+
+    Raises:
+        DemonstrationError: A number is missing.
+    """
+    for role, numbers in columns.items():
+        labels = [header[number] for number in numbers]
+        counts = [int(found[1]) for label in labels if (found := re.search(r"(\d+)\W*$", label))]
+        if len(counts) == len(labels) and counts != list(range(counts[0], counts[0] + len(counts))):
+            raise DemonstrationError(
+                f"{source_name}: has the {role.replace('_', ' ')} {names(labels)}; expected one column for each number "
+                f"from {counts[0]} to {counts[-1]}. Write it again"
+            )
 
 
 def _starts(found: dict[str, Array], notes: list[str]) -> Array | None:

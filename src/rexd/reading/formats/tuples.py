@@ -1,8 +1,9 @@
 """Tuples that begin with state and action: (s, a), (s, a, r), (s, a, r, s'), (s, a, r, s', done) and others.
 
 Dumped replay buffers have this layout: a list or deque with one tuple for each transition, or with a list of such
-tuples for each trajectory; an array of objects of shape (N, 5); one tuple of arrays for each trajectory, or one for
-all. https://github.com/medipixel/rl_algorithms writes deques of tuples, and many scripts write one of the others.
+tuples for each trajectory; an array of objects of shape (N, 5); one tuple of arrays, or of lists of rows, for each
+trajectory or for all. https://github.com/medipixel/rl_algorithms writes deques of tuples, and many scripts write one of
+the others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from rexd.reading.rows.tuple_order import LENGTHS, tell_order
 def sniff(source: Source) -> bool:
     """Whether the file holds tuples of steps or of trajectories, or one tuple of arrays."""
     rows = items(source.content)
-    return bool(rows) and (_is_of_arrays(rows) or _is_step(rows[0]) or _is_nested(rows[0]) or _is_of_arrays(rows[0]))
+    return bool(rows) and (_is_of_arrays(rows) or _is_step(rows[0]) or _is_of_episodes(rows) or _is_nested(rows[0]))
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
@@ -43,7 +44,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     following: dict[str, Array] = {}
     if _is_of_arrays(rows) and len(rows[0]) == len(rows[1]):
         places = [as_array(source.name, "arrays", place) for place in rows]
-    elif _is_of_arrays(rows) or _is_of_arrays(rows[0]):
+    elif _is_of_arrays(rows) or _is_of_episodes(rows):
         places, starts, following = _trajectories(source.name, [rows] if _is_of_arrays(rows) else rows)
     else:
         if not _is_step(rows[0]):
@@ -70,17 +71,36 @@ def _is_nested(rows: Any) -> bool:
     return _is_step(next(iter(items(rows)), None))
 
 
+def _is_of_episodes(rows: Sequence[Any]) -> bool:
+    """Whether there is one tuple of arrays for each trajectory, in which the final observation tells equal widths."""
+    shapes = _shapes(rows[0])
+    return _is_of_arrays(rows[0]) or (bool(shapes) and shapes[0][0] > 2 and shapes[0][0] == shapes[1][0] + 1)
+
+
 def _is_of_arrays(row: Any) -> bool:
-    """Whether this is a tuple of arrays of different shapes, with one row for each step in each array."""
+    """Whether this is a tuple of arrays of different widths, with one row for each step in each array."""
+    shapes = _shapes(row)
+    return len({shape[1:] for shape in shapes}) > 1
+
+
+def _shapes(row: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of a tuple of arrays with one row for each step, or lists as their first rows tell; or none."""
     parts = items(row)
-    if len(parts) not in LENGTHS or not all(isinstance(part, np.ndarray) and part.ndim for part in parts):
-        return False
-    if parts[0].ndim != 2 or len(parts[0]) < 2 or any(part.dtype.hasobject for part in parts):
-        return False
+    if len(parts) not in LENGTHS:
+        return []
+    shapes = [_shape(part) for part in parts]
+    if not all(shapes) or len(shapes[0]) != 2 or shapes[0][0] < 2:
+        return []
     # the first array may have the final observation too
-    return {len(part) for part in parts[1:]} in ({len(parts[0])}, {len(parts[0]) - 1}) and len(
-        {part.shape[1:] for part in parts}
-    ) > 1
+    steps = {shape[0] for shape in shapes[1:]}
+    return shapes if steps in ({shapes[0][0]}, {shapes[0][0] - 1}) else []
+
+
+def _shape(part: Any) -> tuple[int, ...]:
+    if isinstance(part, np.ndarray):
+        return () if part.dtype.hasobject else part.shape
+    axes = dimensions(part, most=2)
+    return () if not axes else (len(part), len(part[0])) if axes == 2 else (len(part),)
 
 
 def _steps(source: str, rows: Sequence[Any], notes: list[str]) -> list[Array]:
@@ -107,13 +127,14 @@ def _trajectories(source: str, rows: Sequence[Any]) -> tuple[list[Array], Array,
 
     Next observations are returned if every trajectory has its final observation.
     """
-    parts = [items(row) for row in rows]
-    for number, part in enumerate(parts):
-        if len(part) != len(parts[0]) or not _is_of_arrays(part):
+    parts = []
+    for number, row in enumerate(rows):
+        if len(items(row)) != len(items(rows[0])) or not _shapes(row):
             raise DemonstrationError(
-                f"{source}: trajectory {number} is not a tuple of {len(parts[0])} arrays of equal length; expected "
-                "that of each. Drop that trajectory"
+                f"{source}: trajectory {number} is not a tuple of {len(items(rows[0]))} arrays of equal length; "
+                "expected that of each. Drop that trajectory"
             )
+        parts.append([as_array(f"{source}: trajectory {number}", "arrays", part) for part in items(row)])
     lengths = [len(part[1]) for part in parts]
     following = {}
     if all(len(part[0]) == n + 1 for part, n in zip(parts, lengths, strict=True)):

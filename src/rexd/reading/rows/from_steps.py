@@ -15,6 +15,7 @@ from rexd.errors import DemonstrationError
 from rexd.reading.rows.columns import NormalColumns, RecordedColumns
 from rexd.reading.rows.ends.episode_ends import Ends, RecordedEnds, find_ends, find_gaps, follows, listed
 from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import is_rows
 from rexd.reading.rows.normalise import as_actions, as_flags, as_observations, as_rewards
 
 
@@ -27,7 +28,7 @@ def from_steps(
     environment with discrete actions, lists and arrays of objects that hold rows of equal length. The ends of
     trajectories are taken from ``starts``, from the flags, and from next observations that differ from the following
     row. Where none of these is recorded, they come from ``hints.episode_length`` or are inferred from the
-    observations.
+    observations. One observation more than there are actions is the final one of the last trajectory.
 
     Args:
         source_name: The file's name, for messages.
@@ -39,10 +40,12 @@ def from_steps(
         DemonstrationError: The arrays do not fit each other, a value is not finite, the boundaries are not clear,
             or the recorded ones contradict ``hints.episode_length``.
     """
-    obs = as_observations(source_name, columns.observations)
+    obs, given = as_observations(source_name, columns.observations), columns.next_observations
+    spare = given is None and is_rows(columns.actions) and len(obs) == len(columns.actions) + 1
+    if spare:
+        obs, given = obs[:-1], obs[1:]
     rows = len(obs)
     acts = as_actions(source_name, columns.actions, rows, hints)
-    given = columns.next_observations
     following = None if given is None else as_next_observations(source_name, given, obs)
     rewards = None if columns.rewards is None else as_rewards(source_name, columns.rewards, rows)
     recorded = {"terminated": columns.terminated, "truncated": columns.truncated, "dones": columns.dones}
@@ -52,6 +55,9 @@ def from_steps(
     gaps = find_gaps(None if following is None else follows(obs, following))
     ends = find_ends(source_name, rows, obs, RecordedEnds(**flags, starts=columns.starts, gaps=gaps), hints)
     known = None if columns.next_known is None else as_flags(source_name, "next_known", columns.next_known, rows)
+    if spare:  # what follows the end of an earlier trajectory is the first observation of the next
+        known = ~(ends.terminated | ends.truncated)
+        known[-1:] = True
     trajectories = cut(source_name, ends, NormalColumns(obs, acts, following, known, rewards))
     demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes))
     if ends.recorded:

@@ -11,12 +11,14 @@ from rexd.errors import DemonstrationError
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import as_array
 
+_EXACT = 2**53  # float64 represents all integers up to this one
+
 
 def as_observations(source: str, value: Any, name: str = "observations") -> Array:
-    """Return observations as (N, D) floating point, from (N, D) or (N, 1, D). Small integers are converted.
+    """Return observations as (N, D) floating point, from (N, D) or (N, 1, D). Integers are converted, if exactly.
 
     Raises:
-        DemonstrationError: They are images, have no columns, or have a dtype that is not numeric or is a large integer.
+        DemonstrationError: They are images, have no columns, are not numeric, or are integers beyond floating point.
     """
     array = as_array(source, name, value)
     if array.ndim == 3 and array.shape[1] == 1:
@@ -28,6 +30,8 @@ def as_observations(source: str, value: Any, name: str = "observations") -> Arra
         )
     if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.itemsize <= 2):
         array = array.astype(np.float32)  # float32 represents these integers exactly
+    elif array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) <= _EXACT:
+        array = array.astype(np.float64)
     if array.ndim < 2 or array.dtype.kind != "f" or not array.size:
         raise DemonstrationError(
             f"{source}: {name} have shape {array.shape} and dtype {array.dtype}; expected floating point of "

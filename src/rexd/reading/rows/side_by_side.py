@@ -41,12 +41,13 @@ def columns_note(widths: Mapping[str, int]) -> str:
     return f"observation columns are {', '.join(spans)}"
 
 
-def last_done(source: str, value: Any) -> tuple[BoolArray, int]:
-    """Keep the ``dones`` flag of a trajectory's last row alone, and count the other rows that have one.
+def last_done(source: str, value: Any, name: str = "dones") -> tuple[BoolArray, int]:
+    """Keep the flag of a trajectory's last row alone, and count the other rows that have one.
 
     Args:
         source: The file's name and the part of it that is read, for messages.
         value: The flags, one for each row of a trajectory that is stored apart.
+        name: What the flags are, for messages.
 
     Returns:
         (T,) bool that is true at most in the last row, and the number of rows before it that are marked.
@@ -54,7 +55,7 @@ def last_done(source: str, value: Any) -> tuple[BoolArray, int]:
     Raises:
         DemonstrationError: The flags are not truth values.
     """
-    flags = as_flags(source, "dones", value, len(value))
+    flags = as_flags(source, name, value, len(value))
     kept = np.zeros(len(flags), np.bool_)
     kept[-1:] = flags[-1:]
     return kept, int(flags[:-1].sum())
