@@ -61,8 +61,11 @@ def _dimensions(value: Any) -> int:
     return int(getattr(value, "ndim", 0))
 
 
-def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]]:
-    """Return each trajectory of a pair as a dict of its arrays."""
+def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]] | dict[str, Any]:
+    """Return each trajectory of a pair as a dict of its arrays, and arrays of several in one dict."""
+    several = getattr(observations, "ndim", 0) == 3 and getattr(actions, "ndim", 0) in (2, 3)
+    if several and (len(observations) == len(actions) or observations.shape[1] == actions.shape[1]):
+        return {"observations": observations, "actions": actions}
     dimensions = _dimensions(observations)
     if dimensions == 2:
         return [{"observations": observations, "actions": actions}]

@@ -16,6 +16,7 @@ from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.axes import with_episodes_first
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import from_steps
@@ -51,14 +52,15 @@ def read_array(source_name: str, content: Array | Sequence[Array], hints: Hints)
     Raises:
         DemonstrationError: Which columns are actions, or where trajectories begin, cannot be told.
     """
-    parts = items(content)
-    if not len(parts) and isinstance(content, np.ndarray) and content.ndim == 3:
-        parts = list(content)
+    parts, notes = items(content), list[str]()
+    if len(parts) or (isinstance(content, np.ndarray) and content.ndim == 3):
+        turned, notes = with_episodes_first(source_name, {"observations": content}, hints)
+        parts = list(turned["observations"])
     if len(parts):
         arrays = [as_array(f"{source_name}: trajectory {number}", "rows", part) for number, part in enumerate(parts)]
         split = [_split(source_name, array, hints) for array in arrays]
         episodes = [{"observations": obs, "actions": act} for obs, act in split]
-        return from_episodes(source_name, episodes, hints=hints)
+        return from_episodes(source_name, episodes, hints=hints, notes=notes)
     observations, actions = _split(source_name, as_array(source_name, "rows", content), hints)
     return from_steps(source_name, RecordedColumns(observations, actions), hints=hints)
 
