@@ -62,10 +62,7 @@ def _dimensions(value: Any) -> int:
 
 
 def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]] | dict[str, Any]:
-    """Return each trajectory of a pair as a dict of its arrays, and arrays of several in one dict."""
-    several = getattr(observations, "ndim", 0) == 3 and getattr(actions, "ndim", 0) in (2, 3)
-    if several and (len(observations) == len(actions) or observations.shape[1] == actions.shape[1]):
-        return {"observations": observations, "actions": actions}
+    """Return a pair in a layout that ``to_demonstrations`` takes."""
     dimensions = _dimensions(observations)
     if dimensions == 2:
         return [{"observations": observations, "actions": actions}]
@@ -74,9 +71,10 @@ def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]] | dict[st
             f"the observations have {dimensions} dimensions; expected (steps, columns) for one trajectory, or a list "
             "of such arrays, one for each trajectory. A single column is of shape (steps, 1)"
         )
-    if len(observations) != len(actions):
+    steps_of_environments = len(observations) == len(actions) + 1 and len(observations[0]) == len(actions[0])
+    if len(observations) != len(actions) and not steps_of_environments:
         raise DemonstrationError(
             f"there are observations of {len(observations)} trajectories and actions of {len(actions)}; expected "
             "as many of one as of the other"
         )
-    return [{"observations": o, "actions": a} for o, a in zip(observations, actions, strict=True)]
+    return {"observations": observations, "actions": actions}

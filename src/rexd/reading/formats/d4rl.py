@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rexd.errors import DemonstrationError, RexdError, import_extra
 from rexd.files import atomic_path
 from rexd.reading.containers.hdf5 import is_numbers, numbers
 from rexd.reading.containers.source import Source
+from rexd.reading.formats.array_dict import read_arrays
 from rexd.reading.formats.format import WrittenFormat, ignored_note
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_blocks import Rows, from_blocks
@@ -57,6 +59,9 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         if all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
             return _streamed(source, {role: key for key, role in needed.items()}, hints, notes)
         columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
+    if columns["observations"].ndim == 3 and columns["observations"].shape[1] > 1:  # trajectories that are not joined
+        demos = read_arrays(source.name, columns, hints)
+        return replace(demos, notes=(*demos.notes, *notes))
     return from_steps(source.name, RecordedColumns(**columns), hints=hints, notes=notes)
 
 
