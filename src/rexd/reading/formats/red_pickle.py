@@ -17,6 +17,7 @@ from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_guesses import expected_names
 from rexd.reading.rows.stacking import names
 
 _NEEDED = ("observations", "actions")
@@ -38,7 +39,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     for name in _NEEDED:
         if name not in content:
             raise DemonstrationError(
-                f"{source.name}: has no {name!r}; found {names(content)}, expected 'observations' and 'actions'. "
+                f"{source.name}: has no {name!r}; found {names(content)}, {expected_names(content)}. "
                 "Imitation needs both the observations and the actions of the expert"
             )
     arrays = {name: _array(source.name, name, content[name]) for name in (*_NEEDED, "rewards") if name in content}
