@@ -47,7 +47,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_steps(source.name, RecordedColumns(**arrays), hints=hints, notes=notes)
 
 
-FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load)
+FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load, tool="the RED paper's authors")
 
 
 def _array(source: str, name: str, value: Any) -> Any:

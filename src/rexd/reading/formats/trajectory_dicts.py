@@ -49,4 +49,4 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 
-FORMAT = Format("list of one dict for each trajectory (CS285)", sniff, load)
+FORMAT = Format("list of one dict for each trajectory (CS285)", sniff, load, tool="CS285, Decision Transformer, rllab")

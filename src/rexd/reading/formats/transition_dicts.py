@@ -55,7 +55,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_steps(source.name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
 
 
-FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load)
+FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load, tool="DI-engine, and others")
 
 
 def _columns(source: str, rows: Sequence[dict[Any, Any]], keys: dict[str, Any]) -> tuple[dict[str, Array], list[str]]:

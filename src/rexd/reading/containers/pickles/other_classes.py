@@ -8,7 +8,9 @@ _SB3_BUFFER = (
     "a saved replay buffer of Stable-Baselines3",
     "Load it with model.load_replay_buffer, and use rexd.to_demonstrations(model.replay_buffer)",
 )
-_TIANSHOU_ARRAYS = "observations=buffer.obs, actions=buffer.act, terminated=buffer.terminated, truncated=buffer.truncated"
+_TIANSHOU_ARRAYS = (
+    "observations=buffer.obs, actions=buffer.act, terminated=buffer.terminated, truncated=buffer.truncated"
+)
 
 _KNOWN: dict[str, tuple[str, str]] = {
     "stable_baselines3.common.buffers.": _SB3_BUFFER,
