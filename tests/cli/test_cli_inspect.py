@@ -161,7 +161,7 @@ def test_formats_are_listed(rexd, fails):
     result = rexd("inspect", "--formats")
     assert result.status == 0
     lines = result.out.splitlines()
-    assert [line for line in lines if line.startswith("robomimic HDF5")][0].endswith("Tool: robomimic.")
+    assert any(line.startswith("robomimic HDF5") and line.rstrip().endswith("Tool: robomimic.") for line in lines)
     assert len(lines) == len(FORMATS) + 1
 
 

@@ -21,7 +21,7 @@ from rexd.inspection.data.next_observations import (
     stale_first_observations,
 )
 from rexd.inspection.data.phases import phase_locked
-from rexd.inspection.data.returns import low_returns
+from rexd.inspection.data.returns import low_returns, missing_rewards
 from rexd.inspection.data.rows import duplicate_rows, duplicate_trajectories
 from rexd.progress import Progress
 from rexd.reading.environment_facts import EnvironmentFacts
@@ -40,6 +40,7 @@ LOOKS: tuple[Look[list[Finding]], ...] = (
     missing_ends,
     early_failures,
     low_returns,
+    missing_rewards,
     phase_locked,
 )
 """The looks that need no environment. Each takes demonstrations as they were recorded and returns its findings."""

@@ -48,9 +48,8 @@ class Format:
     @property
     def holds_what(self) -> str:
         """What such a file holds, in one sentence: the first of its module's docstring."""
-        return (
-            (sys.modules[self.load.__module__].__doc__ or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
-        )
+        first = (sys.modules[self.load.__module__].__doc__ or "").partition("\n\n")[0]
+        return first.replace("\n", " ").replace("``", "").strip()
 
 
 @dataclass(frozen=True, kw_only=True)
