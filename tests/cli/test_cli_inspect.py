@@ -169,3 +169,13 @@ def test_without_a_file(rexd):
     result = rexd("inspect")
     assert result.status == 2
     assert "no file is named" in result.err
+
+
+def test_rewards_that_are_nan_are_no_refusal(rexd, tmp_path):
+    rewards = np.ones(40)
+    rewards[3] = np.nan
+    observations = np.cumsum(np.random.default_rng(0).normal(size=(40, 3)), axis=0)
+    np.savez(tmp_path / "d.npz", obs=observations, acts=observations[:, :2], rewards=rewards, dones=np.arange(40) == 39)
+    found = rexd("inspect", tmp_path / "d.npz", "--json").json
+    assert "missing-rewards" in [each["code"] for each in found["findings"]]
+    assert found["returns"] is None

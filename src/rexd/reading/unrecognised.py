@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.key_guesses import expected_names
+from rexd.reading.advice.other_kinds import other_kind
 from rexd.reading.containers.guards import check_file
 from rexd.reading.containers.source import NOTHING, Source
-from rexd.reading.other_kinds import other_kind
-from rexd.reading.rows.key_guesses import expected_names
 from rexd.reading.rows.key_names import has_needed, items
 from rexd.reading.rows.stacking import names
 

@@ -62,9 +62,8 @@ def test_flags_and_rewards_are_never_proposed_as_actions(tmp_path: Path) -> None
     assert "column 6 is the last number before the flags, where rewards often stand" in message
     assert "--columns" not in message
     assert "a header (obs_0, ..., action_0, ..., reward, done)" in message
-    with pytest.raises(
-        DemonstrationError, match="columns 4 to 7 would be the action, but column 6 .* column 7 is 0 or 1"
-    ):
+    expected = r"columns 4 to 7 would be the action, but column 6 .* column 7 is 0 or 1"
+    with pytest.raises(DemonstrationError, match=expected):
         load_demonstrations(logged(tmp_path), columns=slice(0, 4))
     header = "obs_0,obs_1,obs_2,obs_3,action_0,action_1,reward,done"  # the mend works
     demos = load_demonstrations(logged(tmp_path, header=header))

@@ -25,9 +25,9 @@ class Command:
 
     The format is recognised by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation,
     D4RL, robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
-    (docs/formats.md); --formats lists them. Nothing in a file is executed. With --env, single steps are replayed in the simulator if it
-    exposes its state. This finds actions that are shifted or scaled, and a wrong environment. docs/inspect.md lists all
-    findings.
+    (docs/formats.md); --formats lists them. Nothing in a file is executed. With --env, single steps are replayed in the
+    simulator if it exposes its state. This finds actions that are shifted or scaled, and a wrong environment.
+    docs/inspect.md lists all findings.
 
     The exit status is 0 without faults, 1 with warnings, 2 with errors, and 3 if there is nothing to inspect since the
     file, the environment or an option cannot be used. With --json the document's "status" says the same: ok, warnings,

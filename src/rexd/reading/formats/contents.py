@@ -8,11 +8,11 @@ from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.key_guesses import expected_names
 from rexd.reading.containers.source import Source
 from rexd.reading.formats import array_dict, plain_array, red_pickle, trajectory_dicts, transition_dicts, tuples
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_guesses import expected_names
 from rexd.reading.rows.key_names import has_needed
 from rexd.reading.rows.stacking import names
 

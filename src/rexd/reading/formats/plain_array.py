@@ -14,10 +14,10 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.column_kinds import described, is_constant, kinds_of
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.axes import with_episodes_first
-from rexd.reading.rows.column_kinds import described, is_constant, kinds_of
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import from_steps

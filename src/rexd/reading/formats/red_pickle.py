@@ -12,12 +12,12 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.key_guesses import expected_names
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_guesses import expected_names
 from rexd.reading.rows.stacking import names
 
 _NEEDED = ("observations", "actions")

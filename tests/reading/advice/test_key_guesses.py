@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rexd.reading.rows.key_guesses import expected_names
+from rexd.reading.advice.key_guesses import expected_names
 
 RENAME = "If they are what their names suggest, rename "
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rexd.reading.rows.column_kinds import described, kinds_of
+from rexd.reading.advice.column_kinds import described, kinds_of
 
 RANDOM = np.random.default_rng(0)
 ROWS = np.arange(200)
