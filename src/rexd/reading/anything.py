@@ -26,7 +26,8 @@ def demonstrations_of(given: DemonstrationsLike, *, env: Any = None) -> Demonstr
       rexd ships, of the task of ``env`` or of HalfCheetah-v5;
     - a pair ``(observations, actions)``, a tuple of two arrays. One trajectory has observations of shape (T, D), or
       (T + 1, D) with the final one, and actions of shape (T, A), or (T,) of a discrete action space. Several
-      trajectories are two lists of such arrays, or two arrays with one more dimension in front;
+      trajectories are two lists of such arrays, or two arrays with one more dimension in front; steps of several
+      environments, (T, B, D), are told from these;
     - anything else that ``to_demonstrations`` takes.
 
     Args:

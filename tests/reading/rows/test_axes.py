@@ -120,3 +120,12 @@ def test_a_list_is_one_array_for_each_trajectory_unless_the_data_say_otherwise()
         assert read_arrays("memory", columns, Hints()).lengths.tolist() == expected
     ragged, _ = with_episodes_first("memory", {"observations": [episodes[0], episodes[1, :7]]}, Hints())
     assert [len(part) for part in ragged["observations"]] == [50, 7]
+
+
+def test_values_that_are_not_finite_are_left_to_others() -> None:
+    values = walks(4, 50)
+    values[1, 3, 0], values[2, 4, 1], values[0, 0, 2] = np.nan, np.inf, 1e308
+    _, notes = with_episodes_first("memory", {"observations": values.swapaxes(0, 1)}, Hints())
+    assert len(notes) == 1
+    with pytest.raises(DemonstrationError, match=r"trajectory 0: observations: .* NaN, infinite or beyond float32"):
+        read(values)

@@ -18,6 +18,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, RexdError, import_extra
 from rexd.files import atomic_path
+from rexd.reading.containers.guards import MAX_FILE_BYTES, check_file
 from rexd.reading.containers.hdf5 import is_numbers, numbers
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.array_dict import read_arrays
@@ -56,10 +57,13 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     with source.open_hdf5() as file:
         needed = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
         notes = ignored_note(key for key in file if key not in needed)
-        if all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
+        apart = is_numbers(file.get("observations")) and file["observations"].ndim == 3
+        if apart:  # trajectories that are not joined, or steps of several environments: not streamed
+            check_file(source.path, max_bytes=MAX_FILE_BYTES)
+        elif all(is_numbers(file.get(key)) for key in needed) and source.hdf5_claims > streamed.STREAM_BYTES:
             return _streamed(source, {role: key for key, role in needed.items()}, hints, notes)
         columns = {role: numbers(source.name, file, key) for key, role in needed.items()}
-    if columns["observations"].ndim == 3 and columns["observations"].shape[1] > 1:  # trajectories that are not joined
+    if apart and columns["observations"].shape[1] > 1:
         demos = read_arrays(source.name, columns, hints)
         return replace(demos, notes=(*demos.notes, *notes))
     return from_steps(source.name, RecordedColumns(**columns), hints=hints, notes=notes)

@@ -30,6 +30,7 @@ _RIDGE = 1e-3  # as for the prediction in ``equal_length``
 _FEWEST = 6  # slices along an axis of time; fewer are often in order by chance
 _LEAST = 0.2  # how much better than in a random order neighbours must fit
 _CLEAR = 2.0  # and how many times as much as along the other axis
+_LARGEST = np.finfo(np.float32).max  # a larger number is refused later
 _JOINED = 0.5  # the share of rows whose next observation must be the neighbour
 
 Float64 = NDArray[np.float64]
@@ -122,15 +123,14 @@ def _last_places(arrays: Mapping[str, Array]) -> bool | None:
 
 def _continuity(observations: Array) -> bool | None:
     """Return along which axis alone slices are in order: by their nearness, or else by what each tells of the next."""
-    values = np.nan_to_num(observations.astype(np.float64), posinf=0.0, neginf=0.0)
     for measure in (_distances, _residuals):
-        first, second = _ordered(values, measure), _ordered(values.swapaxes(0, 1), measure)
+        first, second = _ordered(observations, measure), _ordered(observations.swapaxes(0, 1), measure)
         if max(first, second) >= _CLEAR * max(min(first, second), _LEAST / _CLEAR):
             return first > second
     return None
 
 
-def _ordered(values: Float64, measure: Callable[[Float64, Float64], float]) -> float:
+def _ordered(values: Array, measure: Callable[[Float64, Float64], float]) -> float:
     """Return by how much neighbours along the first axis fit better than slices in a random order, as a share.
 
     It is 0 where random orders fit as well.
@@ -138,11 +138,14 @@ def _ordered(values: Float64, measure: Callable[[Float64, Float64], float]) -> f
     count = len(values)
     firsts = np.linspace(0, count - _BLOCK, _SLICES // _BLOCK).astype(np.intp) if count > _SLICES else None
     chosen = np.arange(count) if firsts is None else (firsts[:, None] + np.arange(_BLOCK)).reshape(-1)
-    x = values[chosen][:, _spread(values.shape[1])][:, :, _spread(values.shape[2])]
-    x = x - x.mean(axis=0)
+    if count < _FEWEST or not values.size:
+        return 0.0
+    some = values[np.ix_(chosen, _spread(values.shape[1]), _spread(values.shape[2]))].astype(np.float64)
+    some = np.where(np.abs(some) <= _LARGEST, some, 0.0)  # false for NaN too
+    x = some - some.mean(axis=0)
     scale = np.abs(x).mean(axis=(0, 1))
-    varying = scale > 1e-8 * (1 + np.abs(values).max())
-    if count < _FEWEST or not varying.any():
+    varying = scale > 1e-8 * (1 + np.abs(some).mean(axis=(0, 1)))
+    if not varying.any():
         return 0.0
     x = x[:, :, varying] / scale[varying]
     before = np.flatnonzero(np.diff(chosen) == 1)  # a block may overlap with the next one
