@@ -119,7 +119,7 @@ def test_hostile_pickle(fails, tmp_path):
 def test_no_demonstrations(fails, tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("not demonstrations")
-    assert "expected one of: rexd npz" in fails("inspect", file)
+    assert "rexd inspect --formats lists what rexd reads" in fails("inspect", file)
     assert "check the path" in fails("inspect", tmp_path / "missing.npz")
 
 
@@ -158,3 +158,55 @@ def test_bundled(rexd):
     found = rexd("inspect", "bundled", "--json").json
     assert found["format"] == "bundled with rexd"
     assert found["env_id"] == "HalfCheetah-v5"
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [((), "DemonstrationError"), (("--env", "NoSuchTask-v0"), "TaskError"), (("--columns", "x"), "RexdError")],
+)
+def test_a_failure_is_a_document_too(rexd, tmp_path, options, kind):
+    file = tmp_path / "notes.txt"
+    file.write_text("not demonstrations")
+    result = rexd("inspect", file, "--json", *options)
+    assert (result.status, result.json["status"], result.json["file"]) == (3, "unreadable", str(file))
+    assert result.json["error"]["kind"] == kind
+    assert result.json["error"]["message"] in result.err
+    assert result.err.startswith("rexd: error: ")
+
+
+def test_the_document_says_what_the_exit_status_says(rexd, demos_file, tmp_path):
+    found = rexd("inspect", demos_file, "--json")
+    assert (found.status, found.json["status"]) == (0, "ok")
+    wrong = rexd("inspect", pickled(tmp_path / "red.pkl"), "--episode-length", 60, "--env", ENV, "--json")
+    assert (wrong.status, wrong.json["status"]) == (2, "errors")
+
+
+def test_formats_are_listed(rexd, fails):
+    from rexd.reading.formats import FORMATS
+
+    listed = rexd("inspect", "--formats", "--json").json["formats"]
+    assert [each["name"] for each in listed] == [item.name for item in FORMATS]
+    assert all(each["holds"].endswith(".") and "`" not in each["holds"] for each in listed)
+    d4rl = next(each for each in listed if each["name"] == "D4RL HDF5")
+    assert (d4rl["tool"], d4rl["written_by"]) == ("D4RL", "rexd convert --to d4rl")
+    result = rexd("inspect", "--formats")
+    assert result.status == 0
+    lines = result.out.splitlines()
+    assert any(line.startswith("robomimic HDF5") and line.rstrip().endswith("Tool: robomimic.") for line in lines)
+    assert len(lines) == len(FORMATS) + 1
+
+
+def test_without_a_file(rexd):
+    result = rexd("inspect")
+    assert result.status == 2
+    assert "no file is named" in result.err
+
+
+def test_rewards_that_are_nan_are_no_refusal(rexd, tmp_path):
+    rewards = np.ones(40)
+    rewards[3] = np.nan
+    observations = np.cumsum(np.random.default_rng(0).normal(size=(40, 3)), axis=0)
+    np.savez(tmp_path / "d.npz", obs=observations, acts=observations[:, :2], rewards=rewards, dones=np.arange(40) == 39)
+    found = rexd("inspect", tmp_path / "d.npz", "--json").json
+    assert "missing-rewards" in [each["code"] for each in found["findings"]]
+    assert found["returns"] is None

@@ -95,13 +95,30 @@ def test_no_steps_is_refused() -> None:
         Trajectory.from_steps(np.zeros((0, 2)), np.zeros((0, 1)))
 
 
-@pytest.mark.parametrize("name", ["observations", "actions", "next_observations", "rewards"])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (name, value)
+        for name in ("observations", "actions", "next_observations", "rewards")
+        for value in (np.nan, np.inf, -np.inf, 1e39)
+        if (name, value) != ("rewards", np.nan)
+    ],
+)
 def test_values_that_are_not_finite_in_float32_name_the_step(name: str, value: float) -> None:
     array = np.zeros(4) if name == "rewards" else np.zeros((4, 3 if "obs" in name else 2))
     array[2] = value
     with pytest.raises(DemonstrationError, match=rf"{name}: \d values .* the first at step 2"):
         episode(**{name: array})
+
+
+def test_rewards_that_were_not_recorded_are_nan() -> None:
+    rewards = np.array([1.0, np.nan, 2.0, 0.0])
+    found = episode(rewards=rewards)
+    assert found.rewards is not None
+    np.testing.assert_array_equal(found.rewards, rewards)
+    assert found.total_reward is None
+    assert "return" not in repr(found)
+    assert episode(rewards=np.arange(4.0)).total_reward == 6.0
 
 
 def test_infinity_in_half_precision_is_refused() -> None:

@@ -60,6 +60,16 @@ def test_pairs_of_several_trajectories(convert):
     np.testing.assert_array_equal(demos.trajectories[2].actions, ACTIONS[2])
 
 
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy, list])
+@pytest.mark.parametrize("final", [0, 1])
+def test_a_pair_of_arrays_of_steps_of_several_environments(convert, final):
+    walks = np.cumsum(RANDOM.normal(size=(50 + final, 4, 3)), axis=0)
+    demos = demonstrations_of((convert(walks), convert(RANDOM.normal(size=(50, 4, 2)))))
+    assert demos.lengths.tolist() == [50] * 4
+    np.testing.assert_array_equal(demos.trajectories[3].observations, walks[:50, 3])
+    assert demos.trajectories[3].next_known[-1] == bool(final)
+
+
 def test_trajectories_of_unequal_length():
     lengths = [20, 7, 13]
     pair = [o[:n] for o, n in zip(OBSERVATIONS, lengths)], [a[:n] for a, n in zip(ACTIONS, lengths)]  # noqa: B905

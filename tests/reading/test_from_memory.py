@@ -197,10 +197,10 @@ def test_columns_bounds_and_environment() -> None:
     ("data", "message"),
     [
         ("Hopper-v2.pkl", "'Hopper-v2.pkl' is a name, not data; read files and datasets with load_demonstrations"),
-        ([], "memory: is a list; expected one of: list of one dict for each transition"),
-        (object(), "memory: is a object; expected one of"),
-        (None, "memory: is a NoneType; expected one of"),
-        ({"obs": np.zeros((3, 2))}, "memory: is a dict; expected one of"),
+        ([], "memory: is a list; expected a dict of arrays, or a list of"),
+        (object(), "memory: is a object; expected a dict of arrays"),
+        (None, "memory: is a NoneType; expected a dict"),
+        ({"obs": np.zeros((3, 2))}, "memory: is a dict of 'obs'; expected actions as 'actions', 'action'"),
         ({"obs": np.zeros((3, 2)), "acts": np.zeros((4, 1))}, r"memory: actions have shape \(4, 1\)"),
     ],
 )

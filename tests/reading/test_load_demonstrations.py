@@ -105,6 +105,21 @@ def test_unknown_environment_is_a_task_error(file: Path) -> None:
     [
         ({"policy": 1, "value": 2}, "is a pickled dict of 'policy', 'value'"),
         ([{"reward": 1.0}], "is a pickled list of 1, the first: dict of 'reward'"),
+    ],
+)
+def test_the_names_that_are_found_stand_beside_those_that_are_expected(
+    tmp_path: Path, content: object, found: str
+) -> None:
+    file = tmp_path / "demos.pkl"
+    file.write_bytes(pickle.dumps(content))
+    expected = r"expected observations as 'observations', .* and actions as 'actions', .*rexd inspect --formats"
+    with pytest.raises(DemonstrationError, match=rf"demos\.pkl: {found}; {expected}"):
+        load_demonstrations(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
         (np.zeros(3), r"is a pickled array \(float64 of shape \(3,\)\)"),
         ("expert", "is a pickled str"),
         ([], "is a pickled list"),
@@ -113,7 +128,7 @@ def test_unknown_environment_is_a_task_error(file: Path) -> None:
 def test_what_is_unknown_is_described_with_a_way_out(tmp_path: Path, content: object, found: str) -> None:
     file = tmp_path / "demos.pkl"
     file.write_bytes(pickle.dumps(content))
-    expected = r"expected one of: rexd npz; Minari.*Build Trajectory\.from_steps"
+    expected = r"expected recorded observations and actions\. Build Trajectory\.from_steps.* rexd inspect --formats"
     with pytest.raises(DemonstrationError, match=rf"demos\.pkl: {found}; {expected}"):
         load_demonstrations(file)
 

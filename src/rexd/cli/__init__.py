@@ -55,7 +55,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status. It is 0 for success; 1 if ``inspect`` has warnings or runs of ``benchmark`` crashed; 2 for an
-        error that the user can mend, which is printed in one line, or if ``inspect`` finds errors; 130 after Ctrl-C.
+        error that the user can mend, which is printed in one line, or if ``inspect`` finds errors; 3 if ``inspect``
+        cannot read what it should inspect; 130 after Ctrl-C.
     """
     from rexd.rl.training.provenance import COMMAND_LINE
 
@@ -130,7 +131,8 @@ def _help() -> str:
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
         "rexd VERB --help lists the options of a verb. With --json every verb prints one JSON document.\n"
         "Exit status: 0 for success; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error, whose\n"
-        "message says how to mend it; 130 after Ctrl-C."
+        "message says how to mend it, and for errors that inspect finds; 3 where inspect cannot read the file;\n"
+        "130 after Ctrl-C."
     )
 
 
@@ -142,7 +144,7 @@ def _summary(verb: str) -> str:
 
 
 def _fail(message: str) -> int:
-    from rexd.cli.show.text import plain
+    from rexd.cli.show.output import print_error
 
-    print(f"rexd: error: {plain(message)}", file=sys.stderr)
+    print_error(message)
     return FAILED

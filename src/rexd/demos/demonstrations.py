@@ -133,12 +133,12 @@ class Demonstrations:
 
     @property
     def returns(self) -> tuple[float, ...] | None:
-        """The environment's return of each trajectory, or None where the file does not record rewards."""
+        """The environment's return of each trajectory, or None where the file does not record all rewards."""
         found = []
         for t in self.trajectories:
-            if t.rewards is None:
+            if t.total_reward is None:
                 return None
-            found.append(float(np.sum(t.rewards)))
+            found.append(t.total_reward)
         return tuple(found)
 
     @cached_property

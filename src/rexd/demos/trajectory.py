@@ -31,7 +31,8 @@ class Trajectory:
         terminated: (T,) bool, true where the environment reached a terminal state on this step.
         truncated: (T,) bool, true where a time limit or the end of the recording ended the episode on this step.
         next_known: (T,) bool, false where the next observation was not recorded.
-        rewards: (T,), the environment's rewards if the file has them; for evaluation only, never for learning.
+        rewards: (T,), the environment's rewards if the file has them; for evaluation only, never for learning. A
+            reward that was not recorded is NaN.
         steps: (T,) int64, the number of steps of the episode before each row. By default rows are counted from 0.
     """
 
@@ -54,8 +55,10 @@ class Trajectory:
                 "0 or more"
             )
         _check_shapes(self)
-        for name in ("observations", "actions", "next_observations", "rewards"):
+        for name in ("observations", "actions", "next_observations"):
             _check_finite(name, getattr(self, name))
+        if self.rewards is not None:
+            _check_finite("rewards", np.where(np.isnan(self.rewards), 0, self.rewards))
         for name, array in vars(self).items():
             if array is not None:
                 view = np.ascontiguousarray(array).view()
@@ -105,6 +108,14 @@ class Trajectory:
             rewards=rewards,
         )
 
+    @property
+    def total_reward(self) -> float | None:
+        """The sum of the environment's rewards; None where they were not recorded for every step."""
+        if self.rewards is None:
+            return None
+        total = float(np.sum(self.rewards))
+        return None if np.isnan(total) else total
+
     def __len__(self) -> int:
         """The number of transitions."""
         return len(self.actions)
@@ -114,7 +125,7 @@ class Trajectory:
         discrete = self.actions.ndim == 1
         actions = "discrete actions" if discrete else f"{self.actions.shape[1]} action columns"
         end = "terminated" if self.terminated[-1] else "truncated" if self.truncated[-1] else "without an end"
-        paid = "" if self.rewards is None else f", return {float(self.rewards.sum()):,.4g}"
+        paid = "" if self.total_reward is None else f", return {self.total_reward:,.4g}"
         columns = f"{self.observations.shape[1]} observation columns, {actions}"
         return f"<Trajectory: {len(self):,} steps, {columns}, {end}{paid}>"
 

@@ -26,7 +26,8 @@ def demonstrations_of(given: DemonstrationsLike, *, env: Any = None) -> Demonstr
       rexd ships, of the task of ``env`` or of HalfCheetah-v5;
     - a pair ``(observations, actions)``, a tuple of two arrays. One trajectory has observations of shape (T, D), or
       (T + 1, D) with the final one, and actions of shape (T, A), or (T,) of a discrete action space. Several
-      trajectories are two lists of such arrays, or two arrays with one more dimension in front;
+      trajectories are two lists of such arrays, or two arrays with one more dimension in front; steps of several
+      environments, (T, B, D), are told from these;
     - anything else that ``to_demonstrations`` takes.
 
     Args:
@@ -61,8 +62,8 @@ def _dimensions(value: Any) -> int:
     return int(getattr(value, "ndim", 0))
 
 
-def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]]:
-    """Return each trajectory of a pair as a dict of its arrays."""
+def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]] | dict[str, Any]:
+    """Return a pair in a layout that ``to_demonstrations`` takes."""
     dimensions = _dimensions(observations)
     if dimensions == 2:
         return [{"observations": observations, "actions": actions}]
@@ -71,9 +72,10 @@ def _episodes(observations: Any, actions: Any) -> list[dict[str, Any]]:
             f"the observations have {dimensions} dimensions; expected (steps, columns) for one trajectory, or a list "
             "of such arrays, one for each trajectory. A single column is of shape (steps, 1)"
         )
-    if len(observations) != len(actions):
+    steps_of_environments = len(observations) == len(actions) + 1 and len(observations[0]) == len(actions[0])
+    if len(observations) != len(actions) and not steps_of_environments:
         raise DemonstrationError(
             f"there are observations of {len(observations)} trajectories and actions of {len(actions)}; expected "
             "as many of one as of the other"
         )
-    return [{"observations": o, "actions": a} for o, a in zip(observations, actions, strict=True)]
+    return {"observations": observations, "actions": actions}

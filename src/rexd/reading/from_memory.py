@@ -45,7 +45,8 @@ def to_demonstrations(
     ``data`` is one of
 
     - a dict of arrays, such as ``{"observations": ..., "actions": ..., "terminations": ..., "truncations": ...}``,
-      each with all rows end to end, of shape (B, T, columns), or a list with one array for each trajectory;
+      each with all rows end to end, of shape (B, T, columns), or (T, B, columns) as B environments give them step by
+      step, or a list with one array for each trajectory;
     - a list of trajectories, each a dict of arrays, with the final observation or without it;
     - a list of transitions, each a dict (``obs``, ``action``, ``reward``, ``next_obs``, ``done``), a named tuple, or a
       tuple (observation, action, reward, next observation, terminated, truncated) or shorter;

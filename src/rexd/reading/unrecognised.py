@@ -9,35 +9,55 @@ from typing import Any
 import numpy as np
 
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.key_guesses import expected_names
+from rexd.reading.advice.other_kinds import other_kind
 from rexd.reading.containers.guards import check_file
 from rexd.reading.containers.source import NOTHING, Source
-from rexd.reading.formats import FORMATS
-from rexd.reading.rows.key_names import items
+from rexd.reading.rows.key_names import has_needed, items
 from rexd.reading.rows.stacking import names
 
 _SHOWN = 8
+_READ = 10_000  # names that are compared with the expected ones
+_LISTED = "rexd inspect --formats lists what rexd reads"
+_BUILD = (
+    "Build Trajectory.from_steps(observations, actions) for each episode, and save Demonstrations(...) with "
+    "save_demonstrations"
+)
 
 
 def unknown(source: Source) -> DemonstrationError:
-    """Return the error for a source that no format recognises.
+    """Return the error for a source that no format recognises: what it is, and one next step.
 
     Raises:
         DemonstrationError: There is no such file, or it cannot be a data file at all.
     """
-    known = "; ".join(item.name for item in FORMATS)
-    mend = (
-        "Build Trajectory.from_steps(observations, actions) for each episode, and save Demonstrations(...) with "
-        "save_demonstrations"
-    )
-    if source.is_folder:
-        mend = f"Name a file in it, or the folder that holds the dataset. {mend}"
-    else:
+    if not source.is_folder:
         check_file(source.path)  # raises the error if there is no such file
         if source.head.startswith(b"PK\x03\x04") and not source.zip_members:
             return DemonstrationError(
                 f"{source.name}: is an npz or zip cut short or damaged; write or download it again"
             )
-    return DemonstrationError(f"{source.name}: is {_found(source)}; expected one of: {known}. {mend}")
+    known = other_kind(source)
+    if known is not None:
+        what, step = known
+        return DemonstrationError(f"{source.name}: is {what}; expected recorded observations and actions. {step}")
+    keys = _keys(source)
+    if keys:
+        return DemonstrationError(f"{source.name}: is {_found(source)}; {expected_names(keys)}. {_LISTED}")
+    step = "Name a file in it, or the folder that holds the dataset" if source.is_folder else _BUILD
+    return DemonstrationError(
+        f"{source.name}: is {_found(source)}; expected recorded observations and actions. {step}. {_LISTED}"
+    )
+
+
+def _keys(source: Source) -> list[str]:
+    """Return the names of the arrays of a source; none where it has no names, or has the right ones."""
+    content: Any = NOTHING if source.is_folder else source.content
+    if items(content):
+        content = items(content)[0]
+    found: Iterable[Any] = content if isinstance(content, Mapping) else source.npz or source.hdf5_keys
+    keys = [key for key in islice(found, _READ) if isinstance(key, str)]
+    return [] if has_needed(dict.fromkeys(keys)) else keys
 
 
 def _found(source: Source) -> str:

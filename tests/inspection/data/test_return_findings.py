@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oscillators import changed, oscillators
 
-from rexd.inspection.data.returns import low_returns
+from rexd.inspection.data.returns import low_returns, missing_rewards
 
 GOOD = {
     "Hopper": [3586.6, 3589.3, 3590.2, 3593.4],
@@ -33,3 +33,14 @@ def test_a_trajectory_that_failed(task):
 def test_too_few_to_tell_or_none_recorded():
     assert low_returns(paid([3000, 3010, 100])) == []
     assert low_returns(changed(oscillators(), lambda number, t: {"rewards": None})) == []
+
+
+def test_rewards_that_are_nan_are_a_finding_and_no_returns():
+    demos = paid([3000, 3010, 2990, 3005, 100])
+    assert missing_rewards(demos) == []
+    holes = changed(demos, lambda n, t: {"rewards": np.where((np.arange(len(t)) < 3) & (n < 2), np.nan, t.rewards)})
+    (found,) = missing_rewards(holes)
+    assert (found.severity, found.code) == ("info", "missing-rewards")
+    assert "6 rows are NaN, in 2 of 5 trajectories" in found.message
+    assert low_returns(holes) == []
+    assert holes.returns is None

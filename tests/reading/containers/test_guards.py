@@ -24,7 +24,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 64
         (gzip.compress(b"data", mtime=0), "is compressed .* decompress it first"),
         (
             b"just text",
-            r"is text without a row of numbers .*\(it begins 'just text'\); expected one of: rexd npz; Minari",
+            r"is text without a row of numbers .*\(it begins 'just text'\); expected recorded observations and actions",
         ),
         (b"\x00\x01\x02", "is none of the formats that rexd reads .*00 01 02"),
         (b"PK\x03\x04 cut", "is an npz or zip cut short or damaged"),
@@ -41,11 +41,11 @@ def test_message_names_file_and_remedy(tmp_path: Path, content: bytes, message: 
 def test_missing_and_irregular_files(tmp_path: Path) -> None:
     with pytest.raises(DemonstrationError, match=r"absent\.pkl: does not exist"):
         load_demonstrations(tmp_path / "absent.pkl")
-    with pytest.raises(DemonstrationError, match=r"is an empty folder; expected one of: rexd npz; .*Name a file"):
+    with pytest.raises(DemonstrationError, match=r"is an empty folder; expected recorded .*Name a file"):
         load_demonstrations(tmp_path)
     for number in range(10):
         (tmp_path / f"{number}.bin").touch()
-    with pytest.raises(DemonstrationError, match=r"is a folder of 0\.bin, .*7\.bin and 2 more; expected one of"):
+    with pytest.raises(DemonstrationError, match=r"is a folder of 0\.bin, .*7\.bin and 2 more; expected recorded"):
         load_demonstrations(tmp_path)
     with pytest.raises(DemonstrationError, match="is not a regular file"):
         check_file(tmp_path)

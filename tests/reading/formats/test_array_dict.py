@@ -88,7 +88,9 @@ def test_a_mask_of_padding_that_is_not_read_is_a_warning(tmp_path: Path) -> None
 def test_trajectories_of_equal_length_need_no_lengths(tmp_path: Path) -> None:
     for actions in (np.zeros((3, 5, 2)), np.zeros((3, 5), int)):
         file = pickled(tmp_path, {"observations": np.zeros((3, 5, 4)), "actions": actions})
-        assert [len(t) for t in load_demonstrations(file)] == [5] * 3
+        assert [len(t) for t in load_demonstrations(file, episode_length=5)] == [5] * 3
+        with pytest.raises(DemonstrationError, match="3 trajectories of 5 steps, or 3 steps of 5 environments"):
+            load_demonstrations(file)
 
 
 def test_lengths_of_rows_end_to_end(tmp_path: Path) -> None:

@@ -32,6 +32,19 @@ def columns() -> dict[str, Any]:
     }
 
 
+def test_steps_of_several_environments(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    walks = np.cumsum(np.random.default_rng(0).normal(size=(50, 4, 3)), axis=0)
+    ends = np.zeros((50, 4), bool)
+    ends[19, 2] = True
+    with h5py.File(tmp_path / "steps.hdf5", "w") as file:
+        file.update({"observations": walks, "actions": walks[:, :, :2], "terminals": ends, "infos": np.zeros(50)})
+    demos = load_demonstrations(tmp_path / "steps.hdf5")
+    assert demos.lengths.tolist() == [50, 50, 20, 30, 50]
+    assert [bool(t.terminated[-1]) for t in demos] == [False, False, True, False, False]
+    np.testing.assert_array_equal(demos.trajectories[3].observations, walks[20:, 2])
+
+
 def golden(folder: Path) -> list[Golden]:
     made = columns()
     following = made | {"next_observations": flat()["next_observations"], "infos/qpos": np.zeros((STEPS, 2))}

@@ -70,5 +70,5 @@ def test_other_files_are_left_to_others(tmp_path: Path) -> None:
     for content in ({"obs/state": np.zeros((3, 2)), "action": np.zeros((3, 1))}, {"obs": np.bytes_("a"), "action": 1}):
         file = write_hdf5(tmp_path / "file", content)
         assert not hdf5_arrays.sniff(Source(file))
-        with pytest.raises(DemonstrationError, match="is an HDF5 file of action, obs; expected one of: "):
+        with pytest.raises(DemonstrationError, match="is an HDF5 file of action, obs; expected recorded"):
             load_demonstrations(file)

@@ -76,8 +76,11 @@ def test_what_is_no_array_is_named(tmp_path: Path) -> None:
 
 def golden(folder: Path) -> list[Golden]:
     (folder / "alone").mkdir()
+    (folder / "steps").mkdir()
+    walks = np.cumsum(np.random.default_rng(0).normal(size=(50, 4, 3)), axis=0)
     alone = saved(folder / "alone", obs=flat()["observations"], acts=flat()["actions"])
     return [
         Golden(saved(folder, compress=True, **flat()), trajectories=3),
         Golden(alone, trajectories=2, hints=Hints(episode_length=STEPS // 2)),
+        Golden(saved(folder / "steps", obs=walks, acts=walks[:, :, :2]), trajectories=4),
     ]

@@ -66,7 +66,7 @@ def test_objects_are_not_executed(tmp_path: Path) -> None:
 def test_other_objects_are_refused(tmp_path: Path) -> None:
     file = saved(tmp_path, weights=np.array({"w": 1.0}, object))
     assert not npz_objects.sniff(Source(file))
-    with pytest.raises(DemonstrationError, match=r"is an npz of weights \(dict\); expected one of"):
+    with pytest.raises(DemonstrationError, match=r"is an npz of weights \(dict\); expected observations as"):
         load_demonstrations(file)
 
 

@@ -27,8 +27,11 @@ def test_rows_and_batches(tmp_path: Path) -> None:
     demos = load_demonstrations(saved(tmp_path, arr_0=rows), columns=slice(0, 3), episode_length=4)
     assert ([len(t) for t in demos], demos.obs_dim, demos.act_dim) == ([4, 4, 4], 3, 2)
     np.testing.assert_array_equal(demos.trajectories[1].actions, rows[4:8, 3:])
-    batch = load_demonstrations(saved(tmp_path, expert=rows.reshape(2, 6, 5)), columns=[0, 1, 2])
+    file = saved(tmp_path, expert=rows.reshape(2, 6, 5))
+    batch = load_demonstrations(file, columns=[0, 1, 2], episode_length=6)
     assert [len(t) for t in batch] == [6, 6]
+    with pytest.raises(DemonstrationError, match=r"2 trajectories of 6 steps, or 2 steps of 6 environments"):
+        load_demonstrations(file, columns=[0, 1, 2])
 
 
 def test_the_split_is_asked_for(tmp_path: Path) -> None:
@@ -50,5 +53,9 @@ def golden(folder: Path) -> list[Golden]:
     split = Hints(obs_dim=3, act_dim=2, episode_length=4)
     return [
         Golden(saved(folder, arr_0=rows), trajectories=3, hints=split),
-        Golden(saved(folder / "batch", arr_0=rows.reshape(2, 6, 5)), trajectories=2, hints=Hints(obs_dim=3, act_dim=2)),
+        Golden(
+            saved(folder / "batch", arr_0=rows.reshape(2, 6, 5)),
+            trajectories=2,
+            hints=Hints(obs_dim=3, act_dim=2, episode_length=6),
+        ),
     ]

@@ -62,7 +62,17 @@ def test_discrete_actions(tmp_path: Path) -> None:
 
 def test_a_batch_of_trajectories(tmp_path: Path) -> None:
     file = npy(tmp_path, beside(flat()).reshape(3, 4, -1))
-    assert [len(t) for t in load_demonstrations(file, env=environment())] == [4, 4, 4]
+    assert [len(t) for t in load_demonstrations(file, env=environment(), episode_length=4)] == [4, 4, 4]
+
+
+def test_steps_of_several_environments(tmp_path: Path) -> None:
+    walks = np.cumsum(np.random.default_rng(0).normal(size=(50, 4, 5)), axis=0)
+    for made in (walks, list(walks)):
+        demos = load_demonstrations(pickled(tmp_path, made), columns=slice(0, 3))
+        assert [len(t) for t in demos] == [50] * 4
+        np.testing.assert_array_equal(demos.trajectories[1].observations, walks[:, 1, :3])
+        np.testing.assert_array_equal(demos.trajectories[1].actions, walks[:, 1, 3:])
+        assert "the first axis is time: 50 steps of 4 environments" in demos.notes[0]
 
 
 def test_one_array_for_each_trajectory(tmp_path: Path) -> None:

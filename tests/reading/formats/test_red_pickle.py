@@ -84,7 +84,7 @@ def test_rewards_are_kept_and_other_keys_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"actions": None}, r"has no 'actions'; found 'observations', expected 'observations' and 'actions'"),
+        ({"actions": None}, r"has no 'actions'; found 'observations', expected actions as 'actions', 'action'"),
         ({"observations": None}, "has no 'observations'; found 'actions'"),
         ({"observations": {"pixels": np.zeros(6)}}, "observations are a dict of 'pixels'.*FlattenObservation"),
         ({"observations": np.zeros((6, 8, 8, 3))}, r"shape \(6, 8, 8, 3\), as images do.*not supported yet"),
@@ -121,7 +121,7 @@ def test_other_pickles_are_described(tmp_path: Path) -> None:
     assert not red_pickle.sniff(Source(write(tmp_path, [1, 2])))
     with pytest.raises(
         DemonstrationError,
-        match=r"demos\.pkl: is a pickled list of 2, the first: int; expected one of.*save_demonstrations",
+        match=r"demos\.pkl: is a pickled list of 2, the first: int; expected recorded.*save_demonstrations",
     ):
         load_demonstrations(write(tmp_path, [1, 2]))
 

@@ -125,7 +125,7 @@ def test_format_is_told_by_content_and_numpy_can_open_it(tmp_path: Path) -> None
     np.savez(other, obs=np.zeros(3))
     assert not rexd_npz.sniff(Source(other))
     with pytest.raises(
-        DemonstrationError, match=r"other\.npz: is an npz of obs \(float64 of shape \(3,\)\); expected one of"
+        DemonstrationError, match=r"other\.npz: is an npz of obs \(float64 of shape \(3,\)\); expected actions as"
     ):
         load_demonstrations(other)
 

@@ -133,5 +133,20 @@ def test_a_quarter_of_a_million_transitions_a_second() -> None:
     assert transitions_per_second(lambda: trajectory_dicts.load(source, Hints())) > 250_000
 
 
+def test_one_dict_for_each_step_of_several_environments(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    walks = np.cumsum(random.normal(size=(50, 4, 3)), axis=0)
+    dones = np.zeros((50, 4), bool)
+    dones[19, 2] = True
+    steps = [
+        {"obs": walks[t], "action": random.normal(size=(4, 2)), "done": dones[t], "reward": np.arange(4.0)}
+        for t in range(50)
+    ]
+    demos = load_demonstrations(pickled(tmp_path, steps))
+    assert [len(t) for t in demos] == [50, 50, 20, 30, 50]
+    np.testing.assert_array_equal(demos.trajectories[3].observations, walks[20:, 2])
+    assert demos.trajectories[3].rewards.tolist() == [2.0] * 30
+
+
 def golden(folder: Path) -> list[Golden]:
     return [Golden(save(folder, paths(CS285)), trajectories=3) for save in CONTAINERS.values()]

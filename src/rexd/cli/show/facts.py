@@ -79,8 +79,8 @@ def _see(demos: Demonstrations, bounds: tuple[Array, Array] | None) -> Looking[_
         seen.terminated += bool(t.terminated.any())
         seen.missing += int((~t.next_known).sum())
         seen.low, seen.high = min(seen.low, float(t.actions.min())), max(seen.high, float(t.actions.max()))
-        if t.rewards is not None:
-            seen.returns.append(float(np.sum(t.rewards)))
+        if t.total_reward is not None:
+            seen.returns.append(t.total_reward)
         if bounds is not None:
             low, high = bounds
             seen.outside += int(((t.actions < low) | (t.actions > high)).sum())

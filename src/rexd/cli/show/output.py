@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,11 @@ def note(text: object, console: Console | None = None) -> None:
 def warn(text: object, console: Console | None = None) -> None:
     """Print a warning that cannot be overlooked."""
     (console or stderr()).print(Text(f"WARNING: {plain(text)}", style="bold yellow"), soft_wrap=True)
+
+
+def print_error(text: object) -> None:
+    """Print the line by which a verb fails."""
+    print(f"rexd: error: {plain(text)}", file=sys.stderr)
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -10,9 +10,13 @@ import tyro
 from rexd.cli import options as opt
 from rexd.cli.show.facts import print_described
 from rexd.cli.show.findings import print_findings
-from rexd.cli.show.output import note, print_json
+from rexd.cli.show.output import note, print_error, print_json
 from rexd.cli.show.waiting import Waiting
 from rexd.errors import RexdError
+
+STATUSES = ("ok", "warnings", "errors", "unreadable")
+"""What the document of ``--json`` says, by the exit status."""
+UNREADABLE = 3
 
 
 @dataclass(frozen=True)
@@ -21,18 +25,23 @@ class Command:
 
     The format is recognised by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation,
     D4RL, robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
-    (docs/formats.md). Nothing in a file is executed. With --env, single steps are replayed in the simulator if it
-    exposes its state. This finds actions that are shifted or scaled, and a wrong environment. docs/inspect.md lists all
-    findings. The exit status is 0 without faults, 1 with warnings and 2 with errors.
+    (docs/formats.md); --formats lists them. Nothing in a file is executed. With --env, single steps are replayed in the
+    simulator if it exposes its state. This finds actions that are shifted or scaled, and a wrong environment.
+    docs/inspect.md lists all findings.
+
+    The exit status is 0 without faults, 1 with warnings, 2 with errors, and 3 if there is nothing to inspect since the
+    file, the environment or an option cannot be used. With --json the document's "status" says the same: ok, warnings,
+    errors or unreadable; where it is unreadable, "error" has the message.
 
     Examples:
         rexd inspect demos.npz
         rexd inspect Hopper-v2.pkl --env Hopper-v5
         rexd inspect Ant-v2.pkl --columns 0:27 --subsample 20
         rexd inspect Ant-v2.pkl --episode-length 1000 --columns 0:27 --json
+        rexd inspect --formats
     """
 
-    file: opt.File
+    file: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE")] = None
     """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
     data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
     subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
@@ -40,17 +49,33 @@ class Command:
     json: bool = False
     """Print the results as one JSON document."""
 
+    formats: bool = False
+    """List the formats that are read, what each holds and its tool, and do nothing else."""
+
     def run(self) -> int:
         """Read the file, and print its facts and the findings."""
         from rexd.cli.inspection import inspect_file
         from rexd.inspection.data import exit_status
 
+        if self.formats:
+            self._list_formats()
+            return 0
+        if self.file is None:
+            raise RexdError("no file is named; give a file, a folder, or --formats for the list of formats")
         if self.subsample < 1:
             raise RexdError(f"--subsample {self.subsample} keeps no row; expected 1 or more")
-        with Waiting("reading") as waiting:
-            found, findings = inspect_file(self.file, self.data, waiting.step, self.subsample)
+        try:
+            with Waiting("reading") as waiting:
+                found, findings = inspect_file(self.file, self.data, waiting.step, self.subsample)
+        except RexdError as error:
+            if self.json:
+                named = {"kind": type(error).__name__, "message": str(error)}
+                print_json({"file": self.file, "status": STATUSES[UNREADABLE], "error": named})
+            print_error(error)
+            return UNREADABLE
         if self.json:
-            print_json({**found, "findings": [asdict(finding) for finding in findings]})
+            status = STATUSES[exit_status(findings)]
+            print_json({**found, "status": status, "findings": [asdict(finding) for finding in findings]})
             return exit_status(findings)
         print_described(found)
         for text in found["notes"]:
@@ -59,3 +84,11 @@ class Command:
         if self.data.env is None and found["env_id"] is not None:
             note(f"--env {found['env_id']} compares columns and actions with the environment, and replays steps")
         return exit_status(findings)
+
+    def _list_formats(self) -> None:
+        from rexd.cli.show.formats import listed_formats, print_formats
+
+        if self.json:
+            print_json({"formats": listed_formats()})
+        else:
+            print_formats()

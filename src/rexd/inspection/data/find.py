@@ -23,7 +23,7 @@ from rexd.inspection.data.next_observations import (
     stale_first_observations,
 )
 from rexd.inspection.data.phases import phase_locked
-from rexd.inspection.data.returns import low_returns
+from rexd.inspection.data.returns import low_returns, missing_rewards
 from rexd.inspection.data.rows import duplicate_rows, duplicate_trajectories
 from rexd.inspection.data.still_ends import still_ends
 from rexd.progress import Progress
@@ -43,6 +43,7 @@ LOOKS: tuple[Look[list[Finding]], ...] = (
     missing_ends,
     early_failures,
     low_returns,
+    missing_rewards,
     phase_locked,
     still_ends,
 )

@@ -24,8 +24,8 @@ def low_returns(demos: Demonstrations) -> Looking[list[Finding]]:
     """
     found: list[float] = []
     while (t := (yield)) is not None:
-        if t.rewards is not None:
-            found.append(float(np.sum(t.rewards)))
+        if t.total_reward is not None:
+            found.append(t.total_reward)
     if len(found) < max(_LEAST, len(demos)):  # too few trajectories, or some without rewards
         return []
     returns = np.array(found)
@@ -41,3 +41,20 @@ def low_returns(demos: Demonstrations) -> Looking[list[Finding]]:
         "or the recording was cut"
     )
     return [Finding("warning", "low-return", message, leave_out(len(demos), low.tolist()))]
+
+
+@Look
+def missing_rewards(demos: Demonstrations) -> Looking[list[Finding]]:
+    """Look for rewards that are NaN: nothing is learnt from them, but no return can be told."""
+    rows, trajectories = 0, 0
+    while (t := (yield)) is not None:
+        missing = 0 if t.rewards is None else int(np.isnan(t.rewards).sum())
+        rows += missing
+        trajectories += missing > 0
+    if not rows:
+        return []
+    message = (
+        f"the rewards of {rows:,} rows are NaN, in {trajectories} of {len(demos)} trajectories: nothing is learnt from "
+        "rewards, but there is no return to compare a policy with"
+    )
+    return [Finding("info", "missing-rewards", message, "none for rexd; record the rewards to compare returns")]

@@ -2,7 +2,8 @@
 
 The arrays are rows end to end, with recorded ends or next observations; or (B, T, D) with one trajectory in each of
 B rows, padded beyond its ``lengths`` if there are any, as in the ``.pt`` files of
-https://github.com/ikostrikov/pytorch-a2c-ppo-acktr-gail; or lists with one array for each trajectory.
+https://github.com/ikostrikov/pytorch-a2c-ppo-acktr-gail; or (T, B, D) with one step of B environments in each row; or
+lists with one array for each trajectory.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.axes import with_episodes_first
 from rexd.reading.rows.ends.boundary_keys import has_boundaries
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_keys import from_keys, unused_notes
@@ -66,8 +68,9 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
     if not _is_apart(observations) and not _is_batch(observations, actions):
         return from_keys(source_name, content, hints=hints)
     length_key = next((key for key in BOUNDARIES["lengths"] if is_rows(content.get(key))), None)
-    lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
-    demos = from_episodes(source_name, _split(source_name, columns, lengths), hints=hints)
+    columns, turned = with_episodes_first(source_name, columns, hints, told=length_key is not None)
+    lengths = None if length_key is None else _lengths(source_name, content[length_key], len(columns["actions"]))
+    demos = from_episodes(source_name, _split(source_name, columns, lengths), hints=hints, notes=turned)
     used = {*(keys[role] for role in columns), length_key}
     unused = [key for key in content if key not in used]
     return replace(demos, notes=(*demos.notes, *unused_notes(content, unused, demos.n_transitions, len(demos))))
@@ -80,13 +83,17 @@ def _is_apart(rows: Any) -> bool:
 
 
 def _is_batch(observations: Any, actions: Any) -> bool:
-    """Whether these are (B, T, D) or (B, T + 1, D), and (B, T, A) or (B, T), with more than one observation in each."""
+    """Whether these are (B, T, D) and (B, T, A) or (B, T), with more than one observation in each.
+
+    There may be one observation more along either axis, the final one of each trajectory.
+    """
     if not isinstance(observations, np.ndarray) or not isinstance(actions, np.ndarray):
         return False
-    if observations.ndim != 3 or actions.ndim not in (2, 3) or len(observations) != len(actions):
+    if observations.ndim != 3 or actions.ndim not in (2, 3):
         return False
-    steps = int(actions.shape[1])
-    return bool(steps) and observations.shape[1] in ((steps, steps + 1) if steps > 1 else (2,))
+    first, second = actions.shape[:2]
+    shapes = {(first, second + 1), (first + 1, second)} | ({(first, second)} if second > 1 else set())
+    return bool(second) and observations.shape[:2] in shapes
 
 
 def _lengths(source: str, value: Any, count: int) -> list[int]:

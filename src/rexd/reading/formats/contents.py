@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.key_guesses import expected_names
 from rexd.reading.containers.source import Source
 from rexd.reading.formats import array_dict, plain_array, red_pickle, trajectory_dicts, transition_dicts, tuples
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.hints import Hints
+from rexd.reading.rows.key_names import has_needed
+from rexd.reading.rows.stacking import names
 
 CONTENT_FORMATS: tuple[Format, ...] = (
     transition_dicts.FORMAT,
@@ -50,9 +54,12 @@ def read_content(source: Held, hints: Hints) -> Demonstrations:
     """
     item = content_format(source)
     if item is None:
+        kind = f"{source.name}: is a {type(source.content).__name__}"
+        if isinstance(source.content, Mapping) and not has_needed(source.content):
+            raise DemonstrationError(f"{kind} of {names(source.content)}; {expected_names(source.content)}")
         raise DemonstrationError(
-            f"{source.name}: is a {type(source.content).__name__}; expected one of: "
-            f"{'; '.join(item.name for item in CONTENT_FORMATS)}"
+            f"{kind}; expected a dict of arrays, or a list of trajectories or transitions "
+            "(help(rexd.to_demonstrations) describes them)"
         )
     demos = item.load(source, hints)
     return demos if hints.columns is None or item.takes_columns else demos.select_columns(hints.columns)

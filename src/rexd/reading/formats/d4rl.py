@@ -18,8 +18,10 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, RexdError, import_extra
 from rexd.files import atomic_path
+from rexd.reading.containers.guards import MAX_FILE_BYTES, check_file
 from rexd.reading.containers.hdf5 import is_numbers, numbers
 from rexd.reading.containers.source import Source
+from rexd.reading.formats.array_dict import read_arrays
 from rexd.reading.formats.format import WrittenFormat
 from rexd.reading.rows.ends.boundary_keys import FLAGS, read_ends
 from rexd.reading.rows.from_blocks import Rows, from_blocks
@@ -55,13 +57,20 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     """
     with source.open_hdf5() as file:
         present = {key: role for key, role in _ROLES.items() if key in _NEEDED or is_numbers(file.get(key))}
-        streams = all(is_numbers(file.get(key)) for key in present) and source.hdf5_claims > streamed.STREAM_BYTES
+        apart = is_numbers(file.get("observations")) and file["observations"].ndim == 3
+        if apart:  # trajectories that are not joined, or steps of several environments: not streamed
+            check_file(source.path, max_bytes=MAX_FILE_BYTES)
+        large = not apart and source.hdf5_claims > streamed.STREAM_BYTES
+        streams = large and all(is_numbers(file.get(key)) for key in present)
         columns = {key: role for key, role in present.items() if role not in FLAGS}
         rows = (getattr(file["observations"], "shape", None) or (0,))[0]
         read = [key for key in file if key not in present and is_numbers(file.get(key)) and file[key].size <= rows]
         read += [key for key in present if not streams or key not in columns]
         # Keys that are not read are kept as None, so that the note of ignored keys names them.
         content = {_NAMES.get(key, key): numbers(source.name, file, key) if key in read else None for key in file}
+    observations = content["observations"]
+    if apart and observations is not None and observations.shape[1] > 1:
+        return read_arrays(source.name, content, hints)
     if not streams:
         return from_keys(source.name, content, hints=hints)
     return _streamed(source, {role: key for key, role in columns.items()}, content, hints)

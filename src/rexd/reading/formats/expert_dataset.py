@@ -50,7 +50,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_steps(source.name, RecordedColumns(**columns, starts=starts), hints=hints, notes=notes)
 
 
-FORMAT = Format("Stable-Baselines 2 ExpertDataset npz", sniff, load, records_boundaries=True)
+FORMAT = Format("Stable-Baselines 2 ExpertDataset npz", sniff, load, records_boundaries=True, tool="Stable-Baselines 2")
 
 
 def _plain(starts: Array) -> Array:

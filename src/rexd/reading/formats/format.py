@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Format:
             columns are selected after loading.
         streams: Whether ``load`` reads files that are larger than memory. Files of other formats are refused if they
             are larger than ``MAX_FILE_BYTES``.
+        tool: The tool whose layout it is, for lists; empty where many tools write such files.
     """
 
     name: str
@@ -41,6 +43,13 @@ class Format:
     records_boundaries: bool = False
     takes_columns: bool = False
     streams: bool = False
+    tool: str = ""
+
+    @property
+    def holds_what(self) -> str:
+        """What such a file holds, in one sentence: the first of its module's docstring."""
+        first = (sys.modules[self.load.__module__].__doc__ or "").partition("\n\n")[0]
+        return first.replace("\n", " ").replace("``", "").strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +58,7 @@ class WrittenFormat(Format):
 
     Attributes:
         target: The short name that ``rexd convert --to`` takes.
-        tool: The tool whose layout it is, for messages.
+        tool: The tool whose layout it is, for lists and messages.
         suffixes: The suffixes, in lower case, of the outputs that are of this format; an empty one is a folder's.
         holds: What the layout can hold, so that losses are refused or noted before anything is written.
         save: Writes demonstrations to a path, replaces what is there in one step, and returns the path.

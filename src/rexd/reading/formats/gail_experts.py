@@ -62,4 +62,4 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 
-FORMAT = Format("GAIL experts HDF5", sniff, load, records_boundaries=True)
+FORMAT = Format("GAIL experts HDF5", sniff, load, records_boundaries=True, tool="openai/imitation (GAIL)")

@@ -39,4 +39,4 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return read_arrays(source.name, content, hints)
 
 
-FORMAT = Format("HDF5 of arrays (DI-engine)", sniff, load)
+FORMAT = Format("HDF5 of arrays (DI-engine)", sniff, load, tool="DI-engine, and others")

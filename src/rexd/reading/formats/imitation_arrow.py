@@ -69,7 +69,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 
-FORMAT = Format("imitation dataset folder", sniff, load, records_boundaries=True)
+FORMAT = Format("imitation dataset folder", sniff, load, records_boundaries=True, tool="imitation")
 
 
 def _folder(path: Path) -> Path:

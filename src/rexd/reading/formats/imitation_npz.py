@@ -61,7 +61,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 
-FORMAT = Format("imitation npz", sniff, load, records_boundaries=True)
+FORMAT = Format("imitation npz", sniff, load, records_boundaries=True, tool="imitation before its datasets")
 
 
 def _splits(source: str, npz: Mapping[str, Array], steps: int) -> Array:

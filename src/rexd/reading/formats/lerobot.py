@@ -82,7 +82,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return demos
 
 
-FORMAT = Format("LeRobot dataset", sniff, load, records_boundaries=True)
+FORMAT = Format("LeRobot dataset", sniff, load, records_boundaries=True, tool="LeRobot")
 
 
 def _info(folder: Path) -> dict[str, Any]:

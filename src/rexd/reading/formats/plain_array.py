@@ -7,15 +7,17 @@ trajectory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.column_kinds import described, is_constant, kinds_of
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.axes import with_episodes_first
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import from_steps
@@ -51,14 +53,15 @@ def read_array(source_name: str, content: Array | Sequence[Array], hints: Hints)
     Raises:
         DemonstrationError: Which columns are actions, or where trajectories begin, cannot be told.
     """
-    parts = items(content)
-    if not len(parts) and isinstance(content, np.ndarray) and content.ndim == 3:
-        parts = list(content)
+    parts, notes = items(content), list[str]()
+    if len(parts) or (isinstance(content, np.ndarray) and content.ndim == 3):
+        turned, notes = with_episodes_first(source_name, {"observations": content}, hints)
+        parts = list(turned["observations"])
     if len(parts):
         arrays = [as_array(f"{source_name}: trajectory {number}", "rows", part) for number, part in enumerate(parts)]
         split = [_split(source_name, array, hints) for array in arrays]
         episodes = [{"observations": obs, "actions": act} for obs, act in split]
-        return from_episodes(source_name, episodes, hints=hints)
+        return from_episodes(source_name, episodes, hints=hints, notes=notes)
     observations, actions = _split(source_name, as_array(source_name, "rows", content), hints)
     return from_steps(source_name, RecordedColumns(observations, actions), hints=hints)
 
@@ -80,13 +83,35 @@ def _split(source: str, rows: Array, hints: Hints) -> tuple[Array, Array]:
             )
     elif act_dim is not None and (hints.obs_dim is None or hints.obs_dim + act_dim == width):
         observed[: width - act_dim] = True
+    holds = f"{source}: holds rows of {width} numbers (an array of shape {rows.shape})"
     if not observed.any() or observed.all():
+        kinds = kinds_of(rows) if rows.ndim == 2 else {}
+        like = f". Of these {described(kinds)}" if kinds else ""
         raise DemonstrationError(
-            f"{source}: holds rows of {width} numbers (an array of shape {rows.shape}), and does not say which of them "
-            f"are the observation and which the action{_expected(hints, act_dim)}. Name the columns of the observation "
-            "(--columns 0:N); the others are the action"
+            f"{holds}, and does not say which of them are the observation and which the action"
+            f"{_expected(hints, act_dim)}{like}. {_mend(kinds)}"
         )
+    taken = [int(number) for number in np.flatnonzero(~observed)]
+    if len(taken) > 1 and act_dim != len(taken):
+        kinds = kinds_of(rows)
+        odd = {number: kinds[number] for number in taken if number in kinds and not is_constant(kinds[number])}
+        if odd:
+            raise DemonstrationError(
+                f"{holds}, of which columns {taken[0]} to {taken[-1]} would be the action, but {described(odd)}. "
+                f"{_mend(odd)}"
+            )
     return rows[:, observed], rows[:, ~observed]
+
+
+def _mend(kinds: Mapping[int, str]) -> str:
+    """Return the way to tell observations from actions that takes no column of these kinds for an action."""
+    if not all(map(is_constant, kinds.values())):
+        return (
+            "Name all columns: text by a header (obs_0, ..., action_0, ..., reward, done), an array by "
+            "numpy.savez(file, observations=..., actions=..., rewards=..., dones=...)"
+        )
+    constant = ", the constant ones among them" if kinds else ""
+    return f"Name the columns of the observation (--columns 0:N){constant}; the others are the action"
 
 
 def _expected(hints: Hints, act_dim: int | None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.advice.key_guesses import expected_names
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.columns import RecordedColumns
@@ -40,7 +41,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     for name in _NEEDED:
         if name not in content:
             raise DemonstrationError(
-                f"{source.name}: has no {name!r}; found {names(content)}, expected 'observations' and 'actions'. "
+                f"{source.name}: has no {name!r}; found {names(content)}, {expected_names(content)}. "
                 "Imitation needs both the observations and the actions of the expert"
             )
     arrays = {name: _array(source.name, name, content[name]) for name in (*_NEEDED, "rewards") if name in content}
@@ -49,7 +50,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return from_steps(source.name, RecordedColumns(**arrays), hints=hints)  # says what is wrong with them
 
 
-FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load)
+FORMAT = Format("pickled dict of 'observations' and 'actions'", sniff, load, tool="the RED paper's authors")
 
 
 def _array(source: str, name: str, value: Any) -> Any:

@@ -48,7 +48,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return replace(from_episodes(source.name, episodes, hints=hints, notes=notes), env_id=env_id)
 
 
-FORMAT = Format("robomimic HDF5", sniff, load, records_boundaries=True)
+FORMAT = Format("robomimic HDF5", sniff, load, records_boundaries=True, tool="robomimic")
 
 
 def _demos(data: Any) -> list[str]:

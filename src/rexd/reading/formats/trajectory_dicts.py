@@ -13,6 +13,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.format import Format, ignored_note
+from rexd.reading.rows.axes import with_episodes_first
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import dimensions, find_keys, has_needed, items
@@ -39,7 +40,13 @@ def load(source: Source, hints: Hints) -> Demonstrations:
             )
     episodes = [{role: path[key] for role, key in keys.items() if key in path} for path in paths]
     notes = ignored_note((key for key in paths[0] if key not in keys.values()), "each trajectory")
+    if all(episode.keys() == episodes[0].keys() for episode in episodes):
+        columns = {role: [episode[role] for episode in episodes] for role in episodes[0]}
+        columns, turned = with_episodes_first(source.name, columns, hints)
+        if turned:  # the dicts are single steps of several environments
+            episodes = [dict(zip(columns, parts, strict=True)) for parts in zip(*columns.values(), strict=True)]
+            notes = [*turned, *notes]
     return from_episodes(source.name, episodes, hints=hints, notes=notes)
 
 
-FORMAT = Format("list of one dict for each trajectory (CS285)", sniff, load)
+FORMAT = Format("list of one dict for each trajectory (CS285)", sniff, load, tool="CS285, Decision Transformer, rllab")

@@ -60,7 +60,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     return replace(demos, notes=(*demos.notes, *notes))
 
 
-FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load)
+FORMAT = Format("list of one dict for each transition (DI-engine)", sniff, load, tool="DI-engine, and others")
 
 
 def _others(rows: Sequence[dict[Any, Any]], keys: dict[str, Any]) -> dict[Any, Any]:

@@ -64,6 +64,18 @@ class Allowed:
         raise UnsafeFileError(f"the pickle tries to change {self._name!r} itself; it was not read")
 
 
+class WithoutAttributes(dict[Any, Any]):
+    """A dict that takes no attributes: torch gives some to the dict of a network's weights, which nobody needs here."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        """Leave the attributes out."""
+
+
+WithoutAttributes.__name__ = "dict"  # what messages call it
+
+
 def allow(name: str, call: Callable[..., Any]) -> Allowed:
     """Return a callable that takes the place of the global ``name`` and calls ``call``.
 
@@ -218,7 +230,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         return list(copy_of(list, list, tuple)(items))
 
     def plain_dict(*_: object) -> dict[Any, Any]:
-        return {}  # the items follow in instructions of their own
+        return WithoutAttributes()  # the items follow in instructions of their own
 
     def complex_number(real: object = 0.0, imaginary: object = 0.0) -> complex:
         if not isinstance(real, float | int) or not isinstance(imaginary, float | int):

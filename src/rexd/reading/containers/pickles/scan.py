@@ -18,6 +18,7 @@ from collections.abc import Container, Iterable
 from typing import Final
 
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
+from rexd.reading.containers.pickles.other_classes import expected_instead
 
 MAX_KEY_PARTS = 64
 """A key of more parts is refused: C hashes nested tuples by recursion, in exponential time if they share parts."""
@@ -275,7 +276,5 @@ def _mark() -> ValueError:
 def refuse_global(source: str, name: str) -> UnsafeFileError:
     """Return the error for a global that is not allowed."""
     return UnsafeFileError(
-        f"{source}: the pickle asks for {name!r}, which could execute code; it was not read. Expected numpy arrays "
-        "and torch tensors in builtin containers. If you trust the file, store its arrays as npz with a program of "
-        "your own, and load the npz"
+        f"{source}: the pickle asks for {name!r}, which could execute code; it was not read. {expected_instead(name)}"
     )
