@@ -16,7 +16,7 @@ from rexd.cli.show.waiting import Waiting
 
 @dataclass(frozen=True)
 class Command:
-    """Show what a demonstration file holds, its faults, and the option that mends each.
+    """Show what demonstration files hold, their faults, and the option that mends each.
 
     The format is recognised by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation,
     D4RL, robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
@@ -27,22 +27,24 @@ class Command:
     Examples:
         rexd inspect demos.npz
         rexd inspect Hopper-v2.pkl --env Hopper-v5
+        rexd inspect 'episodes/*.npz' --env Hopper-v5
         rexd inspect Ant-v2.pkl --episode-length 1000 --columns 0:27 --json
     """
 
-    file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
+    files: opt.Files = ()
+    """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled' for the
+    demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers."""
     data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
     json: bool = False
     """Print the results as one JSON document."""
 
     def run(self) -> int:
         """Read the file, and print its facts and the findings."""
-        from rexd.cli.inspection import inspect_file
+        from rexd.cli.inspection import inspect_files
         from rexd.inspection.data import exit_status
 
         with Waiting("reading") as waiting:
-            found, findings = inspect_file(self.file, self.data, waiting.step)
+            found, findings = inspect_files(self.files, self.data, waiting.step)
         if self.json:
             print_json({**found, "findings": [asdict(finding) for finding in findings]})
             return exit_status(findings)

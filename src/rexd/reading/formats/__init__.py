@@ -9,6 +9,7 @@ A new format is a module with ``sniff``, ``load`` and ``FORMAT``, an entry in ``
 from __future__ import annotations
 
 from rexd.reading.formats import (
+    array_pair,
     csv_pair,
     csv_plain,
     csv_table,
@@ -43,6 +44,7 @@ FORMATS: tuple[Format, ...] = (
     gail_experts.FORMAT,
     robomimic.FORMAT,
     hdf5_arrays.FORMAT,
+    array_pair.FORMAT,
     *CONTENT_FORMATS,
     csv_table.FORMAT,
     csv_pair.FORMAT,

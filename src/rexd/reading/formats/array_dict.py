@@ -75,6 +75,8 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
         lengths = None if length_key is None else _lengths(source_name, content[length_key], len(actions))
         episodes = _split(source_name, columns, lengths)
         return from_episodes(source_name, episodes, hints=hints, notes=notes)
+    if start_key is length_key is None and "next_observations" not in columns and len(observations) == len(actions) + 1:
+        return from_episodes(source_name, [columns], hints=hints, notes=notes)  # one trajectory with its final row
     starts = None
     if start_key is not None:
         starts = as_array(source_name, "starts of trajectories", content[start_key])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +33,7 @@ class Format:
             columns are selected after loading.
         streams: Whether ``load`` reads files that are larger than memory. Files of other formats are refused if they
             are larger than ``MAX_FILE_BYTES``.
+        files: Names the files that ``load`` reads for a source that is a file: itself, and those beside it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Format:
     records_boundaries: bool = False
     takes_columns: bool = False
     streams: bool = False
+    files: Callable[[Source], Collection[Path]] = lambda source: (source.path,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,10 @@ from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.unequal_length import find_breaks
 
 _JOINED = 0.5  # share of rows whose next observation must be the next row; it is about 0 where rows were left out
+_ONE_EPISODE = (
+    "taken as one trajectory, since the file is one of several and does not say where trajectories begin; if it holds "
+    "more, give episode_length (--episode-length)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +170,11 @@ def _infer(
     ``whole`` says that no row has a gap after it, so that all rows may be one trajectory.
     """
     ends = np.zeros(rows, np.bool_)
+    one_episode = hints.one_episode and (hints.max_episode_steps is None or rows <= hints.max_episode_steps)
     if observations is None:
+        if hints.episode_length is None and one_episode:
+            notes.append(_ONE_EPISODE)
+            return ends
         if hints.episode_length is None:
             raise DemonstrationError(
                 f"{source}: does not say where trajectories begin, and is too large for that to be inferred; give "
@@ -189,6 +197,9 @@ def _infer(
                 "jumps back to the start at the first row of each and nowhere else"
             )
             ends[starts[1:] - 1] = True
+            return ends
+        if one_episode and not whole:
+            notes.append(_ONE_EPISODE)
             return ends
         if not whole:
             raise

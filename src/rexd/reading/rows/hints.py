@@ -18,6 +18,8 @@ class Hints:
         obs_dim: The number of the environment's observation columns.
         act_dim: The number of the environment's continuous action columns; None where its actions are discrete.
         n_actions: The number of the environment's discrete actions; None where its actions are continuous.
+        one_episode: Whether the file is one of many that each hold one episode. Then its rows are one trajectory where
+            it does not record where trajectories begin and its rows do not show it.
     """
 
     episode_length: int | None = None
@@ -26,3 +28,4 @@ class Hints:
     obs_dim: int | None = None
     act_dim: int | None = None
     n_actions: int | None = None
+    one_episode: bool = False
