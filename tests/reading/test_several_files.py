@@ -49,7 +49,7 @@ def test_a_folder_a_pattern_and_a_list_are_the_same(tmp_path: Path) -> None:
     whole = load_demonstrations(tmp_path / "episodes")
     assert numbers(whole) == list(range(12))  # ep_2 before ep_10
     assert whole.lengths.tolist() == [5 + number for number in range(12)]
-    for given in (
+    for place in (
         str(tmp_path / "episodes"),
         str(tmp_path / "*" / "ep_*.npz"),
         tmp_path / "**" / "*.npz",
@@ -57,8 +57,8 @@ def test_a_folder_a_pattern_and_a_list_are_the_same(tmp_path: Path) -> None:
         tuple(map(str, files)),
         [tmp_path / "episodes" / "ep_?.npz", *files[10:]],
     ):
-        assert load_demonstrations(given).sha256 == whole.sha256
-        assert demonstrations_of(given).sha256 == whole.sha256
+        assert load_demonstrations(place).sha256 == whole.sha256
+        assert demonstrations_of(place).sha256 == whole.sha256
 
 
 def test_a_file_without_boundaries_is_one_episode_and_a_note_says_so(tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ def test_what_is_no_data_is_named(tmp_path: Path) -> None:
 def test_one_damaged_file_of_many_is_named(tmp_path: Path, content: bytes) -> None:
     files = write(tmp_path)
     files[3].write_bytes(content)
-    for given in (tmp_path, files, tmp_path / "*.npz"):
+    for place in (tmp_path, files, tmp_path / "*.npz"):
         with pytest.raises(DemonstrationError, match=r"ep_3\.npz"):
-            load_demonstrations(given)
+            load_demonstrations(place)
 
 
 def test_a_file_of_the_same_suffix_is_not_left_out(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_streamed_files_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("place", "message"),
     [
         ("nowhere/*.npz", r"nowhere/\*\.npz: no file matches this pattern"),
         ([], "no demonstrations are named"),
@@ -259,7 +259,7 @@ def test_streamed_files_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("stray", r"stray: is a folder of \.npz, README"),
     ],
 )
-def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Any, message: str) -> None:
+def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, message: str) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez("a.npz", **episode(0))
     for folder in ("empty", "folders/inside", "stray"):
@@ -268,7 +268,7 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gi
     Path("stray/README").write_text("nothing here\n")
     Path("stray/.npz").write_bytes(b"hidden")
     with pytest.raises(DemonstrationError, match=message):
-        load_demonstrations(given)
+        load_demonstrations(place)
 
 
 def test_a_name_with_brackets_is_no_pattern(tmp_path: Path) -> None:
@@ -312,13 +312,13 @@ def test_limits_hold_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load_demonstrations(tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(joined_files, "memory_limit", lambda size, expansion: 1000)
-    with pytest.raises(DemonstrationError, match="unpack to .* bytes; expected at most 1000"):
+    with pytest.raises(DemonstrationError, match=r"unpack to .* bytes; expected at most 1000"):
         load_demonstrations(tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(file_lists, "MOST_FILES", 11)
-    for given in (tmp_path, tmp_path / "*.npz"):
+    for place in (tmp_path, tmp_path / "*.npz"):
         with pytest.raises(DemonstrationError, match="more than 11 files"):
-            load_demonstrations(given)
+            load_demonstrations(place)
 
 
 def test_many_different_notes_are_cut_short(tmp_path: Path) -> None:

@@ -89,8 +89,13 @@ def is_bundled(files: Sequence[str]) -> bool:
 
 
 def named(files: Sequence[str]) -> str:
-    """Return the names of files for messages and documents, as a shell would take them; one stands as it is."""
+    """Return the names of files for documents, as a shell would take them; one stands as it is."""
     return files[0] if len(files) == 1 else shlex.join(files)
+
+
+def shown(files: Sequence[str]) -> str:
+    """Return the names of files for people, short where there are many."""
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
 def load_bundled(options: DataOptions, columns: slice | list[int] | None) -> Demonstrations:

@@ -13,13 +13,33 @@ from rexd.errors import DemonstrationError
 from rexd.reading.containers.folders import inside
 
 Locations = str | Path | Sequence[str | Path]
-"""What names demonstrations: a file, a folder, a dataset id, a pattern such as ``episodes/*.npz``, or several of them."""
+"""What names demonstrations: a file, a folder, a dataset id, a pattern such as ``episodes/*.npz``, or several such."""
 
 MOST_FILES = 100_000
 """Folders and patterns with more files are refused."""
 
 _DATA_SUFFIXES = frozenset(
-    [".npz", ".npy", ".pkl", ".pickle", ".p", ".pt", ".pth", ".h5", ".hdf5", ".csv", ".tsv", ".dat", ".parquet", ".arrow", ".zip", ".gz", ".bz2", ".xz", ".zst"]
+    [
+        ".npz",
+        ".npy",
+        ".pkl",
+        ".pickle",
+        ".p",
+        ".pt",
+        ".pth",
+        ".h5",
+        ".hdf5",
+        ".csv",
+        ".tsv",
+        ".dat",
+        ".parquet",
+        ".arrow",
+        ".zip",
+        ".gz",
+        ".bz2",
+        ".xz",
+        ".zst",
+    ]
 )
 
 

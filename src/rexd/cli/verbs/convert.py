@@ -59,7 +59,7 @@ class Command:
         rexd convert late.pkl mended.npz --shift-actions 1 --time-limit-is-truncation 1000
     """
 
-    paths: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE... OUT")]
+    files: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE... OUT")]
     """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled', and last the
     output: a folder (a Minari dataset), or a file named .npz (rexd's own format), .hdf5 or .h5 (D4RL's)."""
     to: Target | None = None
@@ -76,18 +76,18 @@ class Command:
     """Print one JSON document and nothing else."""
 
     @property
-    def files(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[str, ...]:
         """What is read."""
-        return self.paths[:-1]
+        return self.files[:-1]
 
     @property
     def output(self) -> Path:
         """What is written."""
-        return Path(self.paths[-1])
+        return Path(self.files[-1])
 
     def run(self) -> None:
         """Read, mend and write the demonstrations, and report what was done."""
-        if len(self.paths) < 2:
+        if len(self.files) < 2:
             raise RexdError(
                 "expected what to read and, as the last word, the output: rexd convert demos.npz mended.npz"
             )
@@ -99,9 +99,9 @@ class Command:
         if self.data.env is not None:
             env = opt.open_environment(self.data.env, opt.environment_arguments(self.data.env_kwargs))
         try:
-            with Waiting(f"reading {opt.named(self.files)}") as waiting:
+            with Waiting(f"reading {opt.shown(self.inputs)}") as waiting:
                 task = _task(env)
-                reading = read(self.files, self.data, task)
+                reading = read(self.inputs, self.data, task)
                 waiting.step("mending", 1, 3)
                 demos = mend(_selected(reading.demos, self.data.trajectories, self.leave_out), self.mends, task)
                 demos = _thinned(demos, self.data.subsample, self.seed)
@@ -120,7 +120,7 @@ class Command:
         if self.json:
             print_json(
                 {
-                    "read": {"file": opt.named(self.files), "format": reading.format, **read},
+                    "read": {"file": opt.named(self.inputs), "format": reading.format, **read},
                     "notes": list(reading.demos.notes),
                     "done": list(demos.notes[before:]),
                     "written": {"output": str(saved), "format": target.name, **written, "bytes": size},
@@ -130,7 +130,7 @@ class Command:
         for text in demos.notes:
             note(text)
         print_table(["", "read", "written"], _rows(read, written))
-        note(f"read {opt.named(self.files)}, {reading.format}; wrote {saved}, {target.name}, {size / 1e6:,.2f} MB")
+        note(f"read {opt.shown(self.inputs)}, {reading.format}; wrote {saved}, {target.name}, {size / 1e6:,.2f} MB")
 
 
 def target_of(output: Path, to: str | None) -> WrittenFormat:

@@ -45,7 +45,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     if len(arrays["observations"]) - len(arrays["actions"]) not in (0, 1):
         raise DemonstrationError(
             f"{tables['observations'].path}: has {len(arrays['observations'])} rows, and {tables['actions'].path.name} "
-            f"beside it {len(arrays['actions'])}; expected the same number, or one observation more. Write the files again"
+            f"beside it {len(arrays['actions'])}; expected the same number, or one observation more. Write them again"
         )
     return read_arrays(source.name, arrays, hints)
 
