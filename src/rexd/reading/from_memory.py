@@ -107,7 +107,7 @@ def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
     if is_rollout_buffer(data):
         return read_rollout_buffer(_NAME, data, hints), False
     if is_pair(data):
-        data = arrays_of_pair(*data, hints.episode_length)
+        data = arrays_of_pair(data, hints.episode_length)
     env_id = None
     if hasattr(data, "iterate_episodes"):
         env_id = getattr(getattr(data, "env_spec", None), "id", None)

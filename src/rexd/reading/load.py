@@ -106,7 +106,8 @@ class _Several:
     def read(self, places: Sequence[str | Path]) -> None:
         for place in places:
             if not _is_plain_folder(Source(place)):
-                self._read(Source(place))
+                source = Source(place)
+                self._read(source, recognise(source))
                 continue
             files, others = files_in(Path(place))
             self._left_out += others
@@ -121,25 +122,26 @@ class _Several:
         return [f"left out {names(self._left_out)} in the folder: hidden, no file, or in no format that rexd reads"]
 
     def _read_in_folder(self, source: Source) -> None:
+        if source.path.absolute() in self._done:
+            return
         try:
-            if source.path.absolute() in self._done or _format_of(source) is not None:
-                self._read(source)
-                return
-            refused = unknown(source)
+            item = recognise(source)
         except UnsafeFileError:
             raise
         except DemonstrationError as error:
             refused = error
+        else:
+            self._read(source, item)
+            return
         advice = f"{refused}. Or move it out of the folder, all other files of which are read"
         if is_named_as_data(source.path):
             raise DemonstrationError(advice)
         self._unknown.setdefault(source.path.suffix, DemonstrationError(advice))
         self._left_out.append(source.path.name)
 
-    def _read(self, source: Source) -> None:
+    def _read(self, source: Source, item: Format) -> None:
         if source.path.absolute() in self._done:  # it was read together with a file beside it
             return
-        item = recognise(source)
         files = [path.absolute() for path in item.files(source)] if source.is_file else []
         self._size += sum(path.stat().st_size for path in files)
         if self._size > MAX_FILE_BYTES and not item.streams:

@@ -20,17 +20,17 @@ def is_pair(data: Any) -> bool:
     )
 
 
-def arrays_of_pair(observations: Any, actions: Any, episode_length: int | None) -> Any:
+def arrays_of_pair(pair: tuple[Any, Any], episode_length: int | None) -> Any:
     """Return a pair in a layout that ``to_demonstrations`` reads.
 
     Args:
-        observations: One array, or one for each trajectory.
-        actions: As many.
+        pair: Observations and actions: one array each, or one for each trajectory.
         episode_length: The number of steps of each trajectory, where one array holds several end to end.
 
     Raises:
         DemonstrationError: The observations are no rows of columns, or there are not as many actions as observations.
     """
+    observations, actions = pair
     dimensions = _dimensions(observations)
     if dimensions == 2:
         one = {"observations": observations, "actions": actions}

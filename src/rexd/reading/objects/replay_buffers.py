@@ -2,8 +2,8 @@
 
 Source: https://github.com/DLR-RM/stable-baselines3, ``common.buffers.ReplayBuffer``, ``DictReplayBuffer`` with
 observations of several parts, and ``her.HerReplayBuffer``, whose goals are replaced only in batches. Arrays
-have the shape (size, environments, ...) and are ring buffers: the newest row overwrites the oldest. Off-policy algorithms store actions
-scaled to [-1, 1], whatever the environment's bounds are.
+have the shape (size, environments, ...) and are ring buffers: the newest row overwrites the oldest. Off-policy
+algorithms store actions scaled to [-1, 1], whatever the environment's bounds are.
 """
 
 from __future__ import annotations

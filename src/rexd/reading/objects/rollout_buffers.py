@@ -67,7 +67,8 @@ def read_rollout_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstr
         joined = join_parts(source_name, parts, getattr(space, "spaces", None), notes)
     else:
         joined = column(observations)
-    actions, bounds = column(buffer.actions), getattr(buffer, "action_space", None)
+    actions = column(buffer.actions)
+    bounds: Any = getattr(buffer, "action_space", None)
     if hasattr(bounds, "n") and actions.dtype.kind == "f":  # of versions that store all actions as numbers
         actions = actions.astype(np.int64)
     demos = from_steps(
