@@ -19,6 +19,7 @@ from rexd.errors import DemonstrationError, UnsafeFileError
 from rexd.reading import file_lists, joined_files, load
 from rexd.reading.anything import demonstrations_of
 from rexd.reading.file_lists import files_in, locations_of, natural_order
+from rexd.reading.rows import episode_ends
 
 RANDOM = np.random.default_rng(0)
 
@@ -380,3 +381,16 @@ def test_places_are_returned_as_they_were_named(tmp_path: Path) -> None:
     assert locations_of("mujoco/hopper/expert-v0") == ["mujoco/hopper/expert-v0"]
     files = write(tmp_path, 3)
     assert files_in(tmp_path) == (files, [])
+
+
+def test_rows_of_the_first_files_alone_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    real = episode_ends.find_breaks
+    monkeypatch.setattr(episode_ends, "find_breaks", lambda rows: looked.append(len(rows)) or real(rows))
+    write(tmp_path, 25)
+    assert numbers(load_demonstrations(tmp_path)) == list(range(25))
+    assert looked == [5 + number for number in range(20)]
+    np.savez(tmp_path / "ep_0.npz", **episode(0), dones=[0, 0, 1, 0, 1])  # not all are alike: each is looked at
+    looked.clear()
+    assert numbers(load_demonstrations(tmp_path)) == [0, *range(25)]
+    assert looked == [5 + number for number in range(1, 25)]

@@ -19,10 +19,13 @@ from rexd.reading.environment_facts import EnvironmentFacts, environment_facts, 
 from rexd.reading.file_lists import Locations, files_in, is_named_as_data, locations_of
 from rexd.reading.formats import FORMATS, Format
 from rexd.reading.joined_files import bytes_held, check_held, join_files
+from rexd.reading.rows.episode_ends import ONE_EPISODE
 from rexd.reading.rows.from_steps import check_episode_length
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import names
 from rexd.reading.unrecognised import unknown
+
+_LOOKED_AT = 20  # if that many files hold one episode each, so do the others
 
 
 def load_demonstrations(
@@ -101,7 +104,7 @@ class _Several:
         self._left_out: list[str] = []
         self._unknown: dict[str, DemonstrationError] = {}  # of files in folders, by their suffixes
         self._done: set[Path] = set()
-        self._size = self._held = 0
+        self._single = self._size = self._held = 0
 
     def read(self, places: Sequence[str | Path]) -> None:
         for place in places:
@@ -149,7 +152,9 @@ class _Several:
                 f"{self._name}: the files have more than {MAX_FILE_BYTES} bytes together; expected fewer. Name fewer "
                 "files, or store them as D4RL's HDF5 or as a Minari dataset, which are streamed"
             )
-        demos = _load(source, item, self._hints)
+        single = self._single == len(self.parts) >= _LOOKED_AT
+        demos = _load(source, item, replace(self._hints, like_others=single))
+        self._single += ONE_EPISODE in demos.notes
         held = bytes_held(demos)
         self._held += held
         self._size += 0 if files else held  # a dataset has limits of its own

@@ -6,6 +6,7 @@ The user may name any of the files, or the folder. The rest of the names must ag
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection
 from itertools import islice
@@ -17,7 +18,7 @@ from rexd.reading.rows.key_names import NAMES, NEEDED
 
 T = TypeVar("T")
 
-_MOST_FILES = 1000
+_MOST_FILES = 100_000
 _ROLES = {
     **{spelling: role for role, spellings in NAMES.items() for spelling in spellings},
     "episode_starts": "episode_starts",
@@ -38,41 +39,47 @@ def find_columns(source: Source, suffixes: Collection[str], opened: Callable[[So
         Nothing unless there is one file of observations and one of actions.
     """
     if source.is_folder:
-        paths = _files_in(source.path, suffixes)
-        sets = {_pattern(path) for path in paths if _role(path) == "observations"}
-        found = [
-            columns
-            for pattern in sets
-            if (columns := _read([p for p in paths if _pattern(p) == pattern], source.path, opened))
-        ]
-        return found[0] if len(found) == 1 else {}
-    if source.path.suffix.lower() not in suffixes or _role(source.path) is None or not source.is_file:
+        sets: dict[tuple[str, str], list[Path]] = {}
+        for path in _files_in(source.path, suffixes):
+            sets.setdefault(_pattern(path), []).append(path)
+        found = (columns for paths in sets.values() if (columns := _read(paths, source.path, opened)))
+        first, second = next(found, {}), next(found, {})
+        return {} if second else first
+    role, pattern = _role(source.path), _pattern(source.path)
+    if source.path.suffix.lower() not in suffixes or role is None or not source.is_file:
         return {}
-    beside = [path for path in _files_in(source.path.parent, suffixes) if _pattern(path) == _pattern(source.path)]
-    paths = [source.path, *(path for path in beside if path != source.path)]
+    beside = _files_in(source.path.parent, [pattern[1]], *pattern[0].split("*", 1))
+    paths = [source.path, *(path for path in beside if path != source.path and _pattern(path) == pattern)]
     return _read(paths, source.path.resolve().parent, opened)
 
 
 def _read(paths: list[Path], folder: Path, opened: Callable[[Source], T | None]) -> dict[str, T]:
-    home = folder.resolve()
-    # a link to another folder is not followed
-    paths = [path for path in paths if _role(path) is not None and path.resolve().parent == home]
     if not {_role(path) for path in paths} >= set(NEEDED):  # nothing is opened for a file that stands alone
         return {}
     found: dict[str, T] = {}
+    home = folder.resolve()
     for path in paths:
         role = _role(path)
-        if role is not None and role not in found and (column := opened(Source(path))) is not None:
+        # a link to another folder is not followed
+        if role is None or role in found or path.resolve().parent != home:
+            continue
+        if (column := opened(Source(path))) is not None:
             found[role] = column
     return found if found.keys() >= set(NEEDED) else {}
 
 
-def _files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+def _files_in(folder: Path, suffixes: Collection[str], start: str = "", end: str = "") -> list[Path]:
+    """Return the files of a folder that have one of the suffixes and whose stems start and end so, in lower case."""
+    found = []
     try:
-        files = [path for path in islice(folder.iterdir(), _MOST_FILES) if path.suffix.lower() in suffixes]
-        return sorted(path for path in files if path.is_file())
+        with os.scandir(folder) as entries:
+            for entry in islice(entries, _MOST_FILES):
+                stem, suffix = os.path.splitext(entry.name.lower())
+                if suffix in suffixes and stem.startswith(start) and stem.endswith(end) and entry.is_file():
+                    found.append(folder / entry.name)
     except OSError:
         return []
+    return sorted(found)
 
 
 def _role(path: Path) -> str | None:

@@ -18,10 +18,11 @@ from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.unequal_length import find_breaks
 
 _JOINED = 0.5  # share of rows whose next observation must be the next row; it is about 0 where rows were left out
-_ONE_EPISODE = (
+ONE_EPISODE = (
     "taken as one trajectory, since the file is one of several and does not say where trajectories begin; if it holds "
     "more, give episode_length (--episode-length)"
 )
+"""The note on a file that is one of several and is taken as one trajectory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,10 +172,10 @@ def _infer(
     """
     ends = np.zeros(rows, np.bool_)
     one_episode = hints.one_episode and (hints.max_episode_steps is None or rows <= hints.max_episode_steps)
+    if hints.episode_length is None and one_episode and (hints.like_others or observations is None):
+        notes.append(ONE_EPISODE)
+        return ends
     if observations is None:
-        if hints.episode_length is None and one_episode:
-            notes.append(_ONE_EPISODE)
-            return ends
         if hints.episode_length is None:
             raise DemonstrationError(
                 f"{source}: does not say where trajectories begin, and is too large for that to be inferred; give "
@@ -199,7 +200,7 @@ def _infer(
             ends[starts[1:] - 1] = True
             return ends
         if one_episode and not whole:
-            notes.append(_ONE_EPISODE)
+            notes.append(ONE_EPISODE)
             return ends
         if not whole:
             raise
