@@ -114,7 +114,7 @@ def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
         data = data.iterate_episodes()
     elif hasattr(data, "episodes") and not isinstance(data, Mapping):
         data = _episodes(data.episodes)
-    if is_stream(data):
+    if is_stream(data) and not _attributes(data):
         data = list(data)
     if is_rlds(data):
         return read_rlds(_NAME, data, hints), False
@@ -152,7 +152,7 @@ def _episodes(found: Any) -> list[Any]:
 
 def _attributes(item: Any) -> dict[str, Any]:
     """Return the arrays of an episode of Minari or d3rlpy or a trajectory of imitation; nothing for other objects."""
-    if isinstance(item, Mapping | Sequence | np.ndarray):
+    if isinstance(item, Mapping | list | tuple | np.ndarray):
         return {}
     for names, needed in ((_MINARI, _MINARI), (_D3RLPY, _D3RLPY), (_IMITATION, ("obs", "acts"))):
         if all(hasattr(item, name) for name in needed):

@@ -122,10 +122,13 @@ class _Several:
     def notes(self) -> list[str]:
         if not self._left_out:
             return []
-        return [f"left out {names(self._left_out)} in the folder: hidden, no file, or in no format that rexd reads"]
+        more = f" and {count - 10} more" if (count := len(self._left_out)) > 10 else ""
+        return [
+            f"left out {names(self._left_out)}{more} in the folder: hidden, no file, or in no format that rexd reads"
+        ]
 
     def _read_in_folder(self, source: Source) -> None:
-        if source.path.absolute() in self._done:
+        if source.path.resolve() in self._done:
             return
         try:
             item = recognise(source)
@@ -143,9 +146,9 @@ class _Several:
         self._left_out.append(source.path.name)
 
     def _read(self, source: Source, item: Format) -> None:
-        if source.path.absolute() in self._done:  # it was read together with a file beside it
+        if source.path.resolve() in self._done:  # it was read together with a file beside it
             return
-        files = [path.absolute() for path in item.files(source)] if source.is_file else []
+        files = [path.resolve() for path in item.files(source)] if source.is_file else []
         self._size += sum(path.stat().st_size for path in files)
         if self._size > MAX_FILE_BYTES and not item.streams:
             raise DemonstrationError(

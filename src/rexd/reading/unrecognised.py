@@ -30,9 +30,7 @@ def unknown(source: Source) -> DemonstrationError:
         "save_demonstrations"
     )
     if source.is_folder:
-        mend = (
-            f"Name a file in it, the folder that holds the data, or a pattern such as '{source.name}/*/*.npz'. {mend}"
-        )
+        mend = f"Name a file in it, the folder that holds the data, or a pattern such as '{source.name}/*'. {mend}"
     else:
         check_file(source.path)  # raises the error if there is no such file
         if source.head.startswith(b"PK\x03\x04") and not source.zip_members:
