@@ -313,7 +313,11 @@ def test_limits_hold_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load_demonstrations(tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(joined_files, "memory_limit", lambda size, expansion: 1000)
-    with pytest.raises(DemonstrationError, match=r"unpack to .* bytes; expected at most 1000"):
+    with pytest.raises(DemonstrationError, match=r"take \d+ bytes in memory; expected at most 1000"):
+        load_demonstrations(tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr(joined_files, "MAX_FILE_BYTES", 1000)
+    with pytest.raises(DemonstrationError, match=r"bytes in memory; expected at most 2000\. Read fewer files"):
         load_demonstrations(tmp_path)
     monkeypatch.undo()
     monkeypatch.setattr(file_lists, "MOST_FILES", 11)

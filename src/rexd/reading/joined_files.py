@@ -8,9 +8,11 @@ from itertools import chain
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import Streamed, chained
 from rexd.errors import DemonstrationError
+from rexd.reading.containers.guards import MAX_FILE_BYTES
 from rexd.reading.containers.npz import memory_limit
 
 _SHOWN = 8
+_KEPT = 2  # observations and next observations
 _EXPANSION = 16  # as for one file: text and pickles grow, and each row keeps its next observation
 
 
@@ -21,7 +23,7 @@ def bytes_held(demos: Demonstrations) -> int:
 
 
 def check_held(source: str, held: int, size: int) -> None:
-    """Refuse files that unpack to far more than their sizes.
+    """Refuse files that take far more memory than their sizes, or more than one file may take.
 
     Args:
         source: What messages call the files.
@@ -29,12 +31,13 @@ def check_held(source: str, held: int, size: int) -> None:
         size: The bytes of the files that were read so far.
 
     Raises:
-        DemonstrationError: The arrays take more than honest files of this size hold.
+        DemonstrationError: The arrays take too much memory.
     """
-    if held > (limit := memory_limit(size, _EXPANSION)):
+    limit = min(memory_limit(size, _EXPANSION), _KEPT * MAX_FILE_BYTES)
+    if held > limit:
         raise DemonstrationError(
-            f"{source}: the files of {size} bytes unpack to {held} bytes; expected at most {limit}. They are made to "
-            "exhaust memory, or compressed too well to be recordings"
+            f"{source}: the files of {size} bytes take {held} bytes in memory; expected at most {limit}. Read fewer "
+            "files at once, or convert them one by one; files that take far more than their size are made to exhaust memory"
         )
 
 

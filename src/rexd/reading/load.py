@@ -104,7 +104,7 @@ class _Several:
         self._left_out: list[str] = []
         self._unknown: dict[str, DemonstrationError] = {}  # of files in folders, by their suffixes
         self._done: set[Path] = set()
-        self._single = self._size = self._held = 0
+        self._single = self._size = self._whole = self._held = 0
 
     def read(self, places: Sequence[str | Path]) -> None:
         for place in places:
@@ -139,7 +139,7 @@ class _Several:
         else:
             self._read(source, item)
             return
-        advice = f"{refused}. Or move it out of the folder, all other files of which are read"
+        advice = f"{refused}. Or move it out of the folder, of which every file is read"
         if is_named_as_data(source.path):
             raise DemonstrationError(advice)
         self._unknown.setdefault(source.path.suffix, DemonstrationError(advice))
@@ -149,8 +149,10 @@ class _Several:
         if source.path.resolve() in self._done:  # it was read together with a file beside it
             return
         files = [path.resolve() for path in item.files(source)] if source.is_file else []
-        self._size += sum(path.stat().st_size for path in files)
-        if self._size > MAX_FILE_BYTES and not item.streams:
+        size = sum(path.stat().st_size for path in files)
+        self._size += size
+        self._whole += 0 if item.streams else size
+        if self._whole > MAX_FILE_BYTES:
             raise DemonstrationError(
                 f"{self._name}: the files have more than {MAX_FILE_BYTES} bytes together; expected fewer. Name fewer "
                 "files, or store them as D4RL's HDF5 or as a Minari dataset, which are streamed"
