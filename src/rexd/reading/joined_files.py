@@ -37,7 +37,7 @@ def check_held(source: str, held: int, size: int) -> None:
     if held > limit:
         raise DemonstrationError(
             f"{source}: the files of {size} bytes take {held} bytes in memory; expected at most {limit}. Read fewer "
-            "files at once, or convert them one by one; files that take far more than their size are made to exhaust memory"
+            "files at once; those that take far more than their size are made to exhaust memory"
         )
 
 
