@@ -44,6 +44,10 @@ def test_own_data(tmp_path, monkeypatch):
     assert names["action"].shape == (6,)
     assert np.abs(names["action"]).max() <= 1
     assert "error" not in {finding.severity for finding in names["findings"]}
+    assert names["robot"].sha256 == names["demos"].sha256
+    assert any("ignored 'clock'" in note for note in names["robot"].notes)
+    assert names["swings"].lengths.tolist() == [200] * 3
+    assert np.abs(np.concatenate([t.actions for t in names["swings"]])).max() > 1
 
 
 def test_own_loop(tmp_path, monkeypatch):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import doctest
 from collections import deque, namedtuple
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import rexd
@@ -170,6 +173,43 @@ def test_imitation() -> None:
         )
     )
     assert [len(t) for t in demos] == list(LENGTHS)
+
+
+def test_transitions_that_are_also_a_sequence() -> None:
+    class Transitions(Sequence[Any]):
+        """As imitation's: its arrays are read as a whole, and not row by row."""
+
+        def __init__(self) -> None:
+            columns = flat()
+            self.obs, self.acts = columns["observations"], columns["actions"]
+            self.next_obs, self.dones = columns["next_observations"], columns["terminations"] | columns["truncations"]
+
+        def __len__(self) -> int:
+            return N
+
+        def __getitem__(self, index: Any) -> Any:
+            raise AssertionError("a single row was asked for")
+
+    demos = rexd.to_demonstrations(Transitions())
+    assert [len(t) for t in demos] == list(LENGTHS)
+    np.testing.assert_array_equal(demos.transitions().act, flat()["actions"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_key_order_extra_keys_and_dtype(data: st.DataObject) -> None:
+    columns: dict[str, Any] = {**flat(), "extra": np.zeros(3), "infos": ["text"] * N, 7: None}
+    dtype = data.draw(st.sampled_from([np.float32, np.float64, np.float16]))
+    columns["observations"] = columns["observations"].astype(dtype)
+    columns["next_observations"] = columns["next_observations"].astype(dtype)
+    flags = data.draw(st.sampled_from([bool, np.uint8, np.int64, np.float32]))
+    for name in ("terminations", "truncations"):
+        columns[name] = columns[name].astype(flags)
+    keys = data.draw(st.permutations(list(columns)))
+    demos = rexd.to_demonstrations({key: columns[key] for key in keys})
+    assert [len(t) for t in demos] == list(LENGTHS)
+    assert [bool(t.terminated[-1]) for t in demos] == [True, False, True]
+    np.testing.assert_array_equal(np.concatenate([t.observations for t in demos]), columns["observations"])
 
 
 def test_what_is_given_is_copied_and_not_changed() -> None:

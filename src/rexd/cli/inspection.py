@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,32 +18,32 @@ if TYPE_CHECKING:
     from rexd.inspection.simulator.findings import OneStepError
 
 
-def inspect_file(
-    file: str, options: opt.DataOptions, step: Step, subsample: int = 1
+def inspect_files(
+    files: Sequence[str], options: opt.DataOptions, step: Step, subsample: int = 1
 ) -> tuple[dict[str, Any], tuple[Finding, ...]]:
-    """Read a file and return its facts, as plain JSON types, and the findings, the worst first.
+    """Read files and return their facts, as plain JSON types, and the findings, the worst first.
 
     Args:
-        file: A file, a folder, the id of a local Minari dataset, or ``bundled``.
-        options: How to read it, and the environment to compare it with.
+        files: Files, folders, patterns, ids of local Minari datasets, or ``bundled``.
+        options: How to read them, and the environment to compare it with.
         step: Called with the progress.
         subsample: The stride of the subsampling that is planned.
 
     Raises:
-        RexdError: The file, the environment or an option cannot be used.
+        RexdError: No file is named, or a file, the environment or an option cannot be used.
     """
     env = None
     if options.env is not None:
         env = opt.open_environment(options.env, opt.environment_arguments(options.env_kwargs))
     try:
-        reading = read_as_recorded(file, options, None if env is None else environment_facts(env))
+        reading = read_as_recorded(files, options, None if env is None else environment_facts(env))
         inspected = inspect_demonstrations(reading.demos, env, subsample=subsample, step=step)
     finally:
         if env is not None:
             env.close()
     facts = describe(reading.demos, inspected.fitted)
     one_step = None if inspected.one_step is None else _plain(inspected.one_step)
-    return {"file": file, "format": reading.format, **facts, "one_step": one_step}, inspected.findings
+    return {"file": opt.named(files), "format": reading.format, **facts, "one_step": one_step}, inspected.findings
 
 
 def _plain(errors: OneStepError) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +26,7 @@ Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Lengths = Annotated[str | None, tyro.conf.arg(metavar="N,N,...|KEY")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
 StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
-File = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+Files = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE...")]
 
 
 @dataclass(frozen=True)
@@ -54,27 +56,52 @@ class SelectionOptions(DataOptions):
     """Keep every K-th transition of each trajectory, from a random offset."""
 
 
-def load(file: str, options: DataOptions) -> Demonstrations:
+def load(files: Sequence[str], options: DataOptions) -> Demonstrations:
     """Read demonstrations, and fit them to the environment that the options name.
 
     Raises:
-        RexdError: The file, the environment or an option cannot be used.
+        RexdError: No file is named, or a file, the environment or an option cannot be used.
     """
     env = None if options.env is None else open_environment(options.env, environment_arguments(options.env_kwargs))
     columns = None if options.columns is None else parse_columns(options.columns)
     try:
-        if file == BUNDLED:
+        if is_bundled(files):
             demos = load_bundled(options, columns)
             return demos if env is None else fit_to_spaces(demos, env.observation_space, env.action_space)
         from rexd.reading.load import load_demonstrations
 
         lengths = parse_lengths(options.lengths)
         return load_demonstrations(
-            file, episode_length=options.episode_length, lengths=lengths, env=env, columns=columns
+            files, episode_length=options.episode_length, lengths=lengths, env=env, columns=columns
         )
     finally:
         if env is not None:
             env.close()
+
+
+def is_bundled(files: Sequence[str]) -> bool:
+    """Whether the user asks for the demonstrations that rexd ships, which stand alone.
+
+    Raises:
+        RexdError: No file is named, or others beside the shipped demonstrations.
+    """
+    if not files:
+        raise RexdError(
+            "no demonstrations are named; give a file, a folder, a pattern such as 'episodes/*.npz', or bundled"
+        )
+    if BUNDLED in files and len(files) > 1:
+        raise RexdError("the bundled demonstrations are not read together with files; name the ones or the others")
+    return files[0] == BUNDLED
+
+
+def named(files: Sequence[str]) -> str:
+    """Return the names of files for documents, as a shell would take them; one stands as it is."""
+    return files[0] if len(files) == 1 else shlex.join(files)
+
+
+def shown(files: Sequence[str]) -> str:
+    """Return the names of files for people, short where there are many."""
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
 def load_bundled(options: DataOptions, columns: slice | list[int] | None) -> Demonstrations:

@@ -11,8 +11,8 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from dataclasses import MISSING, fields, is_dataclass, replace
+from functools import cache, partial
 from inspect import getdoc, getsource
 from itertools import pairwise
 from typing import Any, get_type_hints
@@ -37,7 +37,14 @@ def parse(kind: type[Any], prog: str, words: Sequence[str]) -> Any:
     if "-h" in words or "--help" in words:  # tyro would put each paragraph of the description into one long line
         print(wrapped(getdoc(kind) or "", shutil.get_terminal_size().columns), end="\n\n")
     with registry:
-        return tyro.cli(kind, prog=prog, description="", args=words, config=(tyro.conf.FlagCreatePairsOff,))
+        ask = partial(tyro.cli, kind, prog=prog, description="", config=(tyro.conf.FlagCreatePairsOff,))
+        command, rest = ask(args=words, return_unknown_args=True)
+        if not rest:
+            return command
+        if not hasattr(command, "files") or any(word.startswith("-") for word in rest):
+            return ask(args=words)  # tyro says what is wrong
+        # tyro takes the first words without an option between them; files may stand after options too
+        return replace(command, files=(*command.files, *rest))
 
 
 def wrapped(text: str, width: int) -> str:

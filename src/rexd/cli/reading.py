@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rexd.cli import options as opt
 from rexd.demos.demonstrations import Demonstrations
-from rexd.reading import BUNDLED
 
 if TYPE_CHECKING:
     from rexd.reading.environment_facts import EnvironmentFacts
@@ -26,24 +26,22 @@ class Reading:
     format: str
 
 
-def read_as_recorded(file: str, options: opt.DataOptions, task: EnvironmentFacts | None) -> Reading:
+def read_as_recorded(files: Sequence[str], options: opt.DataOptions, task: EnvironmentFacts | None) -> Reading:
     """Read demonstrations without clipping them or comparing them with the environment.
 
     Args:
-        file: A file, a folder, the id of a local Minari dataset, or ``bundled``.
+        files: Files, folders, patterns, ids of local Minari datasets, or ``bundled``.
         options: How to read it.
         task: The facts about the environment that the options name; None if they name none.
 
     Raises:
-        RexdError: The file or an option cannot be used.
+        RexdError: No file is named, or a file or an option cannot be used.
     """
     columns = None if options.columns is None else opt.parse_columns(options.columns)
-    if file == BUNDLED:
+    if opt.is_bundled(files):
         return Reading(opt.load_bundled(options, columns), "bundled with rexd")
-    from rexd.reading.containers.source import Source
     from rexd.reading.environment_facts import make_hints
-    from rexd.reading.load import read_source
+    from rexd.reading.load import read_given
 
     lengths = opt.parse_lengths(options.lengths)
-    demos, item = read_source(Source(file), make_hints(task, options.episode_length, columns, lengths))
-    return Reading(demos, item.name)
+    return Reading(*read_given(files, make_hints(task, options.episode_length, columns, lengths)))

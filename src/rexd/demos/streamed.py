@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
+from itertools import chain
 from typing import overload
 
 import numpy as np
@@ -118,15 +119,23 @@ def picked(trajectories: Sequence[Trajectory], numbers: Numbers) -> Sequence[Tra
 
 def joined(one: Sequence[Trajectory], other: Sequence[Trajectory]) -> Sequence[Trajectory]:
     """Join two sequences of trajectories."""
-    if not len(one) or not len(other):
-        return other if len(other) else one
-    if not isinstance(one, Streamed) and not isinstance(other, Streamed):
-        return (*one, *other)
-    count = len(one)
+    return chained([one, other])
+
+
+def chained(parts: Sequence[Sequence[Trajectory]]) -> Sequence[Trajectory]:
+    """Join sequences of trajectories; if one is streamed, the whole is."""
+    some = [part for part in parts if len(part)]
+    if len(some) == 1:
+        return some[0]
+    if not any(isinstance(part, Streamed) for part in some):
+        return tuple(chain.from_iterable(some))
+    stops = np.cumsum([len(part) for part in some])
 
     def read(numbers: Numbers) -> Generator[Trajectory, None, None]:
         # numbers are ascending, as all callers ask for trajectories in order
-        yield from picked(one, numbers[numbers < count])
-        yield from picked(other, numbers[numbers >= count] - count)
+        cuts = np.searchsorted(numbers, [0, *stops])
+        for part, stop, first, last in zip(some, stops, cuts[:-1], cuts[1:], strict=True):
+            if last > first:
+                yield from picked(part, numbers[first:last] - (stop - len(part)))
 
-    return Streamed(np.concatenate([lengths_of(one), lengths_of(other)]), read)
+    return Streamed(np.concatenate([lengths_of(part) for part in some]), read)

@@ -1,11 +1,9 @@
-"""Demonstrations from objects in memory: arrays, rollouts, replay buffers, and datasets of other libraries."""
+"""Demonstrations from objects in memory: arrays, rollouts, buffers, and datasets of other libraries."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,20 @@ from rexd.errors import DemonstrationError
 from rexd.reading.environment_facts import environment_facts, make_hints
 from rexd.reading.formats.contents import Held, read_content
 from rexd.reading.load import fit
-from rexd.reading.replay_buffers import is_replay_buffer, read_replay_buffer
+from rexd.reading.objects.pairs import arrays_of_pair, is_pair
+from rexd.reading.objects.plain import is_stream, plain
+from rexd.reading.objects.replay_buffers import is_replay_buffer, read_replay_buffer
+from rexd.reading.objects.rlds import is_rlds, read_rlds
+from rexd.reading.objects.rollout_buffers import is_rollout_buffer, read_rollout_buffer
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import check_lengths
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_names import find_keys, has_needed
+from rexd.reading.rows.key_names import find_keys
 
 _NAME = "memory"
-_DEPTH = 6  # how deep lists and dicts within one another are converted
 _MINARI = ("observations", "actions", "rewards", "terminations", "truncations")
 _IMITATION = ("obs", "acts", "rews", "terminal", "next_obs", "dones")
-_PLAIN = (np.ndarray, np.generic, float, int, str, bytes, type(None))
+_D3RLPY = ("observations", "actions", "rewards", "terminated")
 
 
 def to_demonstrations(
@@ -50,9 +51,14 @@ def to_demonstrations(
     - a list of trajectories, each a dict of arrays, with the final observation or without it;
     - a list of transitions, each a dict (``obs``, ``action``, ``reward``, ``next_obs``, ``done``), a named tuple, or a
       tuple (observation, action, reward, next observation, terminated, truncated) or shorter;
+    - a pair ``(observations, actions)``, a tuple of two arrays. One trajectory has observations of shape (T, D), or
+      (T + 1, D) with the final one, and actions of shape (T, A), or (T,) of a discrete action space. Several
+      trajectories are two lists of such arrays, or two arrays with one more dimension in front;
     - one array whose columns are observations and actions, where ``columns`` or ``env`` tells them apart;
-    - a replay buffer of Stable-Baselines3;
+    - a replay buffer or a rollout buffer of Stable-Baselines3, with observations in one array or in several;
     - a Minari dataset, or a list of its episodes;
+    - a replay buffer of d3rlpy, or a list of its episodes;
+    - episodes of RLDS, each a dict with ``steps``, or its steps themselves: dicts of arrays, or one dict for each step;
     - trajectories or transitions of imitation;
     - a list of ``rexd.Trajectory``.
 
@@ -103,12 +109,20 @@ def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
         return data, False
     if is_replay_buffer(data):
         return read_replay_buffer(_NAME, data, hints), False
+    if is_rollout_buffer(data):
+        return read_rollout_buffer(_NAME, data, hints), False
+    if is_pair(data):
+        data = arrays_of_pair(data, joined=hints.episode_length is not None or hints.lengths is not None)
     env_id = None
     if hasattr(data, "iterate_episodes"):
         env_id = getattr(getattr(data, "env_spec", None), "id", None)
         data = data.iterate_episodes()
-    if isinstance(data, Iterator | deque):
+    elif hasattr(data, "episodes") and not isinstance(data, Mapping):
+        data = _episodes(data.episodes)
+    if is_stream(data) and not _attributes(data):
         data = list(data)
+    if is_rlds(data):
+        return read_rlds(_NAME, data, hints), False
     if isinstance(data, list | tuple) and len(data):
         if all(isinstance(item, Trajectory) for item in data):
             return Demonstrations(tuple(data), source=_NAME), False
@@ -122,17 +136,32 @@ def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
         if "next_obs" in attributes or "dones" in attributes:
             return read_content(Held(_NAME, attributes), hints), True
         return from_episodes(_NAME, [_roles(attributes)], hints=hints), False
-    content = _plain(data, _DEPTH)
+    content = plain(data)
     return read_content(Held(_NAME, content), hints), True
 
 
+def _episodes(found: Any) -> list[Any]:
+    """Return the episodes of d3rlpy's replay buffer.
+
+    Raises:
+        DemonstrationError: There is none, or they are no episodes.
+    """
+    episodes = list(found) if isinstance(found, Iterable) else []
+    if not episodes or not all(map(_attributes, episodes)):
+        raise DemonstrationError(
+            f"{_NAME}: its 'episodes' are {len(episodes)} objects; expected at least one, each with observations, "
+            "actions, rewards and terminated as d3rlpy's. Fill the buffer first"
+        )
+    return episodes
+
+
 def _attributes(item: Any) -> dict[str, Any]:
-    """Return the arrays of an episode of Minari or a trajectory of imitation; nothing for other objects."""
-    if isinstance(item, Mapping | Sequence | np.ndarray):
+    """Return the arrays of an episode of Minari or d3rlpy or a trajectory of imitation; nothing for other objects."""
+    if isinstance(item, Mapping | list | tuple | np.ndarray):
         return {}
-    for names, needed in ((_MINARI, _MINARI), (_IMITATION, ("obs", "acts"))):
+    for names, needed in ((_MINARI, _MINARI), (_D3RLPY, _D3RLPY), (_IMITATION, ("obs", "acts"))):
         if all(hasattr(item, name) for name in needed):
-            found = {name: _plain(getattr(item, name), _DEPTH) for name in names if hasattr(item, name)}
+            found = {name: plain(getattr(item, name)) for name in names if hasattr(item, name)}
             return {name: value for name, value in found.items() if value is not None}
     return {}
 
@@ -141,35 +170,6 @@ def _roles(attributes: dict[str, Any]) -> dict[str, Any]:
     """Rename arrays to the names that ``Columns`` gives them."""
     keys = find_keys(attributes)
     return {role: attributes[key] for role, key in keys.items()}
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """Convert data to arrays, lists, tuples and dicts, as the unpickler of files returns; plain rows are not copied."""
-    if isinstance(value, _PLAIN) or depth == 0:
-        return value
-    if hasattr(value, "detach") and hasattr(value, "cpu"):
-        return value.detach().cpu().numpy()
-    if isinstance(value, Mapping):
-        return {key: _plain(item, depth - 1) for key, item in value.items()}
-    if hasattr(value, "_asdict") and has_needed(value._asdict()):
-        return _plain(value._asdict(), depth)
-    if isinstance(value, list | tuple | deque):
-        rows = value if type(value) in (list, tuple) else list(value)
-        if _is_plain(rows):
-            return rows
-        made = [_plain(item, depth - 1) for item in rows]
-        return tuple(made) if isinstance(value, tuple) else made
-    return np.asarray(value) if hasattr(value, "__array__") else value
-
-
-def _is_plain(rows: Iterable[Any]) -> bool:
-    """Whether rows need no conversion. The set of types is small even for a million rows, so that this is fast."""
-    kinds = set(map(type, rows))
-    if kinds == {dict}:
-        kinds = set(map(type, chain.from_iterable(row.values() for row in rows)))
-    elif kinds and kinds <= {list, tuple}:
-        kinds = set(map(type, chain.from_iterable(rows)))
-    return all(issubclass(kind, _PLAIN) for kind in kinds)
 
 
 def _own(trajectory: Trajectory) -> Trajectory:

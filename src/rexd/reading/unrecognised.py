@@ -44,7 +44,8 @@ def unknown(source: Source) -> DemonstrationError:
     keys = _keys(source)
     if keys:
         return DemonstrationError(f"{source.name}: is {_found(source)}; {expected_names(keys)}. {_LISTED}")
-    step = "Name a file in it, or the folder that holds the dataset" if source.is_folder else _BUILD
+    folder = f"Name a file in it, the folder that holds the data, or a pattern such as '{source.name}/*'"
+    step = folder if source.is_folder else _BUILD
     return DemonstrationError(
         f"{source.name}: is {_found(source)}; expected recorded observations and actions. {step}. {_LISTED}"
     )

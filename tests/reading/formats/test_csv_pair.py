@@ -108,12 +108,19 @@ def test_a_file_alone_is_no_pair(tmp_path: Path) -> None:
     assert not csv_pair.sniff(Source(tmp_path))
 
 
-def test_two_pairs_in_a_folder_are_not_guessed(tmp_path: Path) -> None:
+def test_two_pairs_in_a_folder_are_both_read(tmp_path: Path) -> None:
     pair(tmp_path)
     files = pair(tmp_path, ("hopper_obs.csv", "hopper_act.csv"))
     assert csv_pair.sniff(Source(files[0]))
-    with pytest.raises(DemonstrationError, match=r"is a folder of actions\.csv, hopper_act\.csv, .*Name a file in it"):
-        load_demonstrations(tmp_path)
+    assert not csv_pair.sniff(Source(tmp_path))  # neither pair alone stands for the folder
+    assert load_demonstrations(tmp_path).lengths.tolist() == [STEPS, STEPS]
+
+
+def test_one_more_observation_than_actions(tmp_path: Path) -> None:
+    pair(tmp_path)
+    write(tmp_path / "actions.csv", flat()["actions"][:-1])
+    (t,) = load_demonstrations(tmp_path)
+    np.testing.assert_array_equal(t.next_observations, flat()["observations"][1:])
 
 
 def test_links_that_lead_elsewhere_are_not_beside(tmp_path: Path) -> None:

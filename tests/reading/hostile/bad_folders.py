@@ -122,7 +122,24 @@ for _name, _write, _link in (
     ("Hugging Face's description", hugging_face, "dataset_info.json"),
 ):
     add(f"link to /etc/passwd as {_name}", _changed(_write, _linked(_link)), _LINK, unsafe=True)
-add("link to /etc/passwd in a pair of tables", _changed(csv_pair, _linked("actions.csv")), "demos", unsafe=False)
+add("link to /etc/passwd in a pair of tables", _changed(csv_pair, _linked("actions.csv")), _LINK, unsafe=True)
+
+
+def episodes(folder: Path) -> Path:
+    """Write a folder of one file for each episode."""
+    folder.mkdir(parents=True)
+    for number in range(3):
+        np.savez(folder / f"ep_{number}.npz", obs=np.zeros((4, 2)), acts=np.zeros((3, 1)))
+    return folder
+
+
+add("link to /etc/passwd in a folder of episodes", _changed(episodes, _linked("ep_1.npz")), _LINK, unsafe=True)
+add(
+    "a pickle that calls in a folder of episodes",
+    _changed(episodes, lambda folder: (folder / "README").write_bytes(b"cposix\nsystem\n(S'true'\ntR.")),
+    "posix.system",
+    unsafe=True,
+)
 add(
     "LeRobot's chunk is a linked folder",
     _changed(lerobot, _linked_folder("data/chunk-000")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -53,14 +54,14 @@ class Command:
 
     Examples:
         rexd convert demos.npz hopper-expert-v0 --env Hopper-v5
+        rexd convert episodes/ demos.npz
         rexd convert Ant-v2.pkl ant.hdf5 --obs-columns 0:27 --clip-actions -1:1
         rexd convert late.pkl mended.npz --shift-actions 1 --time-limit-is-truncation 1000
     """
 
-    file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled'."""
-    output: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """The output: a folder (a Minari dataset), or a file named .npz (rexd's own format), .hdf5 or .h5 (D4RL's)."""
+    files: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE... OUT")]
+    """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled', and last the
+    output: a folder (a Minari dataset), or a file named .npz (rexd's own format), .hdf5 or .h5 (D4RL's)."""
     to: Target | None = None
     """The format, if the name of OUT does not tell it. Only npz holds everything."""
     overwrite: bool = False
@@ -74,8 +75,22 @@ class Command:
     json: bool = False
     """Print one JSON document and nothing else."""
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What is read."""
+        return self.files[:-1]
+
+    @property
+    def output(self) -> Path:
+        """What is written."""
+        return Path(self.files[-1])
+
     def run(self) -> None:
         """Read, mend and write the demonstrations, and report what was done."""
+        if len(self.files) < 2:
+            raise RexdError(
+                "expected what to read and, as the last word, the output: rexd convert demos.npz mended.npz"
+            )
         target = target_of(self.output, self.to)
         check_output(self.output, target, overwrite=self.overwrite)
         if self.data.columns is not None and self.mends.drop_columns is not None:
@@ -84,9 +99,9 @@ class Command:
         if self.data.env is not None:
             env = opt.open_environment(self.data.env, opt.environment_arguments(self.data.env_kwargs))
         try:
-            with Waiting(f"reading {self.file}") as waiting:
+            with Waiting(f"reading {opt.shown(self.inputs)}") as waiting:
                 task = _task(env)
-                reading = read(self.file, self.data, task)
+                reading = read(self.inputs, self.data, task)
                 waiting.step("mending", 1, 3)
                 demos = mend(_selected(reading.demos, self.data.trajectories, self.leave_out), self.mends, task)
                 demos = _thinned(demos, self.data.subsample, self.seed)
@@ -105,7 +120,7 @@ class Command:
         if self.json:
             print_json(
                 {
-                    "read": {"file": self.file, "format": reading.format, **read},
+                    "read": {"file": opt.named(self.inputs), "format": reading.format, **read},
                     "notes": list(reading.demos.notes),
                     "done": list(demos.notes[before:]),
                     "written": {"output": str(saved), "format": target.name, **written, "bytes": size},
@@ -115,7 +130,7 @@ class Command:
         for text in demos.notes:
             note(text)
         print_table(["", "read", "written"], _rows(read, written))
-        note(f"read {self.file}, {reading.format}; wrote {saved}, {target.name}, {size / 1e6:,.2f} MB")
+        note(f"read {opt.shown(self.inputs)}, {reading.format}; wrote {saved}, {target.name}, {size / 1e6:,.2f} MB")
 
 
 def target_of(output: Path, to: str | None) -> WrittenFormat:
@@ -155,14 +170,14 @@ def check_output(output: Path, target: WrittenFormat, *, overwrite: bool) -> Non
         raise RexdError(f"{output}: is a folder, and {target.name} is one file; name another, or remove the folder")
 
 
-def read(file: str, options: opt.DataOptions, task: EnvironmentFacts | None) -> Reading:
-    """Read a file as it was recorded; if its marked ends contradict ``episode_length``, its rows are cut anew.
+def read(files: Sequence[str], options: opt.DataOptions, task: EnvironmentFacts | None) -> Reading:
+    """Read files as they were recorded; if their marked ends contradict ``episode_length``, the rows are cut anew.
 
     Raises:
-        RexdError: The file or an option cannot be used.
+        RexdError: A file or an option cannot be used.
     """
     try:
-        return read_as_recorded(file, options, task)
+        return read_as_recorded(files, options, task)
     except UnsafeFileError:
         raise
     except DemonstrationError as refused:
@@ -172,7 +187,7 @@ def read(file: str, options: opt.DataOptions, task: EnvironmentFacts | None) -> 
         from rexd.inspection.mends.order import recut
 
         try:
-            found = read_as_recorded(file, replace(options, episode_length=None), task)
+            found = read_as_recorded(files, replace(options, episode_length=None), task)
         except DemonstrationError:
             raise refused from None
         return replace(found, demos=recut(found.demos, options.episode_length))

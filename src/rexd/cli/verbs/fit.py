@@ -43,11 +43,13 @@ class Command:
     Examples:
         rexd fit demos.npz -o reward.safetensors
         rexd fit Hopper-v2.pkl --env Hopper-v5 --trajectories 4 --subsample 20 --shape rational
+        rexd fit episodes/ --env Hopper-v5
         rexd fit Ant-v2.pkl --columns 0:27 --velocity-columns 13:27 --updates 2000 --seed 1
     """
 
-    file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
+    files: opt.Files = ()
+    """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled' for the
+    demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("reward.safetensors")
     """File to write the reward to. An existing file is replaced."""
     velocity_columns: opt.Columns = None
@@ -69,7 +71,7 @@ class Command:
         if self.max_episode_steps is not None and self.data.env is None:
             raise RexdError("--max-episode-steps is for checks in an environment; give one, such as --env Hopper-v5")
         check_writable(self.output)
-        chosen = opt.select(opt.load(self.file, self.data), self.data, self.settings.seed)
+        chosen = opt.select(opt.load(self.files, self.data), self.data, self.settings.seed)
         for found in subsampled_findings(chosen):
             warn(f"{found.message}; choose {found.mend}")
         demos = chosen.held(self.settings.seed)

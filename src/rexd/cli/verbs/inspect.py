@@ -21,7 +21,7 @@ UNREADABLE = 3
 
 @dataclass(frozen=True)
 class Command:
-    """Show what a demonstration file holds, its faults, and the option that mends each.
+    """Show what demonstration files hold, their faults, and the option that mends each.
 
     The format is recognised by the content: rexd's own npz, a local Minari dataset (folder or id), LeRobot, imitation,
     D4RL, robomimic, Stable-Baselines, or a pickle, torch, npy, npz, HDF5 or text file in the layout of another tool
@@ -37,12 +37,14 @@ class Command:
         rexd inspect demos.npz
         rexd inspect Hopper-v2.pkl --env Hopper-v5
         rexd inspect Ant-v2.pkl --columns 0:27 --subsample 20
+        rexd inspect 'episodes/*.npz' --env Hopper-v5
         rexd inspect Ant-v2.pkl --episode-length 1000 --columns 0:27 --json
         rexd inspect --formats
     """
 
-    file: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE")] = None
-    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
+    files: opt.Files = ()
+    """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled' for the
+    demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers."""
     data: Annotated[opt.DataOptions, tyro.conf.arg(name="")] = field(default_factory=opt.DataOptions)
     subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
     """The stride that rexd fit or rexd train will get: a finding tells where it leaves out a part of a cycle."""
@@ -54,23 +56,21 @@ class Command:
 
     def run(self) -> int:
         """Read the file, and print its facts and the findings."""
-        from rexd.cli.inspection import inspect_file
+        from rexd.cli.inspection import inspect_files
         from rexd.inspection.data import exit_status
 
         if self.formats:
             self._list_formats()
             return 0
-        if self.file is None:
-            raise RexdError("no file is named; give a file, a folder, or --formats for the list of formats")
         if self.subsample < 1:
             raise RexdError(f"--subsample {self.subsample} keeps no row; expected 1 or more")
         try:
             with Waiting("reading") as waiting:
-                found, findings = inspect_file(self.file, self.data, waiting.step, self.subsample)
+                found, findings = inspect_files(self.files, self.data, waiting.step, self.subsample)
         except RexdError as error:
             if self.json:
                 named = {"kind": type(error).__name__, "message": str(error)}
-                print_json({"file": self.file, "status": STATUSES[UNREADABLE], "error": named})
+                print_json({"file": " ".join(self.files), "status": STATUSES[UNREADABLE], "error": named})
             print_error(error)
             return UNREADABLE
         if self.json:

@@ -29,8 +29,9 @@ class Command:
 
     reward: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="REWARD")]
     """A file with a reward, such as reward.safetensors."""
-    file: opt.File
-    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships."""
+    files: opt.Files = ()
+    """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled' for the
+    demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Npz file to write the arrays 'rewards' and 'trajectory' (the number of each row's trajectory) to."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
@@ -44,7 +45,7 @@ class Command:
         from rexd.reward.files import load_reward
 
         model = load_reward(self.reward)
-        demos = opt.select(opt.load(self.file, self.data), self.data, self.seed)
+        demos = opt.select(opt.load(self.files, self.data), self.data, self.seed)
         for text in demos.notes:
             note(text)
         rewards, rows = model.predict_demonstrations(demos), demos.transitions()
@@ -63,7 +64,7 @@ class Command:
             print_json(
                 {
                     "reward": str(self.reward),
-                    "file": self.file,
+                    "file": opt.named(self.files),
                     "held_out": held_out,
                     "mean": float(rewards.mean(dtype=float)),
                     "trajectories": [

@@ -59,13 +59,15 @@ class Command:
         rexd train bundled --env HalfCheetah-v5 --subsample 20 --steps 20000
         rexd train Hopper-v2.pkl --env Hopper-v5 --trajectories 4 --subsample 20 --steps 100000 --out runs/hopper
         rexd train Ant-v2.pkl --columns 0:27 --env Ant-v5 --env-kwargs include_cfrc_ext_in_observation=false
+        rexd train episodes/ --env Hopper-v5 --steps 20000
         rexd train demos.npz --reward reward.safetensors --seed 1
         rexd train --reward env --env Hopper-v5 --steps 1000000 --entropy-coefficient 1 --backup-entropy
     """
 
-    file: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE")] = None
-    """A file, a folder, the id of a local Minari dataset, or 'bundled' for the demonstrations that rexd ships. It may
-    be left out with --reward env."""
+    files: opt.Files = ()
+    """Files, folders, patterns in quotes ('episodes/*.npz'), ids of local Minari datasets, or 'bundled' for the
+    demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers.
+    They may be left out with --reward env."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of the run. None: runs/<env>-seed<seed>."""
     resume: bool = False
@@ -85,9 +87,9 @@ class Command:
     def run(self) -> None:
         """Load the demonstrations, train, and print the final evaluation."""
         config = self._config()
-        if self.file is None and config.reward_source != "env":
+        if not self.files and config.reward_source != "env":
             raise RexdError("no demonstration file is given; only --reward env trains without one")
-        whole = None if self.file is None else opt.load(self.file, self.data)
+        whole = opt.load(self.files, self.data) if self.files else None
         env = opt.chosen_environment(self.data.env, whole)
         out = self.out or Path("runs") / f"{file_name(env)}-seed{config.seed}"
         run = train_watched(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from rexd.reading.formats import (
     aloha,
+    array_pair,
     csv_pair,
     csv_plain,
     csv_table,
@@ -51,6 +52,7 @@ FORMATS: tuple[Format, ...] = (
     aloha.FORMAT,
     parquet_table.FORMAT,
     hdf5_arrays.FORMAT,
+    array_pair.FORMAT,
     *CONTENT_FORMATS,
     csv_table.FORMAT,
     csv_pair.FORMAT,

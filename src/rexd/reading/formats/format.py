@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,6 +35,7 @@ class Format:
         streams: Whether ``load`` reads files that are larger than memory. Files of other formats are refused if they
             are larger than ``MAX_FILE_BYTES``.
         tool: The tool whose layout it is, for lists; empty where many tools write such files.
+        files: Names the files that ``load`` reads for a source that is a file: itself, and those beside it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Format:
     takes_columns: bool = False
     streams: bool = False
     tool: str = ""
+    files: Callable[[Source], Collection[Path]] = lambda source: (source.path,)
 
     @property
     def holds_what(self) -> str:

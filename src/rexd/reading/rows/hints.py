@@ -19,6 +19,10 @@ class Hints:
         obs_dim: The number of the environment's observation columns.
         act_dim: The number of the environment's continuous action columns; None where its actions are discrete.
         n_actions: The number of the environment's discrete actions; None where its actions are continuous.
+        one_episode: Whether the file is one of many that each hold one episode. Then its rows are one trajectory where
+            it does not record where trajectories begin and its rows do not show it.
+        like_others: Whether many such files were found to hold one episode each. Then its rows are not looked at, which
+            takes longer than reading them.
     """
 
     episode_length: int | None = None
@@ -28,3 +32,5 @@ class Hints:
     obs_dim: int | None = None
     act_dim: int | None = None
     n_actions: int | None = None
+    one_episode: bool = False
+    like_others: bool = False

@@ -22,6 +22,11 @@ from rexd.reading.rows.ends.unequal_length import find_breaks
 from rexd.reading.rows.hints import Hints
 
 _JOINED = 0.5  # share of rows whose next observation must be the next row; it is about 0 where rows were left out
+ONE_EPISODE = (
+    "taken as one trajectory, since the file is one of several and does not say where trajectories begin; if it holds "
+    "more, give episode_length (--episode-length)"
+)
+"""The note on a file that is one of several and is taken as one trajectory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +239,10 @@ def _infer(
     ``whole`` says that no row has a gap after it, so that all rows may be one trajectory.
     """
     ends = np.zeros(rows, np.bool_)
+    one_episode = hints.one_episode and (hints.max_episode_steps is None or rows <= hints.max_episode_steps)
+    if hints.episode_length is None and one_episode and (hints.like_others or observations is None):
+        notes.append(ONE_EPISODE)
+        return ends
     if observations is None:
         if hints.episode_length is None:
             raise DemonstrationError(
@@ -257,6 +266,9 @@ def _infer(
                 "jumps back to the start at the first row of each and nowhere else"
             )
             ends[starts[1:] - 1] = True
+            return ends
+        if one_episode and not whole:
+            notes.append(ONE_EPISODE)
             return ends
         if not whole:
             raise

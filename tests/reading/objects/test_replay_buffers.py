@@ -125,8 +125,8 @@ def test_attributes_are_enough() -> None:
     [
         ({"pos": 0}, "memory: the replay buffer is empty"),
         (
-            {"observations": {"a": np.zeros((8, 1, 3))}},
-            "observations are a dict; expected one array .*FlattenObservation",
+            {"observations": {"a": np.zeros((8, 1, 4, 4, 3), np.uint8)}},
+            "the observations are 'a', and none of them has one row of numbers",
         ),
         ({"observations": np.zeros((8, 1))}, r"observations are of shape \(8, 1\)"),
         ({"observations": np.zeros((8, 1, 4, 4))}, "as images do"),

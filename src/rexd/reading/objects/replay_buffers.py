@@ -1,12 +1,14 @@
-"""Reading the replay buffer of Stable-Baselines3, which is recognised by its attributes without importing the library.
+"""Reading the replay buffers of Stable-Baselines3, which are recognised without importing the library.
 
-Source: https://github.com/DLR-RM/stable-baselines3, ``common.buffers.ReplayBuffer``. Arrays have the shape (size,
-environments, ...) and are ring buffers: the newest row overwrites the oldest. Off-policy algorithms store actions
-scaled to [-1, 1], whatever the environment's bounds are.
+Source: https://github.com/DLR-RM/stable-baselines3, ``common.buffers.ReplayBuffer``, ``DictReplayBuffer`` with
+observations of several parts, and ``her.HerReplayBuffer``, whose goals are replaced only in batches. Arrays
+have the shape (size, environments, ...) and are ring buffers: the newest row overwrites the oldest. Off-policy
+algorithms store actions scaled to [-1, 1], whatever the environment's bounds are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
+from rexd.reading.objects.named_parts import join_parts
 from rexd.reading.rows.columns import RecordedColumns
 from rexd.reading.rows.from_steps import from_steps
 from rexd.reading.rows.hints import Hints
@@ -35,18 +38,16 @@ def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstra
         hints: What the user and the environment know.
 
     Raises:
-        DemonstrationError: The buffer is empty, or its observations are dicts or images.
+        DemonstrationError: The buffer is empty, or its observations are images.
     """
     observations = buffer.observations
-    if not isinstance(observations, np.ndarray) or observations.ndim < 3:
-        found = f"a {type(observations).__name__}"
-        if isinstance(observations, np.ndarray):
-            found = f"of shape {observations.shape}"
-        raise DemonstrationError(
-            f"{source_name}: the replay buffer's observations are {found}; expected one array of (size, environments, "
-            "columns). Train with gymnasium.wrappers.FlattenObservation"
-        )
-    size, environments = observations.shape[:2]
+    size, environments = np.shape(buffer.dones)
+    for part in observations.values() if isinstance(observations, Mapping) else [observations]:
+        if np.ndim(part) < 3:
+            raise DemonstrationError(
+                f"{source_name}: the replay buffer's observations are of shape {np.shape(part)}; expected (size, "
+                "environments, columns)"
+            )
     # A buffer without next observations stores the latest one in the place of the oldest observation.
     shares = getattr(buffer, "next_observations", None) is None or bool(getattr(buffer, "optimize_memory_usage", False))
     first = int(buffer.pos) + shares if buffer.full else 0
@@ -60,12 +61,19 @@ def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstra
         return chosen.reshape(environments * count, *chosen.shape[2:])
 
     notes: list[str] = []
+    spaces = getattr(getattr(buffer, "observation_space", None), "spaces", None)
+
+    def joined(values: Any, notes: list[str]) -> Array:
+        if not isinstance(values, Mapping):
+            return column(values)
+        return join_parts(source_name, {name: column(part) for name, part in values.items()}, spaces, notes)
+
     if buffer.full:
         notes.append("the replay buffer is full: its oldest trajectories may lack their beginnings")
     columns = RecordedColumns(
-        column(observations),
+        joined(observations, notes),
         _unscaled(column(buffer.actions), getattr(buffer, "action_space", None), notes),
-        next_observations=None if shares else column(buffer.next_observations),
+        next_observations=None if shares else joined(buffer.next_observations, []),
         truncated=None if getattr(buffer, "timeouts", None) is None else column(buffer.timeouts),
         dones=column(buffer.dones),
         starts=np.arange(environments) * count,
