@@ -81,15 +81,22 @@ def to_demonstrations(
     """
     facts = None if env is None else environment_facts(env)
     hints = make_hints(facts, episode_length, columns)
-    demos, selected = _read(data, hints)
+    demos, selected = read_memory(data, hints)
     check_episode_length(demos, episode_length)
     if columns is not None and not selected:
         demos = demos.select_columns(columns)
     return fit(replace(demos, trajectories=tuple(map(_own, demos.trajectories))), facts, action_bounds)
 
 
-def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
-    """Return the demonstrations, and whether ``hints.columns`` are selected already."""
+def read_memory(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
+    """Read demonstrations from what ``to_demonstrations`` takes; their arrays may be those of the data.
+
+    Returns:
+        The demonstrations, and whether ``hints.columns`` are selected already.
+
+    Raises:
+        DemonstrationError: The data cannot be used; the message says what to do.
+    """
     if isinstance(data, str | Path):
         raise DemonstrationError(
             f"{str(data)[:200]!r} is a name, not data; read files and datasets with load_demonstrations"

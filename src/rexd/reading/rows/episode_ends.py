@@ -190,9 +190,10 @@ def _infer(
             )
             ends[starts[1:] - 1] = True
             return ends
-        if not whole:
+        if not whole and not hints.rows_alone:
             raise
-        notes.append(f"taken as one trajectory of {len(ends)} steps: each next observation is the row that follows")
+        reason = "each next observation is the row that follows" if whole else "nothing shows where others would begin"
+        notes.append(f"taken as one trajectory of {len(ends)} steps: {reason}")
         return ends
     notes.append(found.note)
     ends[found.episode_length - 1 :: found.episode_length] = True

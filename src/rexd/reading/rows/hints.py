@@ -18,6 +18,8 @@ class Hints:
         obs_dim: The number of the environment's observation columns.
         act_dim: The number of the environment's continuous action columns; None where its actions are discrete.
         n_actions: The number of the environment's discrete actions; None where its actions are continuous.
+        rows_alone: Whether rows are of use without the ends of trajectories. Where these are neither recorded nor
+            clear, all rows are then one trajectory.
     """
 
     episode_length: int | None = None
@@ -26,3 +28,4 @@ class Hints:
     obs_dim: int | None = None
     act_dim: int | None = None
     n_actions: int | None = None
+    rows_alone: bool = False
