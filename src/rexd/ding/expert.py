@@ -6,7 +6,7 @@ They come from a file or from memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def read_expert_data(given: Any) -> list[Row]:
         DemonstrationError: The file is missing or damaged, or there are no transitions.
         UnsafeFileError: The pickle would execute code.
     """
-    if isinstance(given, str | PathLike):
+    if isinstance(given, str | Path):
         source = Source(given)
         content = source.content if source.is_file and source.size else None
         return _listed(content, str(given)) or _rows_of(read_source(source, _HINTS)[0])
@@ -52,7 +52,7 @@ def read_expert_data(given: Any) -> list[Row]:
 
 def source_of(given: Any) -> str:
     """Return the name of expert data in messages: its path, or for data in memory the setting that holds it."""
-    return str(given) if isinstance(given, str | PathLike) else "expert_data_path"
+    return str(given) if isinstance(given, str | Path) else "expert_data_path"
 
 
 def sample_rows(rows: Sequence[Row], size: int | None, seed: int) -> NDArray[np.intp]:
