@@ -112,7 +112,8 @@ def test_create_from_any_mapping(tmp_path, kind, whole):
     content = {"exp_name": "run", "policy": {"a": 1}, "reward_model": section} if whole else section
     config = kind(content)
     before = copy.deepcopy(config)
-    model = create_reward_model(config, "cpu", None)
+    with pytest.warns(UserWarning, match="no setting 'own', which is ignored"):
+        model = create_reward_model(config, "cpu", None)
     assert type(model) is RedRewardModel
     assert model.cfg.sigma == 0.5
     assert model.cfg.own.x == [1]

@@ -5,7 +5,7 @@ from transitions import TINY, arrays, build, discrete, rewards, transitions
 
 from rexd import RED
 from rexd.ding import RedRewardModel
-from rexd.errors import DemonstrationError, NotFittedError, SpaceMismatchError
+from rexd.errors import DemonstrationError, NotFittedError, RexdError, SpaceMismatchError
 
 
 class Recording:
@@ -73,6 +73,64 @@ def test_equals_red_fitted_to_the_same_trajectories(tmp_path):
     demos = Demonstrations(tuple(Trajectory.from_steps(batch["obs"][p], batch["action"][p]) for p in parts))
     own = RED(model.calibrated.config).fit(demos)
     np.testing.assert_array_equal(rewards(model, rows), own.predict(batch["obs"], batch["action"]))
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("given", [{}, {"input_size": 5}, {"action_shape": 3}])
+def test_integer_actions_are_one_hot_whatever_their_shape(tmp_path, shape, given):
+    model = build(tmp_path, discrete(shape=shape), **TINY, **given)
+    assert model.cfg.input_size == 7
+    model.train()
+    found = [rewards(model, discrete(20, seed=3, shape=other)).tolist() for other in ((), (1,))]
+    assert found[0] == found[1]
+    assert np.unique(model.calibrated.predict(np.zeros((3, 4)), np.arange(3))).size == 3
+
+
+@pytest.mark.parametrize("config", [{}, TINY], ids=["red", "rexd"])
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_an_action_that_is_not_in_the_expert_data_is_paid_nothing(tmp_path, config, shape):
+    rows = [{**row, "action": row["action"] % 2} for row in discrete()]
+    model = build(tmp_path, rows, **config)
+    model.train()
+    asked = discrete(30, seed=3, shape=shape)
+    beyond = torch.tensor([int(row["action"]) == 2 for row in asked])
+    known = rewards(model, [row for row in asked if int(row["action"]) < 2])
+    with pytest.warns(UserWarning, match=r"actions up to 2 are .* hold 0 to 1: they are paid 0\. Set action_shape"):
+        paid = rewards(model, asked)
+    assert paid[beyond].tolist() == [0.0] * int(beyond.sum())
+    torch.testing.assert_close(paid[~beyond], known)
+    rewards(model, asked)  # a second warning would be an error
+
+
+def test_an_action_within_action_shape_that_is_not_in_the_expert_data(tmp_path):
+    rows = [{**row, "action": row["action"] % 2} for row in discrete()]
+    model = build(tmp_path, rows, **TINY, action_shape=3)
+    model.train()
+    far_off = rewards(model, [{**row, "action": torch.tensor(2)} for row in rows])
+    assert 0.0 < far_off.mean() < rewards(model, rows).mean()
+
+
+def test_no_single_update(tmp_path):
+    model = build(tmp_path, **TINY)
+    for _ in range(2):
+        with pytest.raises(RexdError, match=r"_train makes one update of the documented model.*Call train\(\)"):
+            model._train(torch.zeros(4, 6))
+        model.train_once_flag or model.train()
+
+
+@pytest.mark.parametrize("config", [{}, TINY], ids=["red", "rexd"])
+@pytest.mark.parametrize("name", ["obs", "action"])
+def test_rows_with_nan_are_refused(tmp_path, config, name):
+    model = build(tmp_path, **config)
+    model.train()
+    rows = transitions(9)
+    rows[4][name] = rows[4][name].clone()
+    rows[4][name][1] = float("nan")
+    with pytest.raises(DemonstrationError, match=f"estimate: {name!r} is NaN or infinite in 1 of 9 .* number 4; leave"):
+        model.estimate(rows)
+    with pytest.raises(DemonstrationError, match="number 4"):
+        model.estimate(arrays(rows))
+    assert all(row["reward"].shape == (1,) for row in rows)
 
 
 @pytest.mark.parametrize("given", [{"sigma": "auto"}, {"normalize": True}, {"output_dims": 16}])

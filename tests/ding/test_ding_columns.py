@@ -52,7 +52,7 @@ def test_columns_of_expert_rows(obs, act, input_size, action_shape, wanted):
         (NUMBERS, 4, None, "input_size is 4"),
         (NUMBERS, 3, None, "input_size is 3"),
         (NUMBERS, 9, 4, "input_size is 9.* actions 4: expected 8"),
-        (NUMBERS, None, 2, "actions run from 0 to 2; expected 0 to 1"),
+        (NUMBERS, None, 2, "actions run from 0 to 2; expected 0 to 1. Set action_shape in the config"),
         (NUMBERS - 1, None, None, "actions run from -1 to 1"),
         (NUMBERS, 6, None, "actions run from 0 to 2; expected 0 to 1"),
     ],
@@ -60,6 +60,34 @@ def test_columns_of_expert_rows(obs, act, input_size, action_shape, wanted):
 def test_what_does_not_fit(act, input_size, action_shape, message):
     with pytest.raises(SpaceMismatchError, match=message):
         Columns.of(OBS, act, input_size, action_shape)
+
+
+@pytest.mark.parametrize("act", [NUMBERS, COLUMN, NUMBERS.int(), COLUMN.to(torch.uint8)])
+@pytest.mark.parametrize(
+    ("input_size", "action_shape", "wanted"), [(None, None, 3), (5, None, 3), (9, None, 5), (5, 4, 4)]
+)
+def test_always_one_hot(act, input_size, action_shape, wanted):
+    found = Columns.of(OBS, act, input_size, action_shape, always_one_hot=True)
+    assert (found.act, found.one_hot) == (wanted, True)
+    assert found.join(OBS, act).shape[1] == 4 + wanted
+
+
+def test_an_action_shape_of_one_is_one_column():
+    assert Columns.of(OBS, COLUMN, 5, 1, always_one_hot=True) == Columns(4, 1, False)
+
+
+def test_continuous_actions_are_never_one_hot():
+    assert Columns.of(OBS, CONTINUOUS, None, always_one_hot=True) == Columns(4, 2, False)
+    assert Columns.of(OBS, torch.zeros(3, 1), 5, always_one_hot=True) == Columns(4, 1, False)
+
+
+def test_unseen_actions():
+    found = Columns.of(OBS, NUMBERS, None)
+    assert found.unseen(NUMBERS) is None
+    assert found.unseen(NUMBERS + 1).tolist() == found.unseen(COLUMN + 1).tolist() == [False, True, False]
+    assert Columns.of(OBS, NUMBERS, None, least=4).unseen(NUMBERS + 1) is None
+    for given in ({"input_size": 7}, {"input_size": None, "action_shape": 3}):
+        assert Columns.of(OBS, NUMBERS, **given).unseen(NUMBERS + 1) is None  # split refuses it
 
 
 def test_join_is_one_hot():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from transitions import TINY, build, rewards, transitions
+from transitions import TINY, build, discrete, rewards, transitions
 
 from rexd.errors import DemonstrationError, SpaceMismatchError
 
@@ -29,11 +29,13 @@ def test_the_agents_own_rows_are_ignored(tmp_path, config):
 
 
 @BOTH
-@pytest.mark.parametrize("mark", [True, 1, torch.tensor(True), np.True_])
+@pytest.mark.parametrize(
+    "mark", [{"expert": True}, {"expert": 1}, {"expert": torch.tensor(True)}, {"expert": np.True_}, {"is_expert": 1}]
+)
 def test_marked_rows_are_learnt(tmp_path, config, mark):
     model = build(tmp_path, continual=True, **config)
     model.train()
-    rows, old = elsewhere(expert=mark), transitions(60, seed=8)
+    rows, old = elsewhere(**mark), transitions(60, seed=8)
     before = rewards(model, rows).mean()
     model.collect_data([*rows, *elsewhere(seed=6)])
     assert len(model.collected_data) == len(rows)
@@ -41,6 +43,17 @@ def test_marked_rows_are_learnt(tmp_path, config, mark):
     assert rewards(model, rows).mean() > before + 0.02
     assert rewards(model, old).mean() > 0.3
     assert model.train_iter == 2 * model.cfg.update_per_collect
+
+
+@BOTH
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_collected_actions_may_have_another_shape(tmp_path, config, shape):
+    model = build(tmp_path, discrete(shape=shape), continual=True, action_shape=3, **config)
+    other = {(): (1,), (1,): ()}[shape]
+    model.collect_data([{**row, "expert": True} for row in discrete(20, seed=4, shape=other)])
+    assert {row["action"].shape for row in model.collected_data} == {torch.Size(shape)}
+    model.train()
+    assert model.train_once_flag
 
 
 def test_rows_that_pass_the_filter_are_learnt(tmp_path):
@@ -55,6 +68,9 @@ def test_clear_data_forgets_what_was_collected(tmp_path):
         each.train()
     model.collect_data(elsewhere(expert=True))
     model.clear_data()
+    assert model.collected_data == []
+    model.collect_data(elsewhere(expert=True))
+    model.clear_date()  # as DI-engine's documentation writes it
     assert model.collected_data == []
     assert len(model.expert_data) == 120
     model.train()  # nothing new, nothing to do

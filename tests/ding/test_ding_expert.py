@@ -4,14 +4,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from transitions import build, transitions, write
+from transitions import TINY, build, transitions, write
 
 from rexd.demos import Demonstrations, Trajectory
-from rexd.ding import RedRewardModel
+from rexd.ding import RedRewardModel, create_reward_model
 from rexd.ding.columns import Columns
 from rexd.ding.expert import as_tensors, number_trajectories, read_expert_data, rows_to_demonstrations, sample_rows
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 from rexd.reading.formats.rexd_npz import save_demonstrations
+from rexd.reading.load import load_demonstrations
 
 
 class Attack:
@@ -26,6 +27,10 @@ class Attack:
 
 def load(path):
     return RedRewardModel({"expert_data_path": str(path)})
+
+
+def load_rows(rows):
+    return RedRewardModel({"expert_data_path": rows})
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -127,6 +132,80 @@ def test_values_that_are_not_finite(tmp_path, name, value):
     rows[4][name][1] = value
     with pytest.raises(DemonstrationError, match=rf"{name!r} is NaN or infinite in 1 of 9 .* number 4"):
         load(write(tmp_path, rows))
+
+
+def in_memory(kind):
+    """Expert rows of three episodes, in one of the forms that are taken from memory, and the rows as a list."""
+    rows = [{name: value.numpy() for name, value in row.items()} for row in transitions(90)]
+    obs, act, done = (np.stack([row[name] for row in rows]) for name in ("obs", "action", "done"))
+    parts = [slice(start, start + 30) for start in (0, 30, 60)]
+    demos = Demonstrations(tuple(Trajectory.from_steps(obs[p], act[p]) for p in parts))
+    return {
+        "dicts": rows,
+        "tensors": transitions(90),
+        "arrays": {"obs": obs, "action": act, "done": done},
+        "no ends": {"observations": obs, "actions": act},
+        "a pair": (obs, act),
+        "pairs of episodes": ([obs[p] for p in parts], [act[p] for p in parts]),
+        "tuples": list(zip(obs, act, strict=True)),
+        "Demonstrations": demos,
+        "Transitions": demos.transitions(),
+    }[kind], rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "episodes"),
+    [
+        ("dicts", 3),
+        ("tensors", 3),
+        ("arrays", 3),
+        ("no ends", 1),
+        ("a pair", 1),
+        ("pairs of episodes", 3),
+        ("tuples", 1),
+        ("Demonstrations", 3),
+        ("Transitions", 3),
+    ],
+)
+def test_rows_in_memory(kind, episodes):
+    given, rows = in_memory(kind)
+    model = create_reward_model({"type": "red", "expert_data_path": given}, "cpu", None)
+    for name in ("obs", "action"):
+        found = np.stack([row[name].numpy() for row in model.expert_data])
+        np.testing.assert_array_equal(found, np.stack([row[name] for row in rows]))
+    assert model._trajectory.max() == episodes - 1
+    model.train()
+    assert 0.0 < float(model.estimate(transitions(3))[0]["reward"]) <= 1.0
+
+
+def test_rows_in_memory_are_named_in_messages():
+    rows = transitions(9)
+    rows[4]["obs"][1] = float("nan")
+    with pytest.raises(DemonstrationError, match="expert_data_path: 'obs' is NaN or infinite in 1 of 9"):
+        load_rows(rows)
+    with pytest.raises(DemonstrationError, match="memory: is a list"):
+        load_rows([])
+    with pytest.raises(DemonstrationError, match="expert_data_path: transition 1 is a int"):
+        load_rows([rows[0], 3])
+
+
+def test_the_number_of_actions_that_demonstrations_know():
+    made = Trajectory.from_steps(np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2)
+    assert load_rows(Demonstrations((made,), n_actions=3)).cfg.input_size == 7
+    assert load_rows(Demonstrations((made,))).cfg.input_size == 6
+
+
+@pytest.mark.parametrize("kind", ["red", "rexd"])
+def test_a_file_without_boundaries(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "rows.npz", observations=rng.normal(size=(50, 4)), actions=rng.normal(size=(50, 2)))
+    with pytest.raises(DemonstrationError, match="does not say where trajectories begin"):
+        load_demonstrations(tmp_path / "rows.npz")
+    given = {**TINY, "type": kind} if kind == "rexd" else {"type": kind}
+    model = create_reward_model({**given, "expert_data_path": str(tmp_path / "rows.npz")}, "cpu", None)
+    assert len(model.expert_data) == 50
+    model.train()
+    assert len(model.estimate(transitions(5))) == 5
 
 
 def test_sample_is_of_the_size_and_the_seed(tmp_path):

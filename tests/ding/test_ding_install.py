@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from abc import ABC
+from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
 from transitions import build
 
-from rexd.ding import RedRewardModel, Registry, RexdRewardModel, install
+from rexd.ding import Config, RedRewardModel, Registry, RexdRewardModel, SENet, install
 from rexd.errors import MissingExtraError
 
 UNWANTED = (
@@ -132,6 +133,22 @@ def test_import_and_training_need_numpy_and_torch_alone(tmp_path):
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
     assert done.stdout == "done\n"
+
+
+def test_a_whole_config_reaches_the_model(ding, tmp_path):
+    """DI-engine's ``create_reward_model`` takes the type from the section, and hands over the config of all."""
+    install()
+    path = build(tmp_path).cfg.expert_data_path
+    whole = Config(exp_name="run", env={}, reward_model={"expert_data_path": path, "sigma": 0.5, "sample_size": 40})
+    model = theirs()[0].build("red", whole, device="cpu", tb_logger=None)
+    assert (model.sigma, len(model.expert_data), model.cfg.exp_name) == (0.5, 40, "run")
+    assert "env" not in model.cfg
+
+
+def test_the_module_has_the_name_and_the_names_of_di_engine_s():
+    module = import_module("rexd.ding.red_irl_model")
+    assert module.RedRewardModel is RedRewardModel
+    assert module.SENet is SENet
 
 
 def test_di_engine_itself(tmp_path):

@@ -46,7 +46,9 @@ def test_rexd_preset_is_the_library_s_own_config_without_a_clock_and_on_smaller_
 
 def test_what_is_given_stays():
     given = {"sigma": 1, "batch_size": np.int64(7), "own": {"x": 1}}
-    config = complete(DOCUMENTED, given)
+    message = r"no setting 'own', which is ignored\. The settings are action_shape, batch_size"
+    with pytest.warns(UserWarning, match=message):
+        config = complete(DOCUMENTED, given)
     assert isinstance(config, Config)
     assert (config.sigma, config.batch_size, config.hidden_size, config.own.x) == (1, 7, 128, 1)
     assert given == {"sigma": 1, "batch_size": 7, "own": {"x": 1}}
@@ -143,3 +145,26 @@ def test_calibrated_settings_reach_the_model():
 def test_value_that_cannot_work(given, message):
     with pytest.raises(RexdError, match=message):
         complete(CALIBRATED if given.get("type") == "rexd" else DOCUMENTED, given)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [("sigmma", "sigma"), ("data_path", "expert_data_path"), ("update_per_colect", "update_per_collect")],
+)
+def test_an_unknown_setting_names_the_nearest(wrong, near):
+    with pytest.warns(UserWarning, match=f"no setting '{wrong}', which is ignored. Did you mean '{near}'") as caught:
+        assert complete(DOCUMENTED, {wrong: 3})[wrong] == 3
+    assert len(caught) == 1
+
+
+def test_settings_that_di_engine_writes_and_reads_are_known():
+    written = {"cfg_type": "RedRewardModelDict", "target_new_data_count": 64, "import_names": [], "exp_name": "run"}
+    assert complete(DOCUMENTED, written)["target_new_data_count"] == 64  # warnings are errors
+
+
+@pytest.mark.parametrize(("section", "wanted"), [({}, "run"), ({"exp_name": "own"}, "own")])
+def test_the_section_of_an_experiment_is_what_counts(section, wanted):
+    whole = {"exp_name": "run", "policy": {"sigma": 7}, "reward_model": {"sigma": 0.5, **section}}
+    config = complete(DOCUMENTED, whole)
+    assert (config.sigma, config.exp_name) == (0.5, wanted)
+    assert "policy" not in config

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import torch
 
-from rexd.ding.config import Config
+from rexd.ding.config import Config, section_of
 from rexd.ding.registry import Registry
 from rexd.errors import RewardFileError, RexdError
 from rexd.files import atomic_path
@@ -156,12 +156,13 @@ def create_reward_model(cfg: Mapping[str, Any], device: str, tb_logger: Any = No
         RegistryError: No reward model of that type is registered.
         RexdError: The config has no type.
     """
-    given = dict(cfg)
-    _import(given.pop("import_names", ()))
-    section = Config(copy.deepcopy(dict(given.get("reward_model", given))))
-    if "exp_name" in given:
-        section.setdefault("exp_name", given["exp_name"])
+    _import(cfg.get("import_names", ()))
+    section = section_of(cfg)
     _import(section.pop("import_names", ()))
+    # Expert rows in memory are read and never changed, and may be many.
+    section = Config(
+        {key: value if key == "expert_data_path" else copy.deepcopy(value) for key, value in section.items()}
+    )
     name = _type_of(section)
     section.pop("type")
     built: BaseRewardModel = REWARD_MODEL_REGISTRY.build(name, section, device=device, tb_logger=tb_logger)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,11 +21,13 @@ class Columns:
         obs: D, the number of columns of a flattened observation.
         act: A, the number of columns of an action; for one-hot actions the number of discrete actions.
         one_hot: Whether actions are integers that are encoded one-hot.
+        inferred: Whether the expert's actions alone say how many discrete actions there are, so that there may be more.
     """
 
     obs: int
     act: int
     one_hot: bool
+    inferred: bool = field(default=False, compare=False)
 
     @property
     def input_size(self) -> int:
@@ -33,7 +35,16 @@ class Columns:
         return self.obs + self.act
 
     @classmethod
-    def of(cls, obs: Tensor, act: Tensor, input_size: int | None, action_shape: Any = None) -> Columns:
+    def of(
+        cls,
+        obs: Tensor,
+        act: Tensor,
+        input_size: int | None,
+        action_shape: Any = None,
+        *,
+        always_one_hot: bool = False,
+        least: int = 0,
+    ) -> Columns:
         """Derive the columns from expert rows.
 
         Integer actions become one-hot if ``action_shape`` gives their number. Otherwise ``input_size`` decides: they
@@ -45,6 +56,9 @@ class Columns:
             act: (N, ...) actions.
             input_size: Number of columns of observation and action together, from the config; None infers it.
             action_shape: Number of discrete actions, or the shape of continuous ones; None if not given.
+            always_one_hot: Whether integer actions become one-hot whatever their shape, and where ``input_size``
+                counts them as one column too. An ``action_shape`` of 1 keeps them as numbers.
+            least: The number of discrete actions that is known, where it may be more than the expert's actions show.
 
         Raises:
             SpaceMismatchError: ``input_size`` or ``action_shape`` does not fit the rows.
@@ -52,21 +66,30 @@ class Columns:
         width, each = _width(obs), _width(act)
         given = _size(action_shape)
         integer = not act.is_floating_point() and each == 1
+        if always_one_hot and integer and input_size == width + 1:
+            input_size = None
         left = None if input_size is None else input_size - width
-        one_hot = integer and (given or left or (2 if act.ndim == 1 else 1)) > 1
+        one_hot = integer and (given or left or (2 if act.ndim == 1 or always_one_hot else 1)) > 1
         columns = each
         if one_hot:
-            columns = given or left or int(act.max()) + 1
+            columns = given or left or max(int(act.max()) + 1, least)
             _check_range(act, columns)
         elif given is not None and given != each:
             raise SpaceMismatchError(f"action_shape is {action_shape}, but the expert's actions have {each} columns")
-        found = cls(width, columns, one_hot)
+        found = cls(width, columns, one_hot, inferred=one_hot and not given and not left)
         if input_size is not None and input_size != found.input_size:
             raise SpaceMismatchError(
                 f"input_size is {input_size}, but the expert's observations have {width} columns and its actions "
                 f"{columns}: expected {found.input_size}. Leave input_size out, or correct it"
             )
         return found
+
+    def unseen(self, act: Tensor) -> Tensor | None:
+        """Return which rows have a discrete action beyond those that were inferred, (batch,) bool; None if none has."""
+        if not self.inferred or _width(act) != 1:
+            return None
+        beyond = act.reshape(len(act)) >= self.act
+        return beyond if bool(beyond.any()) else None
 
     def split(self, obs: Tensor, act: Tensor) -> tuple[Tensor, Tensor]:
         """Flatten observations to (batch, D) float32, and actions to (batch, A) float32 or, if one-hot, (batch,) int64.
@@ -110,4 +133,7 @@ def _size(action_shape: Any) -> int | None:
 
 def _check_range(act: Tensor, count: int) -> None:
     if act.numel() and not 0 <= int(act.min()) <= int(act.max()) < count:
-        raise SpaceMismatchError(f"actions run from {int(act.min())} to {int(act.max())}; expected 0 to {count - 1}")
+        raise SpaceMismatchError(
+            f"actions run from {int(act.min())} to {int(act.max())}; expected 0 to {count - 1}. Set action_shape in "
+            "the config to the number of discrete actions"
+        )

@@ -52,6 +52,18 @@ class Config(dict[str, Any]):
             raise AttributeError(f"the config has no {name!r}") from None
 
 
+def section_of(cfg: Mapping[str, Any]) -> Config:
+    """Return a copy of the settings of a reward model.
+
+    They are the section ``reward_model`` of an experiment's config, with the experiment's ``exp_name`` where the
+    section has none, or all of a config without such a section.
+    """
+    section = cfg.get("reward_model")
+    if not isinstance(section, Mapping):
+        return Config(cfg)
+    return Config({**{name: cfg[name] for name in ("exp_name",) if name in cfg}, **section})
+
+
 def _nested(value: Any) -> Any:
     if isinstance(value, Mapping) and not isinstance(value, Config):
         return Config(value)

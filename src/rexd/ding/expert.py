@@ -1,4 +1,7 @@
-"""Reading and checking expert data: DI-engine's pickle of a list of transitions, or any file that rexd reads."""
+"""Reading and checking expert data: DI-engine's list of transitions, or anything else that rexd reads.
+
+They come from a file or from memory.
+"""
 
 from __future__ import annotations
 
@@ -12,34 +15,44 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
+from rexd.demos.transitions import Transitions
 from rexd.ding.columns import Columns
-from rexd.ding.rows import gather, tensor_of
+from rexd.ding.rows import check_finite, gather, tensor_of
 from rexd.errors import DemonstrationError, RexdError
 from rexd.reading.containers.source import Source
-from rexd.reading.load import load_demonstrations
+from rexd.reading.from_memory import read_memory
+from rexd.reading.load import read_source
+from rexd.reading.rows.hints import Hints
 
 Row = dict[str, Any]
+_HINTS = Hints(rows_alone=True)
 
 
-def read_expert_data(path: str | Path) -> list[Row]:
+def read_expert_data(given: Any) -> list[Row]:
     """Read the transitions of an expert, dicts with at least ``obs`` and ``action``.
 
     Pickles are read by the allow-list unpickler, which executes no code.
 
+    Args:
+        given: A path; or in memory a list of transitions, a pair of arrays (observations, actions), ``Transitions``, or
+            anything else that ``rexd.to_demonstrations`` takes.
+
     Raises:
-        DemonstrationError: The file is missing, damaged, or holds no transitions.
+        DemonstrationError: The file is missing or damaged, or there are no transitions.
         UnsafeFileError: The pickle would execute code.
     """
-    source = Source(path)
-    content = source.content if source.is_file and source.size else None
-    if isinstance(content, list) and any(isinstance(row, dict) and "obs" in row for row in content[:1]):
-        for number, row in enumerate(content):
-            if not isinstance(row, dict):
-                raise DemonstrationError(
-                    f"{path}: transition {number} is a {type(row).__name__}; expected a dict with 'obs' and 'action'"
-                )
-        return content
-    return _rows_of(load_demonstrations(path))
+    if isinstance(given, str | Path):
+        source = Source(given)
+        content = source.content if source.is_file and source.size else None
+        return _listed(content, str(given)) or _rows_of(read_source(source, _HINTS)[0])
+    if isinstance(given, Transitions):
+        return _rows_of_transitions(given)
+    return _listed(given, source_of(given)) or _rows_of(read_memory(_named(given), _HINTS)[0])
+
+
+def source_of(given: Any) -> str:
+    """Return the name of expert data in messages: its path, or for data in memory the setting that holds it."""
+    return str(given) if isinstance(given, str | Path) else "expert_data_path"
 
 
 def sample_rows(rows: Sequence[Row], size: int | None, seed: int) -> NDArray[np.intp]:
@@ -94,12 +107,32 @@ def check_rows(rows: list[Row], source: str) -> None:
             column = gather(rows, name)
         except RexdError as error:
             raise DemonstrationError(f"{source}: {error}") from error
-        bad = ~column.reshape(len(rows), -1).double().isfinite().all(dim=1)
-        if bool(bad.any()):
+        check_finite(column, name, source, "drop these or repair the recording")
+
+
+def _listed(content: Any, source: str) -> list[Row]:
+    """Return the rows of a list of transitions as it is; an empty list for content of other kinds."""
+    if not isinstance(content, list) or not any(isinstance(row, dict) and "obs" in row for row in content[:1]):
+        return []
+    for number, row in enumerate(content):
+        if not isinstance(row, dict):
             raise DemonstrationError(
-                f"{source}: {name!r} is NaN or infinite in {int(bad.sum())} of {len(rows)} transitions, first in "
-                f"number {int(bad.nonzero()[0])}; drop these or repair the recording"
+                f"{source}: transition {number} is a {type(row).__name__}; expected a dict with 'obs' and 'action'"
             )
+    return content
+
+
+def _named(given: Any) -> Any:
+    """Return a pair of arrays, or of lists of them, as a dict; anything else as it is."""
+    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(p, list) or hasattr(p, "ndim") for p in given):
+        return {"obs": given[0], "action": given[1]}
+    return given
+
+
+def _rows_of_transitions(t: Transitions) -> list[Row]:
+    done = np.append(np.diff(t.trajectory) != 0, True)
+    columns = zip(t.obs, t.act, t.next_obs, done, strict=True)
+    return [{"obs": o, "action": a, "next_obs": n, "done": d} for o, a, n, d in columns]
 
 
 def _rows_of(demonstrations: Demonstrations) -> list[Row]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from rexd.ding.config import Config
-from rexd.errors import RexdError
+from rexd.ding.config import Config, section_of
+from rexd.errors import RexdError, did_you_mean
 from rexd.reward.red.config import REDConfig
 
 AUTO = "auto"
@@ -59,19 +60,32 @@ _SIGNS: dict[str, Any] = {
 }
 
 
-def complete(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Config:
+KNOWN = {
+    *CALIBRATED,
+    *("action_shape", "continual", "exp_name", "expert_filter", "inplace", "seed"),
+    *("cfg_type", "import_names", "target_new_data_count"),  # written and read by DI-engine alone
+}
+"""Every setting that has an effect here or in DI-engine."""
+
+
+def complete(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> Config:
     """Return the config in use: the given settings, and defaults for the rest.
 
     If a setting is given that only rexd's RED has, the rest takes the calibrated defaults, except ``shape``, which
-    keeps its own default.
+    keeps its own default. A setting that has no effect is named in a ``UserWarning``.
 
     Args:
         defaults: The default config of the class.
-        given: The settings that differ from it.
+        config: The settings that differ from it, or the config of an experiment with a section ``reward_model``.
 
     Raises:
         RexdError: A value cannot work.
     """
+    given = section_of(config)
+    for name in given:
+        if name not in KNOWN:
+            near = did_you_mean(str(name), KNOWN) or f" The settings are {', '.join(sorted(KNOWN))}."
+            warnings.warn(f"the reward model has no setting {name!r}, which is ignored.{near}", stacklevel=3)
     cfg = Config({**defaults, **given})
     if is_calibrated(cfg):
         cfg = Config({**CALIBRATED, "type": defaults["type"], "shape": defaults.get("shape", "exponential"), **given})

@@ -24,9 +24,10 @@ from rexd.ding.expert import (
     read_expert_data,
     rows_to_demonstrations,
     sample_rows,
+    source_of,
 )
 from rexd.ding.presets import CALIBRATED, DOCUMENTED, complete, is_calibrated, red_config
-from rexd.ding.rows import gather, write_rewards
+from rexd.ding.rows import check_finite, gather, write_rewards
 from rexd.ding.senet import SENet, distil, make_pair, support_reward
 from rexd.ding.state import Counts, filled_copies, reading_state, rebuild_calibrated
 from rexd.errors import NotFittedError, RewardFileError, RexdError
@@ -49,7 +50,8 @@ class RedRewardModel(BaseRewardModel):
 
     Config:
         type (str): ``red``, the name in ``REWARD_MODEL_REGISTRY``.
-        expert_data_path (str): File of the expert's transitions; ``expert_data.pkl`` by default.
+        expert_data_path (str): File of the expert's transitions; ``expert_data.pkl`` by default. Transitions in memory
+            are taken too: a list of dicts, a pair of arrays, or ``rexd.Demonstrations``.
         sample_size (int): Number of transitions to draw from it; 1000 by default. None takes all.
         sigma (float): σ; 5 by default. ``"auto"`` measures it.
         batch_size (int): Rows of an update; 64 by default.
@@ -58,10 +60,11 @@ class RedRewardModel(BaseRewardModel):
         clear_buffer_per_iters (int): Iterations from one ``clear_data`` to the next; 1 by default. Pipelines read it.
         learning_rate (float): Step size of Adam; 1e-3 by default.
         input_size (int): Number of columns of observation and action together; None takes it from the data.
-        action_shape (int): Number of discrete actions, which become one-hot; not set by default.
+        action_shape (int): Number of discrete actions, which become one-hot; not set by default. Where the expert's
+            actions alone say how many there are, actions beyond these are paid 0.
         continual (bool): Whether ``train`` also learns from expert rows that ``collect_data`` took; not set by default.
         expert_filter (callable): Function that returns whether a transition is an expert's. Transitions that are marked
-            ``expert`` are an expert's without it.
+            ``expert`` or ``is_expert`` are an expert's without it.
         inplace (bool): Default of the argument of ``estimate``; true if it is not set.
         seed (int): Seed of networks, sample and batches; 0 if it is not set.
 
@@ -104,13 +107,15 @@ class RedRewardModel(BaseRewardModel):
         self.train_iter = 0
         self.collected_data: list[dict[str, Any]] = []
         self._generator = torch.Generator().manual_seed(self.seed)
-        self._warned = False
+        self._warned = self._warned_unseen = False
         self.load_expert_data()
         self._columns = Columns.of(
             gather(self.expert_data, "obs"),
             gather(self.expert_data, "action"),
             self.cfg.input_size,
             self.cfg.get("action_shape"),
+            always_one_hot=is_calibrated(self.cfg),
+            least=getattr(self.cfg.expert_data_path, "n_actions", None) or 0,
         )
         self.cfg.input_size = self._columns.input_size
         self.target_net: nn.Module | None = None
@@ -134,8 +139,8 @@ class RedRewardModel(BaseRewardModel):
             DemonstrationError: The file is missing, damaged, or its rows do not fit together.
             UnsafeFileError: The file would execute code.
         """
-        path = str(self.cfg.expert_data_path)
-        rows = read_expert_data(path)
+        path = source_of(self.cfg.expert_data_path)
+        rows = read_expert_data(self.cfg.expert_data_path)
         chosen = sample_rows(rows, self.cfg.sample_size, self.seed)
         self.expert_data = as_tensors([rows[i] for i in chosen])
         check_rows(self.expert_data, path)
@@ -176,13 +181,16 @@ class RedRewardModel(BaseRewardModel):
             ``obs`` is one.
 
         Raises:
-            DemonstrationError: A key is missing, or shapes differ.
+            DemonstrationError: A key is missing, shapes differ, or a value is not finite.
             SpaceMismatchError: The columns are not those of the expert's data.
             NotFittedError: The calibrated model is not trained.
         """
         if not data:
             return data
-        reward = self._score(gather(data, "obs"), gather(data, "action"))
+        obs, act = gather(data, "obs"), gather(data, "action")
+        for name, column in (("obs", obs), ("action", act)):
+            check_finite(column, name, "estimate", "leave these out, or repair what made them")
+        reward = self._score(obs, act)
         if inplace is None:
             inplace = self.cfg.get("inplace") in (None, True)
         if not inplace:
@@ -197,8 +205,8 @@ class RedRewardModel(BaseRewardModel):
         the agent does.
 
         Args:
-            data: List of dicts. Those of an expert are marked ``expert=True``, or ``expert_filter`` of the config is
-                true for them.
+            data: List of dicts. Those of an expert are marked ``expert`` or ``is_expert``, or ``expert_filter`` of the
+                config is true for them.
 
         Raises:
             DemonstrationError: An expert's transition lacks a key, or is not finite; none of ``data`` is kept.
@@ -211,17 +219,26 @@ class RedRewardModel(BaseRewardModel):
             [
                 {key: row[key] for key in ("obs", "action", "done") if key in row}
                 for row in data
-                if bool(row.get("expert", False)) or (is_expert is not None and bool(is_expert(row)))
+                if bool(row.get("expert", False))
+                or bool(row.get("is_expert", False))
+                or (is_expert is not None and bool(is_expert(row)))
             ]
         )
         if chosen:
             check_rows(chosen, "collect_data")
             self._columns.split(gather(chosen, "obs"), gather(chosen, "action"))
+            first = self.expert_data[0]  # a number may be of shape () in one recording and of shape (1,) in another
+            for row in chosen:
+                row.update({name: row[name].reshape(first[name].shape) for name in ("obs", "action")})
             self.collected_data += chosen
 
     def clear_data(self) -> None:
         """Forget the transitions that ``collect_data`` kept."""
         self.collected_data = []
+
+    def clear_date(self) -> None:
+        """Call ``clear_data``; DI-engine's documentation writes its name so."""
+        self.clear_data()
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimizer, σ and counts, as tensors and plain Python types."""
@@ -270,7 +287,16 @@ class RedRewardModel(BaseRewardModel):
         self._generator.set_state(counts.generator)
 
     def _train(self, batch_data: Tensor) -> float:
-        """Make one update on (batch, input_size) rows, and return the loss: the mean squared error to the target."""
+        """Make one update on (batch, input_size) rows, and return the loss: the mean squared error to the target.
+
+        Raises:
+            RexdError: The model is calibrated, and is fitted as a whole.
+        """
+        if self.calibrated is not None:
+            raise RexdError(
+                "_train makes one update of the documented model; the calibrated model (type: rexd) is fitted as a "
+                "whole, since its scale is measured afterwards. Call train()"
+            )
         target, online, opt = self._networks()
         x = batch_data.to(self.device)
         with torch.no_grad():
@@ -295,7 +321,7 @@ class RedRewardModel(BaseRewardModel):
             own = number_trajectories(self.expert_data)
         further = own[-1] + 1 + number_trajectories(self.collected_data)
         rows, numbers = self.expert_data + self.collected_data, np.concatenate([own, further])
-        source = str(self.cfg.expert_data_path)
+        source = source_of(self.cfg.expert_data_path)
         red = RED(red_config(self.cfg, self.seed))
         self._use(red.fit(rows_to_demonstrations(rows, numbers, self._columns, source)))
         return [float(np.mean(red.held_out_novelty_))]
@@ -307,6 +333,21 @@ class RedRewardModel(BaseRewardModel):
         )
 
     def _score(self, obs: Tensor, act: Tensor) -> Tensor:
+        unseen = self._columns.unseen(act)
+        if unseen is None:
+            return self._support(obs, act)
+        if not self._warned_unseen:
+            self._warned_unseen = True
+            warnings.warn(
+                f"actions up to {int(act.max())} are not in the expert data, which hold 0 to {self._columns.act - 1}: "
+                "they are paid 0. Set action_shape in the config to the number of discrete actions",
+                UserWarning,
+                stacklevel=3,
+            )
+        reward = self._support(obs, torch.where(unseen.reshape(act.shape), 0, act))
+        return reward.masked_fill(unseen.to(reward.device), 0.0)
+
+    def _support(self, obs: Tensor, act: Tensor) -> Tensor:
         if self.calibrated is not None:
             if not self.calibrated.fitted:
                 raise NotFittedError("the calibrated reward model is not trained; call train(), or load a checkpoint")

@@ -43,6 +43,27 @@ def gather(data: Any, name: str) -> Tensor:
         raise _uneven(values, name) from error
 
 
+def check_finite(column: Tensor, name: str, source: str, mend: str) -> None:
+    """Check that all values of a (batch, ...) column are finite; the error names the first row that is not.
+
+    Args:
+        column: The column.
+        name: Its name.
+        source: Where it comes from, for the message.
+        mend: What the user can do, for the message.
+
+    Raises:
+        DemonstrationError: A value is NaN or infinite.
+    """
+    if not (column.is_floating_point() or column.is_complex()) or bool(column.isfinite().all()):
+        return
+    bad = ~column.reshape(len(column), -1).isfinite().all(dim=1)
+    raise DemonstrationError(
+        f"{source}: {name!r} is NaN or infinite in {int(bad.sum())} of {len(column)} transitions, first in "
+        f"number {int(bad.nonzero()[0])}; {mend}"
+    )
+
+
 def write_rewards(data: Any, reward: Tensor) -> None:
     """Write (batch,) rewards to the key ``reward``: 0-d tensors for a list of dicts, one array for a dict of arrays.
 

@@ -91,7 +91,7 @@ def to_demonstrations(
     """
     facts = None if env is None else environment_facts(env)
     hints = make_hints(facts, episode_length, columns, lengths)
-    demos, selected = _read(data, hints)
+    demos, selected = read_memory(data, hints)
     if not isinstance(lengths, str):  # a key is looked up where the data are read
         check_lengths(demos, hints)
     if columns is not None and not selected:
@@ -99,8 +99,15 @@ def to_demonstrations(
     return fit(replace(demos, trajectories=tuple(map(_own, demos.trajectories))), facts, action_bounds)
 
 
-def _read(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
-    """Return the demonstrations, and whether ``hints.columns`` are selected already."""
+def read_memory(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
+    """Read demonstrations from what ``to_demonstrations`` takes; their arrays may be those of the data.
+
+    Returns:
+        The demonstrations, and whether ``hints.columns`` are selected already.
+
+    Raises:
+        DemonstrationError: The data cannot be used; the message says what to do.
+    """
     if isinstance(data, str | Path):
         raise DemonstrationError(
             f"{str(data)[:200]!r} is a name, not data; read files and datasets with load_demonstrations"

@@ -156,6 +156,14 @@ def test_without_ends_they_are_inferred_or_asked_for() -> None:
         build()
 
 
+def test_rows_alone_need_no_ends() -> None:
+    demos = build(Hints(rows_alone=True))
+    assert ended(demos)[0] == [N]
+    assert demos.notes == (f"taken as one trajectory of {N} steps: nothing shows where others would begin",)
+    assert ended(build(Hints(rows_alone=True), dones=ENDS))[0] == LENGTHS
+    assert ended(build(Hints(rows_alone=True, episode_length=6)))[0] == [6, 6]
+
+
 def test_recorded_ends_may_be_confirmed_but_not_changed() -> None:
     assert len(build(Hints(episode_length=4), dones=np.arange(N) % 4 == 3)) == 3
     with pytest.raises(

@@ -194,7 +194,7 @@ class TestRows:
         fake.clear_data = lambda: None
         build(algorithm).learn(32, callback=RewardModelCallback(fake))
         assert len(fake.rows) == 32
-        action = ((), torch.int64) if algorithm is DQN else ((2,), torch.float32)
+        action = ((1,), torch.int64) if algorithm is DQN else ((2,), torch.float32)
         flag, vector = ((), torch.bool), ((2,), torch.float32)
         expected = {"obs": vector, "action": action, "next_obs": vector, "reward": ((1,), torch.float32)}
         for row in fake.rows:

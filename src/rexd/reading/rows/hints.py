@@ -23,6 +23,8 @@ class Hints:
             it does not record where trajectories begin and its rows do not show it.
         like_others: Whether many such files were found to hold one episode each. Then its rows are not looked at, which
             takes longer than reading them.
+        rows_alone: Whether rows are of use without the ends of trajectories. Where these are neither recorded nor
+            clear, all rows are then one trajectory.
     """
 
     episode_length: int | None = None
@@ -34,3 +36,4 @@ class Hints:
     n_actions: int | None = None
     one_episode: bool = False
     like_others: bool = False
+    rows_alone: bool = False

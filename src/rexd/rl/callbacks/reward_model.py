@@ -49,10 +49,10 @@ class RewardModelCallback(BaseCallback):
     time limit truncated an episode is kept. The environment's own reward is set to 0 before anything sees it.
 
     The rows of the reward model have unnormalised observations, and actions in the environment's scale as they were
-    carried out (clipped): ``obs`` (D,) float32 from before the step, ``action`` (A,) float32 or () int64, ``next_obs``
-    (D,), ``reward`` (1,) of 0, and ``done``, ``terminated`` and ``truncated`` () bool. ``estimate`` is given rows with
-    ``obs``, ``action``, ``next_obs`` and ``reward``. A model whose attribute ``accepts_batches`` is true is given a
-    dict of stacked NumPy arrays in the environment's dtypes instead, without ``reward``.
+    carried out (clipped): ``obs`` (D,) float32 from before the step, ``action`` (A,) float32 or (1,) int64,
+    ``next_obs`` (D,), ``reward`` (1,) of 0, and ``done``, ``terminated`` and ``truncated`` () bool. ``estimate`` is
+    given rows with ``obs``, ``action``, ``next_obs`` and ``reward``. A model whose attribute ``accepts_batches`` is
+    true is given a dict of stacked NumPy arrays in the environment's dtypes instead, without ``reward``.
 
     The callback logs ``reward_model/mean_reward``, the mean over the steps since the last line of the log, and
     ``reward_model/episode_return``, the learned return of the episodes that ended. Both are as estimated in the

@@ -84,15 +84,19 @@ def stack_steps(steps: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
 def as_rows(columns: Mapping[str, Array]) -> list[TensorRow]:
     """Return columns as a list of B rows.
 
-    Vectors (B, n) become float32, as DI-engine's networks need; numbers (B,) keep their dtype. Each row also has a
-    ``reward``, which is 0 as float32 (1,), in the shape of DI-engine's collectors. Reward models must not see the
-    environment's own reward, since they would pass on to the policy what they learnt from it.
+    Vectors (B, n) become float32, as DI-engine's networks need; numbers (B,) keep their dtype. A discrete action is an
+    integer of shape (1,), which DI-engine's models join with the observation. Each row also has a ``reward``, which is
+    0 as float32 (1,), in the shape of DI-engine's collectors. Reward models must not see the environment's own reward,
+    since they would pass on to the policy what they learnt from it.
     """
     full = {**columns, "reward": np.zeros((len(columns["obs"]), 1), np.float32)}
-    tensors = [
-        torch.tensor(column, dtype=torch.float32 if column.ndim > 1 else None).unbind(0) for column in full.values()
-    ]
-    return [dict(zip(full, values, strict=True)) for values in zip(*tensors, strict=True)]
+    tensors = {
+        name: torch.tensor(column, dtype=torch.float32 if column.ndim > 1 else None) for name, column in full.items()
+    }
+    if tensors["action"].ndim == 1:
+        tensors["action"] = tensors["action"][:, None]
+    values = zip(*(column.unbind(0) for column in tensors.values()), strict=True)
+    return [dict(zip(full, row, strict=True)) for row in values]
 
 
 def estimate(model: DrivenRewardModel, obs: Array, action: Array, next_obs: Array) -> Array:

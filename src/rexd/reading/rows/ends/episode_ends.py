@@ -270,10 +270,11 @@ def _infer(
         if one_episode and not whole:
             notes.append(ONE_EPISODE)
             return ends
-        if not whole:
+        if not whole and not hints.rows_alone:
             raise
-        notes.append(f"taken as one trajectory of {len(ends)} steps: each next observation is the row that follows")
-        if (period := period_of_jumps(observations)) is not None:
+        reason = "each next observation is the row that follows" if whole else "nothing shows where others would begin"
+        notes.append(f"taken as one trajectory of {len(ends)} steps: {reason}")
+        if whole and (period := period_of_jumps(observations)) is not None:
             notes.append(
                 Doubt(
                     f"the state jumps after every {period} steps, although each next observation is the row that "
