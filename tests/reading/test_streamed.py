@@ -162,8 +162,8 @@ def test_findings_are_the_same(tmp_path: Path, streaming: Callable[[Path], Demon
 
 
 def test_a_sample_of_rows_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rexd.inspection.data.rows._COMPARED", 300)
-    monkeypatch.setattr("rexd.inspection.data.actions._SAMPLED", 100)
+    monkeypatch.setattr("rexd.inspection.data.looks.rows._COMPARED", 300)
+    monkeypatch.setattr("rexd.inspection.data.looks.actions._SAMPLED", 100)
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 500, 1000)  # about 57% of the draws repeat an earlier one
     states = rng.normal(size=(500, 3))[rows]
@@ -238,7 +238,7 @@ def test_other_formats_are_refused_beyond_their_limit(tmp_path: Path, monkeypatc
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
     monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 0)
     monkeypatch.setattr("rexd.reading.rows.from_blocks.BLOCK_ROWS", 2000)
-    monkeypatch.setattr("rexd.inspection.data.rows._COMPARED", 2**12)
+    monkeypatch.setattr("rexd.inspection.data.looks.rows._COMPARED", 2**12)
     rng, size = np.random.default_rng(0), 20
     peaks = []
     for count in (10, 40):  # trajectories of 2000 rows, 168 bytes each; some looks keep the first 8

@@ -12,9 +12,9 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.errors import SpaceMismatchError
-from rexd.inspection.data.columns import varying_columns
 from rexd.inspection.data.find import find
 from rexd.inspection.data.finding import Finding, by_severity
+from rexd.inspection.data.looks.columns import varying_columns
 from rexd.inspection.data.strides import stride_findings
 from rexd.reading.environment_facts import environment_facts
 

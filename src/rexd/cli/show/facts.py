@@ -15,8 +15,8 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.doubt import Doubt
 from rexd.demos.streamed import lengths_of
 from rexd.demos.trajectory import Array
-from rexd.inspection.data.columns import ranges, varying_columns
 from rexd.inspection.data.look import Look, Looking, look_at
+from rexd.inspection.data.looks.columns import ranges, varying_columns
 
 
 def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:

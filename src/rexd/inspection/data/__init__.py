@@ -1,6 +1,6 @@
 """Findings in the data: what is odd about demonstrations, how much it matters, and how to mend it; see docs/inspect.md.
 
-Each module looks at one part of the data, such as the actions or the ends of trajectories, and needs numpy alone.
+Each module of ``looks`` looks at one part of the data, such as the ends of trajectories. numpy is enough.
 """
 
 from __future__ import annotations

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.inspection.data.actions import clipped_actions, saturated_actions, unscaled_actions
-from rexd.inspection.data.columns import constant_columns, duplicate_columns, time_columns
-from rexd.inspection.data.copied_actions import copied_actions
 from rexd.inspection.data.doubts import doubts
-from rexd.inspection.data.ends import early_ends, missing_ends, time_limits
 from rexd.inspection.data.finding import Finding, by_severity
-from rexd.inspection.data.lengths import early_failures, short_trajectories
 from rexd.inspection.data.look import Look, look_at
-from rexd.inspection.data.next_observations import (
+from rexd.inspection.data.looks.actions import clipped_actions, saturated_actions, unscaled_actions
+from rexd.inspection.data.looks.columns import constant_columns, duplicate_columns, time_columns
+from rexd.inspection.data.looks.copied_actions import copied_actions
+from rexd.inspection.data.looks.ends import early_ends, missing_ends, time_limits
+from rexd.inspection.data.looks.lengths import early_failures, short_trajectories
+from rexd.inspection.data.looks.next_observations import (
     gaps,
     next_episode_observations,
     repeated_observations,
     stale_first_observations,
 )
-from rexd.inspection.data.phases import phase_locked
-from rexd.inspection.data.returns import low_returns, missing_rewards
-from rexd.inspection.data.rows import duplicate_rows, duplicate_trajectories
-from rexd.inspection.data.still_ends import still_ends
+from rexd.inspection.data.looks.phases import phase_locked
+from rexd.inspection.data.looks.returns import low_returns, missing_rewards
+from rexd.inspection.data.looks.rows import duplicate_rows, duplicate_trajectories
+from rexd.inspection.data.looks.still_ends import still_ends
 from rexd.progress import Progress
 from rexd.reading.environment_facts import EnvironmentFacts
 

@@ -15,7 +15,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import mapped
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
-from rexd.inspection.data.still_ends import moving_rows
+from rexd.inspection.data.looks.still_ends import moving_rows
 
 
 def scale_actions(demos: Demonstrations, factor: ArrayLike) -> Demonstrations:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.envs.make import Env
-from rexd.inspection.data.columns import constant_columns_of
 from rexd.inspection.data.finding import Finding
+from rexd.inspection.data.looks.columns import constant_columns_of
 from rexd.inspection.simulator.replay import Errors, Replay, RowNumbers, median_or_zero
 
 _RESETS, _STEPS = 3, 8

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.envs.make import Env
-from rexd.inspection.data.still_ends import moving_rows
+from rexd.inspection.data.looks.still_ends import moving_rows
 from rexd.inspection.simulator.state_map import StateMap
 
 Errors = NDArray[np.float64]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.inspection.data.finding import Finding
-from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
-from rexd.inspection.data.still_ends import moving_rows
+from rexd.inspection.data.looks.leaving_out import leave_out
+from rexd.inspection.data.looks.still_ends import moving_rows
 
 _MANY = 0.01  # share of the rows; the states of a simulator hardly ever repeat exactly
 _NAMED = 5  # pairs that a message names

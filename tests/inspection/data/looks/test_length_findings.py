@@ -2,7 +2,7 @@ from oscillators import oscillators
 
 from rexd.demos import Demonstrations
 from rexd.inspection.data import find
-from rexd.inspection.data.lengths import early_failures, short_trajectories
+from rexd.inspection.data.looks.lengths import early_failures, short_trajectories
 
 
 def of(*lengths, fallen=()):

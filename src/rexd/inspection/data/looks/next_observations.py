@@ -11,7 +11,7 @@ from rexd.demos.equal_rows import equal_rows
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
-from rexd.inspection.data.still_ends import moving_rows
+from rexd.inspection.data.looks.still_ends import moving_rows
 
 _MOST = 0.5  # share of the rows
 _AT_REST = 0.05  # share of the rows: a body may lie still, in the same state before and after a step

@@ -6,7 +6,7 @@ from oscillators import changed, oscillators
 
 from rexd.demos import Demonstrations, Trajectory
 from rexd.inspection.data import exit_status, find
-from rexd.inspection.data.phases import phase_distance, phase_locked
+from rexd.inspection.data.looks.phases import phase_distance, phase_locked
 from rexd.reading.load import load_demonstrations
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rexd.inspection.data.columns import ranges
+from rexd.inspection.data.looks.columns import ranges
 
 _LONG = 100  # characters after which the numbers are cut short
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oscillators import changed, oscillators
 
-from rexd.inspection.data.columns import constant_columns, duplicate_columns, ranges, time_columns
+from rexd.inspection.data.looks.columns import constant_columns, duplicate_columns, ranges, time_columns
 
 
 def with_column(make):

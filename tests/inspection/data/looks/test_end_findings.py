@@ -3,7 +3,7 @@ import pytest
 from oscillators import changed, oscillators
 
 from rexd.demos import Demonstrations
-from rexd.inspection.data.ends import early_ends, missing_ends, time_limits
+from rexd.inspection.data.looks.ends import early_ends, missing_ends, time_limits
 
 
 def terminated(demos):

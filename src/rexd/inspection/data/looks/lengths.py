@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.finding import Finding
-from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.looks.leaving_out import leave_out
 
 _SHORT = 0.1  # share of the median length; good episodes of CartPole have 0.2 and more
 _MIN_STEPS = 2

@@ -5,7 +5,7 @@ import pytest
 from oscillators import changed, oscillators
 
 from rexd.inspection.data import find
-from rexd.inspection.data.copied_actions import copied_actions
+from rexd.inspection.data.looks.copied_actions import copied_actions
 from rexd.inspection.mends.values import drop_columns
 from rexd.reading.environment_facts import EnvironmentFacts
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
-from rexd.inspection.data.columns import find_time_columns
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.looks.columns import find_time_columns
 
 _TRAJECTORIES = 8  # number of trajectories, the first ones, of which each pair is compared
 _TIMES, _OTHERS = 100, 300  # steps of a pair that are compared at equal times, and with how many other steps each

@@ -6,8 +6,8 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.finding import Finding
-from rexd.inspection.data.leaving_out import leave_out
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.looks.leaving_out import leave_out
 
 _LEAST = 4  # trajectories; among fewer, none stands out
 _FAR = 3.0  # least distance from the median, in ranges of the better three quarters

@@ -9,7 +9,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
-from rexd.inspection.data.still_ends import moving_rows
+from rexd.inspection.data.looks.still_ends import moving_rows
 
 # The share, and the least number, of terminated trajectories that end at the largest length. Failures, such as falls of
 # CartPole, hardly ever come at one step, and then not at the last.

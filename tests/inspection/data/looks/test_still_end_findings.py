@@ -9,7 +9,7 @@ from oscillators import changed, oscillators
 from rexd.cli import main
 from rexd.demos import Demonstrations, Trajectory
 from rexd.inspection.data import find
-from rexd.inspection.data.still_ends import moving_rows, still_ends
+from rexd.inspection.data.looks.still_ends import moving_rows, still_ends
 from rexd.inspection.mends.values import trim
 from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.reading.load import load_demonstrations

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oscillators import changed, oscillators
 
-from rexd.inspection.data.returns import low_returns, missing_rewards
+from rexd.inspection.data.looks.returns import low_returns, missing_rewards
 
 GOOD = {
     "Hopper": [3586.6, 3589.3, 3590.2, 3593.4],

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
-from rexd.inspection.data.columns import ranges
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
+from rexd.inspection.data.looks.columns import ranges
 
 _ROUNDING = 1e-6  # share of the largest value of an action column: float32 rounds
 _DISTINCT = 10  # values of an action column; columns of a few values agree by chance

@@ -5,7 +5,7 @@ import pytest
 from oscillators import changed, oscillators
 
 from rexd.inspection.data import find
-from rexd.inspection.data import next_observations as looks
+from rexd.inspection.data.looks import next_observations as looks
 
 ALL = (looks.repeated_observations, looks.gaps, looks.next_episode_observations, looks.stale_first_observations)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oscillators import changed, oscillators
 
-from rexd.inspection.data.actions import clipped_actions, saturated_actions, unscaled_actions
+from rexd.inspection.data.looks.actions import clipped_actions, saturated_actions, unscaled_actions
 
 LOW, HIGH = np.full(2, -1.0), np.full(2, 1.0)
 

@@ -5,7 +5,7 @@ import pytest
 from oscillators import changed, oscillators
 
 from rexd.demos import Demonstrations
-from rexd.inspection.data.rows import duplicate_rows, duplicate_trajectories
+from rexd.inspection.data.looks.rows import duplicate_rows, duplicate_trajectories
 
 
 def test_good_rows():
