@@ -135,8 +135,8 @@ def _fit_discrete(demos: Demonstrations, count: ActionCount) -> Demonstrations:
     found = factors_of(demos.n_actions)
     if isinstance(demos.n_actions, int) is not isinstance(count, int) or len(found) != len(choices):
         raise SpaceMismatchError(
-            f"{demos.source}: the demonstrations have {len(found)} discrete choices, the environment expects {expects}; "
-            "use the environment that they were recorded in"
+            f"{demos.source}: the demonstrations have {len(found)} discrete choices, the environment expects "
+            f"{expects}; use the environment that they were recorded in"
         )
     largest = np.max([np.atleast_1d(t.actions.max(axis=0)) for t in chain(demos.trajectories, demos.unused)], axis=0)
     for used, options in zip(largest.tolist(), choices, strict=True):

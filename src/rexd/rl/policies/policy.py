@@ -36,8 +36,8 @@ class PolicySpec:
         activation: Activation function between the layers.
         low: Lowest action of each column; empty for discrete actions.
         high: Highest action of each column; empty for discrete actions.
-        choices: Number of options of each of several discrete choices (``MultiDiscrete``, ``MultiBinary``), whose logits
-            lie side by side; empty for one choice.
+        choices: Number of options of each of several discrete choices (``MultiDiscrete``, ``MultiBinary``), whose
+            logits lie side by side; empty for one choice.
     """
 
     distribution: Distribution

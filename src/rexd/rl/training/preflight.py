@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, MultiBinary, Space
 
 from rexd.configs import Settings
 from rexd.demos.choices import factors_of
@@ -106,6 +106,8 @@ def with_algorithm(config: TrainConfig, space: Space[Any]) -> TrainConfig:
             f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='auto', which "
             f"chooses {discrete}"
         )
+    elif config.algorithm == "sb3-ppo" and isinstance(space, MultiBinary):
+        raise RexdError(f"sb3-ppo does not take {space}; use algorithm='auto', which chooses {discrete}")
     elif config.algorithm == discrete and (number := math.prod(factors_of(count))) > MOST_COMBINATIONS:
         raise RexdError(
             f"{discrete} values each combination of actions by itself; this environment has {space}, which are "

@@ -19,6 +19,8 @@ import numpy as np
 from flax.training.train_state import TrainState
 from numpy.typing import NDArray
 
+from rexd.rl.replay.batches import Batch
+
 
 class Actions(Protocol):
     """The part of an update that depends on the kind of actions. Updates are compiled for each value of it."""
@@ -34,7 +36,7 @@ class Actions(Protocol):
             critic: The network of the critics.
             critic_params: Their weights; the smallest of their values counts.
             obs: (batch, D) observations.
-            key: The random key of samples.
+            key: The random key of samples; expectations need none.
         """
         ...
 
@@ -42,8 +44,8 @@ class Actions(Protocol):
         """Return what each critic says that actions (batch, A) are worth: (critics, batch)."""
         ...
 
-    def cloning(self, actor: TrainState, params: Any, obs: Any, act: Any) -> Any:
-        """Return how far a policy is from having taken the actions (batch, A)."""
+    def cloning(self, actor: TrainState, params: Any, critic: TrainState, critic_params: Any, batch: Batch[Any]) -> Any:
+        """Return how far a policy is from having taken the actions to clone."""
         ...
 
 
@@ -63,9 +65,9 @@ class Continuous:
         """Return the values of the actions."""
         return critic.apply_fn(params, obs, act)[..., 0]
 
-    def cloning(self, actor: TrainState, params: Any, obs: Any, act: Any) -> Any:
+    def cloning(self, actor: TrainState, params: Any, critic: TrainState, critic_params: Any, batch: Batch[Any]) -> Any:
         """Return the mean squared error of the modes."""
-        return ((actor.apply_fn(params, obs).mode() - act) ** 2).mean()
+        return ((actor.apply_fn(params, batch.clone_obs).mode() - batch.clone_act) ** 2).mean()
 
 
 CONTINUOUS = Continuous()
@@ -96,11 +98,20 @@ class Discrete:
         """Return the values of the actions."""
         return (critic.apply_fn(params, obs) * self._labels(act)).sum(axis=-1)
 
-    def cloning(self, actor: TrainState, params: Any, obs: Any, act: Any) -> Any:
-        """Return the cross-entropy with the smoothed labels."""
-        log_probs = _log_probs(actor, params, obs)
-        labels = (1.0 - self.smoothing) * self._labels(act) + self.smoothing / log_probs.shape[-1]
-        return -(labels * log_probs).sum(axis=-1).mean()
+    def cloning(self, actor: TrainState, params: Any, critic: TrainState, critic_params: Any, batch: Batch[Any]) -> Any:
+        """Return the cross-entropy with the smoothed labels.
+
+        The agent's own actions count only where they are worth more than what the policy does (Nair et al. 2018, arXiv
+        1709.10089). A cross-entropy pulls as hard at an action that hardly matters as at one that does, so that a
+        policy that clones all that it did in its best episodes would stay as it was then.
+        """
+        log_probs = _log_probs(actor, params, batch.clone_obs)
+        chosen = self._labels(batch.clone_act)
+        labels = (1.0 - self.smoothing) * chosen + self.smoothing / log_probs.shape[-1]
+        values = critic.apply_fn(critic_params, batch.clone_obs).min(axis=0)
+        gain = jax.lax.stop_gradient(((chosen - jnp.exp(log_probs)) * values).sum(axis=-1))
+        own = 0.0 if batch.clone_own is None else batch.clone_own
+        return -(jnp.where(gain > 0.0, 1.0, 1.0 - own) * (labels * log_probs).sum(axis=-1)).mean()
 
     def _labels(self, act: Any) -> Any:
         """Return one-hot columns of the combinations of choices: (..., columns) -> (..., J)."""

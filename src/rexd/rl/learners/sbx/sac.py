@@ -111,7 +111,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
             env: The environment.
             **settings: The other arguments of sbx.
         """
-        # Nothing in sbx's SAC but its constructor refuses discrete actions, and that only if it is given an environment.
+        # Nothing in sbx's SAC but its constructor refuses discrete actions, and only if it is given an environment.
         super().__init__(policy, None, **settings, _init_setup_model=False)
         self.env, self.n_envs = env, env.num_envs
         self.observation_space, self.action_space = env.observation_space, env.action_space
@@ -231,7 +231,9 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
     def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
         drawn = self.draw(steps, batch_size)
         if self.demonstrations is None:  # a row of the agent, weighted by zero, since the mean of no rows would be NaN
-            drawn = drawn._replace(clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1])
+            drawn = drawn._replace(
+                clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1], clone_own=np.ones_like(drawn.reward[:, :1])
+            )
         return drawn
 
 
@@ -244,7 +246,7 @@ def _drawn(apply_fn: Any, params: Any, obs: Any, key: Any) -> tuple[Any, Any]:
 
 @partial(jax.jit, donate_argnums=0, static_argnums=3)
 def _updates(
-    learner: LearnerState, batches: Batch[Any], settings: Settings, actions: Actions
+    learner: LearnerState, batches: Batch[Any], settings: Settings, actions: Actions = CONTINUOUS
 ) -> tuple[LearnerState, Losses]:
     """Do one update for each leading row of ``batches``; return the new state and the losses of the last one."""
 
@@ -280,7 +282,7 @@ def update(
 
     def actor_loss(params: Any) -> tuple[Any, tuple[Any, Any]]:
         q, log_prob = actions.outlook(actor, params, critic, critic.params, batch.obs, now_key)
-        cloning = actions.cloning(actor, params, batch.clone_obs, batch.clone_act)
+        cloning = actions.cloning(actor, params, critic, critic.params, batch)
         weight = settings.cloning_weight * (1.0 + 0.1 * jax.lax.stop_gradient(jnp.abs(q)).mean())
         return share * (alpha * log_prob - q).mean() + weight * cloning, (log_prob.mean(), cloning)
 
