@@ -103,6 +103,19 @@ def test_other_settings_make_a_result_stale_and_are_named(folders):
     assert differences(other, folders) == ["discount was 0.99, is 0.9", f"reward.clock was {clock}, is {not clock}"]
 
 
+def test_auto_is_the_algorithm_that_a_result_records(folders):
+    run = expand(suite())[0]
+    assert run.config.algorithm == "auto"
+    for recorded in ("sbx-sac", "sbx-sac-discrete"):
+        save(folders, run, 50.0, settings={**run.settings, "algorithm": recorded})
+        assert state_of(run, folders) is State.DONE
+    save(folders, run, 50.0, settings={**run.settings, "algorithm": "sb3-ppo"})
+    assert differences(run, folders) == ["algorithm was 'sb3-ppo', is 'auto'"]
+    chosen = replace(run, method=replace(run.method, settings={"algorithm": "sbx-sac"}))
+    save(folders, run, 50.0, settings={**run.settings, "algorithm": "sbx-sac-discrete"})
+    assert differences(chosen, folders) == ["algorithm was 'sbx-sac-discrete', is 'sbx-sac'"]
+
+
 def test_results_outlive_a_new_setting_at_its_default(folders):
     run = expand(suite())[0]
     old = {name: value for name, value in run.settings.items() if name != "discount"}  # as if it were new

@@ -81,8 +81,10 @@ def test_observation_spaces_of_other_kinds(space: SimpleNamespace, message: str)
         ([0, 1, 1], box(2), r"discrete actions \(2\), the environment expects 2 continuous"),
         ([0, 1, 5], discrete(4), "use action 5, the environment has actions 0 to 3"),
         ([0, 1, 1], discrete(2, start=1), "start at 1; expected 0"),
-        (None, SimpleNamespace(nvec=[2, 2], shape=(2,)), "expected a flat Box"),
-        (None, SimpleNamespace(n=3, shape=(3,)), "expected a flat Box"),
+        (None, SimpleNamespace(nvec=[2, 2], shape=(2,)), r"1 continuous.* expects discrete choices among \[2, 2\] opt"),
+        (None, SimpleNamespace(n=3, shape=(3,)), r"discrete choices among \[2, 2, 2\] options"),
+        (None, SimpleNamespace(nvec=[[2, 2]], shape=(1, 2)), "expected one dimension"),
+        ([0, 1, 1], SimpleNamespace(nvec=[2, 2], shape=(2,)), "have 1 discrete choices, the environment expects"),
     ],
 )
 def test_action_spaces(actions: list[int] | None, space: SimpleNamespace, message: str) -> None:
@@ -98,5 +100,5 @@ def test_gymnasium_spaces_have_these_attributes() -> None:
         with pytest.raises(SpaceMismatchError):
             fit_to_spaces(demos(), observation, spaces.Box(-1, 1, (1,)))
     for action in (spaces.MultiDiscrete([2, 2]), spaces.MultiBinary(2), spaces.Discrete(3, start=1)):
-        with pytest.raises(SpaceMismatchError):
+        with pytest.raises(SpaceMismatchError, match=r"discrete choices among \[2, 2\]|start at 1"):
             fit_to_spaces(demos(), spaces.Box(-9, 9, (3,)), action)

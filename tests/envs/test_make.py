@@ -104,7 +104,7 @@ def test_other_deprecations_are_still_heard():
         ({"observation_space": Box(0, 1, (4, 4, 3))}, r"shape \(4, 4, 3\)"),
         ({"observation_space": Dict({"a": Box(0, 1, (2,))})}, "FlattenObservation"),
         ({"observation_space": Discrete(5)}, "expected a Box"),
-        ({"action_space": MultiBinary(3)}, "MultiBinary"),
+        ({"action_space": MultiBinary((3, 2))}, "MultiBinary.*expected one dimension"),
         ({"action_space": Box(-1, 1, (2, 2))}, r"\(2, 2\)"),
         ({"action_space": Discrete(3, start=1)}, "start at 1"),
     ],

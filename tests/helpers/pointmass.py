@@ -17,9 +17,9 @@ OFFSET, WIDTH = np.array([100.0, -7.0]), np.array([30.0, 0.2])
 class PointMass(gymnasium.Env):
     """Observation: OFFSET + WIDTH * position. Ends after 10 steps by truncation, or at distance 3."""
 
-    def __init__(self, discrete=False):
+    def __init__(self, discrete=False, choices=None):
         self.observation_space = Box(-np.inf, np.inf, (2,), np.float64)
-        self.action_space = Discrete(3) if discrete else Box(LOW, HIGH)
+        self.action_space = choices or (Discrete(3) if discrete else Box(LOW, HIGH))
         self.discrete = discrete
 
     def reset(self, *, seed=None, options=None):
@@ -44,6 +44,11 @@ def discrete_expert(position):
     return 1 - np.sign(np.where(np.abs(position[:, 0]) < 0.3, 0, position[:, 0])).astype(np.int64)
 
 
+def choosing_expert(position):
+    """Which way to push along each axis: MultiDiscrete([3, 2])."""
+    return np.stack([discrete_expert(position), position[:, 1] < 0.0], axis=1).astype(np.int64)
+
+
 def demonstrate(trajectories=4, steps=50, seed=0, act=expert):
     """The expert's actions at positions drawn at random."""
     rng = np.random.default_rng(seed)
@@ -54,8 +59,8 @@ def demonstrate(trajectories=4, steps=50, seed=0, act=expert):
 SCALE = ObservationScale(OFFSET.astype(np.float32), WIDTH.astype(np.float32))
 
 
-def vec_env(discrete=False, n=1):
-    return StandardisedVecEnv(DummyVecEnv([lambda: PointMass(discrete)] * n), SCALE)
+def vec_env(discrete=False, n=1, choices=None):
+    return StandardisedVecEnv(DummyVecEnv([lambda: PointMass(discrete, choices)] * n), SCALE)
 
 
 def raw_observations(n=50, seed=3):

@@ -73,7 +73,8 @@ def make_hints(
         )
     if facts is None:
         return Hints(episode_length=episode_length, lengths=lengths, columns=columns)
-    count = getattr(facts.action_space, "n", None)
+    space = facts.action_space  # several choices are columns here; ``fit_to_spaces`` makes them integers
+    count = getattr(space, "n", None) if getattr(space, "shape", ()) == () else None
     return Hints(
         episode_length=episode_length,
         lengths=lengths,

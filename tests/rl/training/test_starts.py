@@ -131,7 +131,7 @@ class TestStart:
             ({"env": Faulty, "env_kwargs": {"fault": "shape", "at": 0}}, TaskError, r"shape \(2, 1\)"),
             ({"env": Faulty, "env_kwargs": {"fault": "options"}}, TaskError, "no options"),
             ({"env": Faulty, "env_kwargs": {"at": 1}}, TaskError, "step 1 of episode 1 .*the motor is off"),
-            ({"env": Endless, "algorithm": "sb3-sac", "demos": "discrete"}, RexdError, "Use algorithm='sb3-ppo'"),
+            ({"env": Endless, "algorithm": "sb3-sac", "demos": "discrete"}, RexdError, "Use algorithm='auto'"),
             ({"env": Endless, "env_kwargs": {"bound": np.inf}}, SpaceMismatchError, "expected finite bounds"),
             ({"env": Endless, "max_episode_steps": 0}, TaskError, "max_episode_steps is 0"),
             ({"env": Endless, "reward": REDConfig()}, RexdError, r"reward is a REDConfig.*config=TrainConfig\(reward="),

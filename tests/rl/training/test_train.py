@@ -390,8 +390,10 @@ class TestRefused:
             replace(t, actions=(t.actions[:, 0] > 0.0).astype(np.int64)) for t in demonstrations()
         )  # which way the expert pushed
         demos = Demonstrations(tuple(chosen))
-        message = "sbx-sac needs continuous actions.*algorithm='sb3-ppo'"
-        self.refuses(tmp_path, RexdError, message, demos, env_kwargs={"discrete": True})
+        message = "sbx-sac needs continuous actions.*algorithm='auto', which chooses sbx-sac-discrete"
+        self.refuses(tmp_path, RexdError, message, demos, env_kwargs={"discrete": True}, algorithm="sbx-sac")
+        message = "sbx-sac-discrete needs discrete actions.*algorithm='auto'"
+        self.refuses(tmp_path, RexdError, message, demonstrations(), algorithm="sbx-sac-discrete")
 
     def test_a_setting_that_does_not_exist(self, tmp_path):
         message = "unknown training settings: stepss. Did you mean 'steps'?"

@@ -36,6 +36,8 @@ class Batch(NamedTuple, Generic[Column]):
     """Rows to learn from, in the arrays of whichever library learns; rows to clone have columns of their own.
 
     What follows a critic row is worth ``reward`` + (1 - ``done``) · ``discount`` · the value of ``next_obs``.
+    ``clone_own`` is 1 for the rows to clone that are the agent's own, and 0 for demonstrated ones; None says that none
+    are its own.
     """
 
     obs: Column
@@ -46,6 +48,7 @@ class Batch(NamedTuple, Generic[Column]):
     discount: Column
     clone_obs: Column
     clone_act: Column
+    clone_own: Column | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +97,7 @@ def draw_batches(
     ends = replay is not None and replay.horizon is not None
     rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape, ends=ends)
     if replay is None:
-        return Batch(*rows, rows.obs[:, :0], rows.act[:, :0])
+        return Batch(*rows, rows.obs[:, :0], rows.act[:, :0], rows.reward[:, :0])
     if n_demo:
         rows = CriticRows(*_joined(rows, _demonstrated_rows(replay, rng, (steps, n_demo), discount, shape)))
     at, env = recipe.best.rows(buffer)
@@ -104,7 +107,9 @@ def draw_batches(
     if n_own:
         own = rng.integers(len(at), size=(steps, n_own))
         clone = _joined(clone, (buffer.observations[at[own], env[own]], buffer.actions[at[own], env[own]]))
-    return Batch(*rows, *clone)
+    own_rows = np.zeros((steps, batch_size // 2), np.float32)
+    own_rows[:, batch_size // 2 - n_own :] = 1.0
+    return Batch(*rows, *clone, own_rows)
 
 
 def _own_rows(

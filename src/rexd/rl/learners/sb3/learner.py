@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, MultiDiscrete
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -277,7 +277,8 @@ class Sb3PpoLearner(Sb3Learner):
         layers[0] = self.scale.fold(*layers[0])
         space = self.model.action_space
         if not isinstance(space, Box):
-            return Policy(PolicySpec("categorical", "relu"), layers, None)
+            choices = tuple(map(int, space.nvec)) if isinstance(space, MultiDiscrete) else ()
+            return Policy(PolicySpec("categorical", "relu", choices=choices), layers, None)
         log_std = self._policy.log_std.detach().clone()
         spec = PolicySpec.bounded("gaussian", space.low, space.high)
         return Policy(spec, layers, (torch.zeros(len(log_std), 0), log_std))
