@@ -195,7 +195,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
         if isinstance(policy, CategoricalPolicy):
             actions = policy.chosen(drawn)
         else:
-            actions = policy.unscale_action(np.clip(drawn, -1.0, 1.0).reshape(-1, *self.action_space.shape))
+            actions = policy.unscale_action(np.clip(drawn, -1.0, 1.0).reshape(-1, *(self.action_space.shape or ())))
         return actions if batched else actions[0], state
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
