@@ -39,7 +39,7 @@ def test_products_of_an_update_are_those_that_xla_counts():
     learner = LearnerState(
         policy.actor_state, policy.qf_state, model.ent_coef_state, model.average_actor, model.key, jnp.int32(0)
     )
-    shapes = [(N, OBS), (N, ACT), (N, OBS), (N,), (N,), (N,), (N // 2, OBS), (N // 2, ACT)]
+    shapes = [(N, OBS), (N, ACT), (N, OBS), (N,), (N,), (N,), (N // 2, OBS), (N // 2, ACT), (N // 2,)]
     batch = Batch._make(np.zeros(shape, np.float32) for shape in shapes)
     settings = sac_jax.Settings(0.005, -3.0, backup_entropy=False, cloning_weight=1.0, schedule=sac_jax.AT_ONCE)
     compiled = jax.jit(sac_jax.update).lower(learner, batch, settings).compile()

@@ -18,5 +18,6 @@ def batch(seed=0, **changes):
         "discount": np.full(N, 0.9),
         "clone_obs": rng.normal(size=(N // 2, 2)),
         "clone_act": rng.uniform(-0.9, 0.9, (N // 2, 2)),
+        "clone_own": np.zeros(N // 2),
     }
     return Batch(**{name: np.float32(array) for name, array in {**arrays, **changes}.items()})

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from circling import TINY, VELOCITIES, choosing, circling, rows
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from rexd.errors import RewardFileError, RexdError
+from rexd.errors import RewardFileError, RexdError, SpaceMismatchError
 from rexd.reward.files import load_reward
 from rexd.reward.red.red import RED
 
@@ -91,6 +92,21 @@ def test_discrete_actions(tmp_path):
     loaded = load_reward(model.save(tmp_path / "r.safetensors"))
     assert loaded.encoder_.columns.discrete
     assert loaded.predict(*rows(choosing())).tobytes() == model.predict(*rows(choosing())).tobytes()
+
+
+def test_several_choices(tmp_path):
+    one = choosing()
+    pairs = [replace(t, actions=np.stack([t.actions, t.actions % 2], axis=1)) for t in one]
+    demos = replace(one, trajectories=tuple(pairs), n_actions=(one.n_actions, 2))
+    model = RED(**TINY).fit(demos)
+    loaded = load_reward(model.save(tmp_path / "r.safetensors"))
+    assert loaded.encoder_.columns.choices == (one.n_actions, 2)
+    assert loaded.predict(*rows(demos)).tobytes() == model.predict(*rows(demos)).tobytes()
+    with pytest.raises(SpaceMismatchError, match="actions have shape"):
+        loaded.predict(*rows(one))
+    obs, act = rows(demos)[:2]
+    with pytest.raises(SpaceMismatchError, match=r"actions run from 1 to 3.* 0 to below \[3, 2\]"):
+        loaded.predict(obs, act + 1)
 
 
 def test_the_file_holds_what_is_tested_here(content):

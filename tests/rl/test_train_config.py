@@ -24,11 +24,11 @@ def test_defaults_are_enough():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"algorithm": "td3"}, "algorithm is 'td3'; expected one of sbx-sac, sb3-sac, sb3-ppo"),
+        ({"algorithm": "td3"}, "algorithm is 'td3'; expected one of auto, sbx-sac, sbx-sac-discrete, sb3-sac, sb3-ppo"),
         ({"reward_source": "none"}, "reward_source is 'none'; expected one of learned, constant, adversarial, env"),
         ({"reward_source": "adversarial", "algorithm": "sb3-sac"}, "'adversarial' with algorithm 'sb3-sac'.*'auto'"),
         ({"reward_source": "adversarial", "algorithm": "sb3-ppo"}, "'adversarial' with algorithm 'sb3-ppo'.*'auto'"),
-        ({"environments": 4}, "environments is 4 with algorithm 'sbx-sac'; only 'sb3-ppo' takes more"),
+        ({"environments": 4}, "environments is 4 with algorithm 'auto'; only 'sb3-ppo' takes more"),
         ({"environments": 0}, "environments is 0; expected a positive number"),
         ({"steps": 0}, "steps is 0; expected a positive number"),
         ({"batch_size": -1}, "batch_size"),

@@ -105,7 +105,7 @@ class InputColumns:
         if (act < 0).any() or (act >= options).any():
             raise SpaceMismatchError(
                 f"actions run from {act.min()} to {act.max()}; the reward expects 0 to "
-                + (f"{self.act_dim - 1}" if not self.choices else f"below {list(self.choices)}")
+                + (f"{self.act_dim - 1}" if not self.choices else f"below {list(self.choices)} in its columns")
             )
 
 

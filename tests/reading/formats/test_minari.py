@@ -202,11 +202,22 @@ def test_recorded_boundaries_are_not_overruled(tmp_path: Path, monkeypatch: pyte
         load_demonstrations(dataset, episode_length=5)
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_several_choices_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: bool) -> None:
+    spaces = pytest.importorskip("gymnasium").spaces
+    if streams:
+        monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 0)
+    pair = load_demonstrations(record(tmp_path / "pair", monkeypatch, action=spaces.MultiDiscrete([2, 3])))
+    flags = load_demonstrations(record(tmp_path / "flags", monkeypatch, action=spaces.MultiBinary(2)))
+    assert (pair.n_actions, flags.n_actions) == ((2, 3), (2, 2))
+    assert (pair.streamed, pair.transitions().act.shape[1], flags.transitions().act.dtype) == (streams, 2, np.int64)
+
+
 def test_other_spaces_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spaces = pytest.importorskip("gymnasium").spaces
-    pair = spaces.MultiDiscrete([2, 3])
-    with pytest.raises(SpaceMismatchError, match=rf"{DATASET}: the action space is MultiDiscrete; expected a flat Box"):
-        load_demonstrations(record(tmp_path / "pair", monkeypatch, action=pair))
+    later = spaces.MultiDiscrete([2, 3], start=[0, 1])
+    with pytest.raises(SpaceMismatchError, match=rf"{DATASET}: the discrete actions of the space start at \(0, 1\)"):
+        load_demonstrations(record(tmp_path / "later", monkeypatch, action=later))
     image = spaces.Box(0, 255, (8, 8, 3), np.uint8)
     with pytest.raises(SpaceMismatchError, match="Images are not supported"):
         load_demonstrations(record(tmp_path / "image", monkeypatch, observation=image))
@@ -399,3 +410,12 @@ def golden(folder: Path) -> list[Golden]:
             *(Golden(record(folder / name, patch, name), 2) for name in STORAGES if arrow or name == "hdf5"),
             Golden(record(folder / "parts", patch, observation=goal, action=spaces.Discrete(3)), 2),
         ]
+
+
+def test_several_choices_are_written_as_they_are_read(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    actions = np.array([[1, 0], [0, 2], [1, 1]])
+    demos = Demonstrations((Trajectory.from_steps(np.arange(8.0).reshape(4, 2), actions),), n_actions=(2, 4))
+    again = load_demonstrations(save_minari(demos, tmp_path / "choices-v0"))
+    assert again.n_actions == (2, 4)
+    np.testing.assert_array_equal(again.trajectories[0].actions, actions)

@@ -258,3 +258,11 @@ def test_zip_bombs_are_refused_by_their_claim(tmp_path: Path, monkeypatch: pytes
 
 def golden(folder: Path) -> list[Golden]:
     return [Golden(save_demonstrations(some(), folder / "demos.npz"), trajectories=3)]
+
+
+def test_several_choices_round_trip(tmp_path: Path) -> None:
+    actions = np.array([[1, 0], [0, 2], [1, 1]], np.int32)
+    demos = Demonstrations((Trajectory.from_steps(np.arange(8.0).reshape(4, 2), actions),), n_actions=(2, 4))
+    again = load_demonstrations(save_demonstrations(demos, tmp_path / "choices.npz"))
+    assert again.n_actions == (2, 4)
+    assert_same(again, demos)

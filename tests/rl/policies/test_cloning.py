@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from pointmass import HIGH, LOW, OFFSET, WIDTH, demonstrate, discrete_expert, expert
+from pointmass import HIGH, LOW, OFFSET, WIDTH, choosing_expert, demonstrate, discrete_expert, expert
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
@@ -68,6 +68,14 @@ class TestDiscrete:
         actions, _ = policy.predict(RAW)
         assert np.mean(actions == discrete_expert(POSITIONS)) > 0.9
         assert policy.spec.distribution == "categorical"
+
+    def test_imitates_several_choices_at_the_same_time(self):
+        demos = demonstrate(act=choosing_expert)
+        policy = clone(demos, action_space=(3, 2), updates=400, **SMALL)
+        assert policy.spec.choices == (3, 2)
+        assert (policy.predict(RAW)[0] == choosing_expert(POSITIONS)).mean() > 0.9
+        with pytest.raises(DemonstrationError, match=r"do not fit discrete choices among \[2, 2\] options"):
+            clone(demos, action_space=(2, 2), updates=1)
 
     def test_may_leave_actions_of_the_space_unused(self):
         policy = clone(demonstrate(act=discrete_expert), action_space=5, updates=100, **SMALL)

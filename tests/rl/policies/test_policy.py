@@ -280,3 +280,35 @@ class TestEnsemble:
         together.save(tmp_path / POLICY_FILE)
         with pytest.raises(RunError, match="damaged policy file"):
             load_policy(tmp_path)
+
+
+class TestSeveralChoices:
+    def policy(self, choices=(3, 2), seed=0):
+        random = torch.Generator().manual_seed(seed)
+        layers = [(torch.randn(5, 3, generator=random), torch.randn(5, generator=random))]
+        return Policy(PolicySpec("categorical", "relu", choices=choices), layers, None)
+
+    def test_each_is_the_likeliest_option(self):
+        policy = self.policy()
+        logits = by_hand(policy, OBS)
+        actions, _ = policy.predict(OBS)
+        np.testing.assert_array_equal(actions, np.stack([logits[:, :3].argmax(1), logits[:, 3:].argmax(1)], axis=1))
+        assert policy.predict(OBS[0])[0].tolist() == actions[0].tolist()
+
+    def test_samples_follow_the_probabilities_of_each(self):
+        policy = self.policy()
+        drawn, _ = policy.predict(np.repeat(OBS[:1], 20_000, axis=0), deterministic=False)
+        logits = torch.from_numpy(by_hand(policy, OBS[:1])[0])
+        for column, part in zip(drawn.T, (logits[:3], logits[3:]), strict=True):
+            found = np.bincount(column, minlength=len(part)) / len(column)
+            np.testing.assert_allclose(found, part.softmax(0), atol=0.02)
+
+    def test_a_file_and_an_ensemble_keep_them(self, tmp_path):
+        loaded = load_policy(self.policy().save(tmp_path / POLICY_FILE))
+        np.testing.assert_array_equal(loaded.predict(OBS)[0], self.policy().predict(OBS)[0])
+        assert ensemble([self.policy(), self.policy(seed=1)]).predict(OBS)[0].shape == (40, 2)
+
+    @pytest.mark.parametrize("choices", [(3, 3), (5, 0), (6, -1)])
+    def test_options_that_do_not_fit_the_weights(self, choices):
+        with pytest.raises(ValueError, match="5 outputs"):
+            self.policy(choices)

@@ -106,6 +106,12 @@ class TestBatches:
         factor = 1.0 + (plain.obs[..., 0] < SHOWN) + 3.0 * (plain.act[..., 1] > 0.1)
         np.testing.assert_allclose(shaped.reward, factor * plain.reward)
 
+    def test_own_rows_to_clone_are_told_from_demonstrated_ones(self):
+        b = draw(5, replay=marked_replay(), best=2)
+        np.testing.assert_array_equal(b.clone_own, b.clone_obs[..., 0] < SHOWN)
+        assert (b.clone_own.sum(axis=1) == N // 4).all()
+        assert not draw(5, replay=marked_replay()).clone_own.any()
+
     def test_a_time_limit_is_no_end(self):
         b = draw(40)
         np.testing.assert_array_equal(b.done, (b.obs[..., 0] % 4 == 0) & (b.obs[..., 0] % 8 != 0))

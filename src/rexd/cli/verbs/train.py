@@ -16,7 +16,7 @@ from rexd.cli.show.run import report
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError, import_extra
 from rexd.reward.red.config import REDConfig
-from rexd.rl.config import RewardSource, TrainConfig
+from rexd.rl.config import Algorithm, RewardSource, TrainConfig
 
 if TYPE_CHECKING:
     from rexd.reward.base import RewardModel
@@ -37,6 +37,7 @@ class RewardOptions(REDConfig):
 class TrainingOptions(TrainConfig):
     """Settings of the training."""
 
+    algorithm: Annotated[Algorithm, tyro.conf.arg(metavar="NAME")] = "auto"  # all names would not fit a line
     reward_source: Annotated[RewardSource, tyro.conf.Suppress] = "learned"  # --reward sets it
     reward: RewardOptions = field(default_factory=RewardOptions)
 

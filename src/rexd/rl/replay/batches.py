@@ -36,8 +36,7 @@ class Batch(NamedTuple, Generic[Column]):
     """Rows to learn from, in the arrays of whichever library learns; rows to clone have columns of their own.
 
     What follows a critic row is worth ``reward`` + (1 - ``done``) · ``discount`` · the value of ``next_obs``.
-    ``clone_own`` is 1 for the rows to clone that are the agent's own, and 0 for demonstrated ones; None says that none
-    are its own.
+    ``clone_own`` is 1 for the rows to clone that are the agent's own, and 0 for demonstrated ones.
     """
 
     obs: Column
@@ -48,7 +47,7 @@ class Batch(NamedTuple, Generic[Column]):
     discount: Column
     clone_obs: Column
     clone_act: Column
-    clone_own: Column | None = None
+    clone_own: Column
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +106,10 @@ def draw_batches(
     if n_own:
         own = rng.integers(len(at), size=(steps, n_own))
         clone = _joined(clone, (buffer.observations[at[own], env[own]], buffer.actions[at[own], env[own]]))
-    own_rows = np.zeros((steps, batch_size // 2), np.float32)
-    own_rows[:, batch_size // 2 - n_own :] = 1.0
-    return Batch(*rows, *clone, own_rows)
+    clone_obs, clone_act = clone
+    clone_own = np.zeros(clone_obs.shape[:2], np.float32)
+    clone_own[:, shown.shape[1] :] = 1.0
+    return Batch(*rows, clone_obs, clone_act, clone_own)
 
 
 def _own_rows(

@@ -34,7 +34,7 @@ def make_batch(rows=64, done=0.0, reward=0.5, discount=0.5, clones=0, seed=0):
     rng = np.random.default_rng(seed)
     draw = [rng.normal(size=(rows, 2)), rng.uniform(-1, 1, (rows, 2)), rng.normal(size=(rows, 2))]
     draw += [np.full(rows, column) for column in (reward, done, discount)]
-    draw += [rng.normal(size=(clones, 2)), rng.uniform(-1, 1, (clones, 2))]
+    draw += [rng.normal(size=(clones, 2)), rng.uniform(-1, 1, (clones, 2)), np.zeros(clones)]
     return Batch(*(torch.tensor(column, dtype=torch.float32) for column in draw))
 
 
@@ -67,7 +67,7 @@ class TestBatch:
     def test_without_demonstrations_all_rows_are_the_agents(self):
         model = self.filled()
         batch = model._batch(40)
-        assert [len(column) for column in batch] == [40] * 6 + [0, 0]
+        assert [len(column) for column in batch] == [40] * 6 + [0, 0, 0]
         rows = {tuple(row) for row in model.replay_buffer.observations[:60, 0].tolist()}
         assert {tuple(row) for row in batch.obs.tolist()} <= rows
 
@@ -77,7 +77,7 @@ class TestBatch:
         batch = model._batch(40)
         assert batch.reward[30:].tolist() == [0.75] * 10
         assert {tuple(row) for row in batch.obs[30:].tolist()} <= {tuple(row) for row in replay.obs.tolist()}
-        assert [len(column) for column in batch] == [40] * 6 + [20, 20]
+        assert [len(column) for column in batch] == [40] * 6 + [20, 20, 20]
         assert {column.dtype for column in batch} == {torch.float32}
 
     def test_comes_from_a_generator_of_its_own(self):

@@ -190,7 +190,7 @@ class TestTraining:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(dac_jax, "_updates", lambda *args: rows.append(args) or (*args[:2], None))
             model.learn_from_batches(None, model._batches(2, N), None)
-        ((_, _, drawn, ends, pairs, _),) = rows
+        ((_, _, drawn, ends, pairs, *_),) = rows
         assert (drawn.obs[:, :pairs, 0] < SHOWN).all()
         assert (pairs, ends) == (N // 4, 0.5)
 

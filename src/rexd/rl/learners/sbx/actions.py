@@ -110,8 +110,7 @@ class Discrete:
         labels = (1.0 - self.smoothing) * chosen + self.smoothing / log_probs.shape[-1]
         values = critic.apply_fn(critic_params, batch.clone_obs).min(axis=0)
         gain = jax.lax.stop_gradient(((chosen - jnp.exp(log_probs)) * values).sum(axis=-1))
-        own = 0.0 if batch.clone_own is None else batch.clone_own
-        return -(jnp.where(gain > 0.0, 1.0, 1.0 - own) * (labels * log_probs).sum(axis=-1)).mean()
+        return -(jnp.where(gain > 0.0, 1.0, 1.0 - batch.clone_own) * (labels * log_probs).sum(axis=-1)).mean()
 
     def _labels(self, act: Any) -> Any:
         """Return one-hot columns of the combinations of choices: (..., columns) -> (..., J)."""

@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax.training.train_state import TrainState
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
-from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.rl.learners.from_demonstrations import AVERAGING, DemonstrationLearner
 from rexd.rl.learners.sbx.actions import CONTINUOUS, Actions, Discrete, smoothing_of
@@ -103,14 +103,17 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
     ent_coef_state: TrainState
     key: Any
 
-    def __init__(self, policy: Any, env: VecEnv, **settings: Any) -> None:
+    def __init__(self, policy: Any, env: Any = None, **settings: Any) -> None:
         """Build the networks.
 
         Args:
             policy: The class of the policy, or sbx's name of it.
-            env: The environment.
+            env: The environment; with discrete actions, a ``VecEnv``.
             **settings: The other arguments of sbx.
         """
+        if env is None or isinstance(env.action_space, Box):
+            super().__init__(policy, env, **settings)
+            return
         # Nothing in sbx's SAC but its constructor refuses discrete actions, and only if it is given an environment.
         super().__init__(policy, None, **settings, _init_setup_model=False)
         self.env, self.n_envs = env, env.num_envs
@@ -195,7 +198,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
         if isinstance(policy, CategoricalPolicy):
             actions = policy.chosen(drawn)
         else:
-            actions = policy.unscale_action(np.clip(drawn, -1.0, 1.0).reshape(-1, *self.action_space.shape))
+            actions = policy.unscale_action(np.clip(drawn, -1.0, 1.0).reshape(-1, *(self.action_space.shape or ())))
         return actions if batched else actions[0], state
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
