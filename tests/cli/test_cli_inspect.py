@@ -199,7 +199,7 @@ def test_formats_are_listed(rexd, fails):
 def test_without_a_file(rexd):
     result = rexd("inspect")
     assert result.status == 2
-    assert "no file is named" in result.err
+    assert "no demonstrations are named" in result.err
 
 
 def test_rewards_that_are_nan_are_no_refusal(rexd, tmp_path):

@@ -69,4 +69,4 @@ def test_lengths(text, lengths):
 def test_bundled_demonstrations_take_no_lengths():
     for options in (DataOptions(lengths="5,5"), DataOptions(episode_length=5)):
         with pytest.raises(RexdError, match=r"record where trajectories begin; leave --(lengths|episode-length) out"):
-            load("bundled", options)
+            load(("bundled",), options)

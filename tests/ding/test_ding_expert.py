@@ -199,7 +199,7 @@ def test_the_number_of_actions_that_demonstrations_know():
 def test_a_file_without_boundaries(tmp_path, kind):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "rows.npz", observations=rng.normal(size=(50, 4)), actions=rng.normal(size=(50, 2)))
-    with pytest.raises(DemonstrationError, match="does not say where trajectories begin"):
+    with pytest.raises(DemonstrationError, match="nothing says where trajectories begin"):
         load_demonstrations(tmp_path / "rows.npz")
     given = {**TINY, "type": kind} if kind == "rexd" else {"type": kind}
     model = create_reward_model({**given, "expert_data_path": str(tmp_path / "rows.npz")}, "cpu", None)

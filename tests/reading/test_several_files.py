@@ -19,7 +19,7 @@ from rexd.errors import DemonstrationError, UnsafeFileError
 from rexd.reading import file_lists, joined_files, load
 from rexd.reading.anything import demonstrations_of
 from rexd.reading.file_lists import files_in, locations_of, natural_order
-from rexd.reading.rows import episode_ends
+from rexd.reading.rows.ends import episode_ends
 
 RANDOM = np.random.default_rng(0)
 
@@ -68,13 +68,13 @@ def test_a_file_without_boundaries_is_one_episode_and_a_note_says_so(tmp_path: P
     (note,) = [note for note in demos.notes if "trajectory" in note]
     assert note.startswith("in each of 12 files: taken as one trajectory, since the file is one of several")
     assert not any(t.terminated.any() for t in demos)
-    with pytest.raises(DemonstrationError, match="does not say where trajectories begin"):
+    with pytest.raises(DemonstrationError, match="nothing says where trajectories begin"):
         load_demonstrations(files[7])  # alone it may hold more
     only = tmp_path / "only"
     only.mkdir()
     files[7].rename(only / "ep.npz")
     for one in (only, only / "*.npz"):
-        with pytest.raises(DemonstrationError, match="does not say where trajectories begin"):
+        with pytest.raises(DemonstrationError, match="nothing says where trajectories begin"):
             load_demonstrations(one)
 
 
@@ -89,6 +89,15 @@ def test_recorded_and_given_boundaries_come_first(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{number}.npz", **episode(number, steps=10))
     assert load_demonstrations(tmp_path).lengths.tolist() == [10] * 3
     assert load_demonstrations(tmp_path, episode_length=5).lengths.tolist() == [5] * 6
+
+
+def test_lengths_of_several_files_are_those_of_a_key(tmp_path: Path) -> None:
+    for number, lengths in enumerate(([3, 5], [4, 6])):
+        rows = np.random.default_rng(number).normal(size=(sum(lengths), 2))
+        np.savez(tmp_path / f"part_{number}.npz", obs=rows, acts=rows, parts=lengths)
+    assert load_demonstrations(tmp_path, lengths="parts").lengths.tolist() == [3, 5, 4, 6]
+    with pytest.raises(DemonstrationError, match="several files are read; give the key that holds the lengths"):
+        load_demonstrations(tmp_path, lengths=[3, 5, 4, 6])
 
 
 def test_boundaries_that_the_rows_show_are_not_lost(tmp_path: Path) -> None:

@@ -79,6 +79,11 @@ def read_given(given: Locations, hints: Hints) -> tuple[Demonstrations, str]:
     if len(places) == 1 and not _is_plain_folder(first):
         demos, item = read_source(first, hints)
         return demos, item.name
+    if hints.lengths is not None and not isinstance(hints.lengths, str):
+        raise DemonstrationError(
+            f"lengths (--lengths) has the steps of {len(hints.lengths)} trajectories, and several files are read; give "
+            "the key that holds the lengths in each file, or read the files one by one"
+        )
     named = [given] if isinstance(given, str | Path) else given
     name = str(named[0]) if len(named) == 1 else f"{places[0]} and {len(places) - 1} more"
     several = _Several(name, replace(hints, one_episode=True))

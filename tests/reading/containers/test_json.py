@@ -103,8 +103,11 @@ def test_values_over_several_lines(tmp_path: Path) -> None:
         ('{"obs": [[1.0, 2.0]]', "Expecting ',' delimiter at line 1, column 21"),
         ('[{"obs": [1.0]}\n{"obs": [2.0]}]', "at line 2, column 1"),
         ('[{"obs": [1.0], "action": [1.0]}] and more', "Expecting value at line 1, column 35"),
-        ('{"name": "run", "seed": 3}', "is a JSON file of dict of 'name', 'seed'; expected one of"),
-        ("[[]]", "is a JSON file of list of 1, the first: list; expected one of"),
+        (
+            '{"name": "run", "seed": 3}',
+            "is a JSON file of dict of 'name', 'seed'; expected observations as 'observations'",
+        ),
+        ("[[]]", "is a JSON file of list of 1, the first: list; expected recorded observations and actions"),
         ('[""]', "is a JSON file of list of 1, the first: str"),
         ('{"a": 1, "b": {"c": 2, "c": 3}}', "has the key 'c' twice"),
     ],

@@ -80,7 +80,7 @@ def test_padded_trajectories(tmp_path: Path, container: str, final: bool) -> Non
 def test_a_mask_of_padding_that_is_not_read_is_a_warning(tmp_path: Path) -> None:
     made = {name: values for name, values in padded().items() if name != "lengths"}
     made["mask"] = np.arange(max(LENGTHS)) < np.array(LENGTHS)[:, None]
-    demos = load_demonstrations(pickled(tmp_path, made))
+    demos = load_demonstrations(pickled(tmp_path, made), episode_length=max(LENGTHS))
     assert "unread-boundaries" in {finding.code for finding in find(demos) if finding.severity == "warning"}
     assert demos.lengths.tolist() == [max(LENGTHS)] * 3
 

@@ -64,13 +64,14 @@ class Command:
             return 0
         if self.subsample < 1:
             raise RexdError(f"--subsample {self.subsample} keeps no row; expected 1 or more")
+        opt.is_bundled(self.files)  # refuses a command that names nothing
         try:
             with Waiting("reading") as waiting:
                 found, findings = inspect_files(self.files, self.data, waiting.step, self.subsample)
         except RexdError as error:
             if self.json:
                 named = {"kind": type(error).__name__, "message": str(error)}
-                print_json({"file": " ".join(self.files), "status": STATUSES[UNREADABLE], "error": named})
+                print_json({"file": opt.named(self.files), "status": STATUSES[UNREADABLE], "error": named})
             print_error(error)
             return UNREADABLE
         if self.json:

@@ -1,6 +1,6 @@
 """What a file or folder without demonstrations is, told by its first bytes or its names, and the one next step.
 
-No format recognised it: a kind that rexd reads in some layout, such as JSON, is here in another layout.
+No format recognised it: a kind that rexd reads in some layout, such as Parquet, is here in another layout.
 """
 
 from __future__ import annotations
@@ -77,9 +77,6 @@ def _told_by_head(source: Source) -> tuple[str, str] | None:
         return _weights("a network (ONNX)")
     if head[12:13] == b"\n" and 0 < claimed <= source.size - 16:  # length, checksum, and the first field of an Example
         return "a file of TensorFlow records (tfrecord)", _TFDS
-    if source.is_text and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        step = "Write a list of one object for each trajectory, with the lists 'observations' and 'actions'"
-        return "JSON in a layout that rexd does not read", step
     return None
 
 

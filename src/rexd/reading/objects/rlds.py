@@ -29,7 +29,9 @@ _ENDS = ("is_first", "is_last", "is_terminal")
 def is_rlds(data: Any) -> bool:
     """Whether this is an episode or steps of RLDS, or a list of them."""
     first = data[0] if isinstance(data, list | tuple) and data else data
-    return isinstance(first, Mapping) and ("steps" in first or (has_needed(first) and "is_last" in first))
+    return isinstance(first, Mapping) and (
+        "steps" in first or (has_needed(first) and {"is_first", "is_last"} <= first.keys())
+    )
 
 
 def read_rlds(source_name: str, data: Any, hints: Hints) -> Demonstrations:

@@ -43,6 +43,8 @@ def from_keys(source_name: str, content: Mapping[Any, Any], *, hints: Hints, who
     content = _without_finals(source_name, content, hints)
     keys = {role: key for role, key in find_keys(content).items() if is_rows(content[key])}
     rows = len(content[keys["observations"]])
+    if "next_observations" not in keys and rows == len(content[keys["actions"]]) + 1:
+        rows -= 1  # one observation more is the final one
     ordered, notes = _in_order(source_name, content, rows)
     hints, asked = lengths_by_key(source_name, ordered, rows, hints)
     keyed = read_ends(source_name, ordered, rows)
