@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rexd.demos.choices import describe, factors_of, one_hot
+from rexd.demos.choices import describe, describe_one, factors_of, one_hot
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.trajectory import Trajectory
@@ -27,6 +27,7 @@ def test_several_choices_lie_side_by_side():
 def test_words():
     assert (factors_of(4), factors_of((2, 3))) == ((4,), (2, 3))
     assert describe(4) == "4 discrete actions"
+    assert (describe_one(4), describe_one((3, 2))) == ("one of 4", "discrete choices among [3, 2] options")
     assert describe((3, 2)) == "discrete choices among [3, 2] options"
 
 

@@ -25,6 +25,11 @@ def describe(count: ActionCount) -> str:
     return f"{count} discrete actions" if isinstance(count, int) else f"discrete choices among {list(count)} options"
 
 
+def describe_one(count: ActionCount) -> str:
+    """Return what one action is, in words."""
+    return f"one of {count}" if isinstance(count, int) else describe(count)
+
+
 def one_hot(act: NDArray[Any], count: ActionCount) -> NDArray[np.float32]:
     """Return the one-hot columns of all choices side by side.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rexd.cli.show.output import print_facts
 from rexd.cli.show.text import number
+from rexd.demos.choices import describe_one
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.doubt import Doubt
 from rexd.demos.streamed import lengths_of
@@ -97,7 +98,7 @@ def print_described(found: dict[str, Any]) -> None:
     lengths, actions, outside = found["lengths"], found["actions"], found["outside_action_space"]
     steps = f"{lengths[0]:,}" if len(set(lengths)) == 1 else f"{min(lengths):,} to {max(lengths):,}"
     returns, constant = found["returns"], found["constant_columns"]
-    kind = f"{actions['columns']} columns" if actions["count"] is None else f"one of {actions['count']}"
+    kind = f"{actions['columns']} columns" if actions["count"] is None else describe_one(actions["count"])
     columns = found["observations"]["columns"]
     missing, unused, one_step = found["next_observations_missing"], found["unused_transitions"], found["one_step"]
     print_facts(

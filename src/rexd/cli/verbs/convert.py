@@ -14,6 +14,7 @@ from rexd.cli.mending import MendOptions, mend
 from rexd.cli.reading import Reading, read_as_recorded
 from rexd.cli.show.output import note, print_json, print_table
 from rexd.cli.show.waiting import Waiting
+from rexd.demos.choices import describe_one
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import lengths_of
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
@@ -266,7 +267,7 @@ def _rows(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, ...]
 
     def actions(found: dict[str, Any]) -> str:
         kind = found["actions"]
-        return f"{kind['columns']}" if kind["count"] is None else f"one of {kind['count']}"
+        return f"{kind['columns']}" if kind["count"] is None else describe_one(kind["count"])
 
     names = ("trajectories", "transitions", "terminated")
     return [
