@@ -41,7 +41,7 @@ class Command:
     """
 
     suite: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SUITE")]
-    """The name of a suite that rexd ships (experts, quick, red), or the path of a TOML file."""
+    """The name of a suite that rexd ships (experts, quick, red, shapes), or the path of a TOML file."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of the demonstration files that rexd does not ship."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("benchmarks") / "results"
