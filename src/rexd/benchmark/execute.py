@@ -13,7 +13,7 @@ import torch
 from rexd.benchmark.machine import machine
 from rexd.benchmark.runs import Folders, RunSpec
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.spaces import fit_to_spaces
+from rexd.demos.spaces import action_count, fit_to_spaces
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.make import environment_name, make_environment
 from rexd.envs.time_limit import limit_of
@@ -63,7 +63,7 @@ def execute(run: RunSpec, folders: Folders) -> None:
             "versions": versions(),
             "machine": machine(),
             "date": date.today().isoformat(),
-            "settings": run.settings,
+            "settings": {**run.settings, **measured.pop("chosen")},
             "demonstrations_sha256": demonstrations.sha256,
             **measured,
         },
@@ -114,6 +114,7 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
     found = trained.evaluation
     assert found is not None
     return {
+        "chosen": {"algorithm": trained.config.algorithm},  # where the settings say ``auto``
         **{name: found[name] for name in ("steps", "selected_at", "selection_steps", "seconds")},
         **_played(found),
         "curve": [{name: record[name] for name in _CURVE} for record in trained.metrics()],
@@ -124,13 +125,16 @@ def _clone(run: RunSpec, demonstrations: Demonstrations) -> dict[str, Any]:
     started = time.monotonic()
     probe = make_environment(run.task.env, run.task.env_kwargs)
     space: Any = probe.action_space
+    count = action_count(space, run.task.env)
     limit = limit_of(probe, None, longest=demonstrations.longest)
     probe.close()
     make = EnvironmentFactory(run.task.env, run.task.env_kwargs, limit.steps)
-    policy = clone(demonstrations, action_space=(space.low, space.high), seed=run.seed)
+    bounds = (space.low, space.high) if count is None else count
+    policy = clone(demonstrations, action_space=bounds, seed=run.seed)
     seconds = time.monotonic() - started
     result = evaluate(make, policy, None, episodes=TrainConfig.final_episodes, seed=run.seed).to_dict()
     return {
+        "chosen": {},
         "steps": 0,
         "selected_at": None,
         "selection_steps": 0,

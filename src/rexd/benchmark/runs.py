@@ -12,7 +12,7 @@ from typing import Any, Self
 from rexd.benchmark.suite import Method, Regime, Suite, Task
 from rexd.errors import RexdError, did_you_mean
 from rexd.reading import BUNDLED
-from rexd.rl.config import TrainConfig
+from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.training.run_folder import CONFIG_FILE
 
 
@@ -263,10 +263,13 @@ def _training(run: RunSpec) -> dict[str, Any]:
 def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the settings that differ; a setting that one side lacks is taken to have its default there.
 
-    Results therefore stay valid when a setting is added whose default changes nothing.
+    Results therefore stay valid when a setting is added whose default changes nothing. ``auto`` is one algorithm for
+    each environment, and files say which: no environment has actions that both of its choices take.
     """
     default = _flat(json.loads(json.dumps(TrainConfig().to_dict())))
     old, new = default | _flat(was), default | _flat(now)
+    if new.get("algorithm") == "auto" and old.get("algorithm") in SBX:
+        new["algorithm"] = old["algorithm"]
     return [
         f"{name} was {old.get(name)!r}, is {new.get(name)!r}"
         for name in sorted(old.keys() | new.keys())

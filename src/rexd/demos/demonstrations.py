@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.streamed import MOST_ROWS, Streamed, joined, lengths_of, mapped, picked
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.demos.transitions import Transitions, stack
@@ -29,7 +30,8 @@ class Demonstrations:
             (docs/reward.md), and no model learns from them.
         source: Where the trajectories come from, for messages: a path, a dataset id, "memory".
         offsets: The first kept step of each trajectory after ``subsample``; empty before.
-        n_actions: The size of a discrete action space, None for a continuous one.
+        n_actions: The size of a discrete action space, or a tuple with the sizes of several choices at the same time
+            (``MultiDiscrete``, ``MultiBinary``); None for a continuous one.
         notes: What was done to the data, one sentence each, for the user.
         env_id: The Gymnasium id that the file names, if any.
         action_bounds: The environment's lowest and highest actions, each (A,); None until they are known.
@@ -39,7 +41,7 @@ class Demonstrations:
     unused: Sequence[Trajectory] = ()
     source: str = "memory"
     offsets: tuple[int, ...] = ()
-    n_actions: int | None = None
+    n_actions: ActionCount | None = None
     notes: tuple[str, ...] = ()
     env_id: str | None = None
     action_bounds: tuple[Array, Array] | None = None
@@ -51,7 +53,7 @@ class Demonstrations:
         first = self.trajectories[0]
         for number, trajectory in enumerate(self._in_memory()):
             check_alike(self.source, number, trajectory, first)
-        if first.actions.ndim == 1:
+        if first.discrete:
             self._check_discrete()
         elif self.n_actions is not None:
             raise DemonstrationError(
@@ -66,12 +68,20 @@ class Demonstrations:
     def _check_discrete(self) -> None:
         if self.streamed and self.n_actions is not None:
             return
-        rows = [(int(t.actions.min()), int(t.actions.max())) for t in chain(self.trajectories, self.unused)]
-        low, high = min(low for low, _ in rows), max(high for _, high in rows)
-        count = self.n_actions if self.n_actions is not None else high + 1
-        if low < 0 or high >= count:
+        several = self.trajectories[0].actions.ndim > 1
+        rows = [(t.actions.min(axis=0), t.actions.max(axis=0)) for t in chain(self.trajectories, self.unused)]
+        low, high = np.min([low for low, _ in rows], axis=0), np.max([high for _, high in rows], axis=0)
+        seen: ActionCount = tuple((high + 1).tolist()) if several else int(high) + 1
+        count = seen if self.n_actions is None else self.n_actions
+        if isinstance(count, int) is several or len(factors_of(count)) != np.size(high):
             raise DemonstrationError(
-                f"{self.source}: discrete actions run from {low} to {high}; expected 0 to {count - 1}"
+                f"{self.source}: n_actions is {count}, but actions have shape {self.trajectories[0].actions.shape}; "
+                "expected an integer for actions of shape (steps,), or the sizes of all columns"
+            )
+        if np.any(low < 0) or np.any(high >= np.array(factors_of(count))):
+            raise DemonstrationError(
+                f"{self.source}: discrete actions run from {np.min(low)} to {np.max(high)}; expected 0 to "
+                f"{max(factors_of(count)) - 1}" + (f", for choices among {list(factors_of(count))}" if several else "")
             )
         object.__setattr__(self, "n_actions", count)
 
@@ -88,7 +98,9 @@ class Demonstrations:
         low, high = self.lengths.min(), self.lengths.max()
         count = "1 trajectory" if len(self) == 1 else f"{len(self):,} trajectories"
         steps = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        actions = f"{self.act_dim} action columns" if self.n_actions is None else f"{self.n_actions} discrete actions"
+        actions = f"{self.act_dim} action columns"
+        if self.n_actions is not None:
+            actions = describe(self.n_actions)
         returns = None if self.streamed else self.returns
         paid = "" if returns is None else f", returns {min(returns):,.4g} to {max(returns):,.4g}"
         task = "" if self.env_id is None else f", of {self.env_id}"
@@ -128,7 +140,7 @@ class Demonstrations:
     def act_dim(self) -> int:
         """The number of action columns; for a discrete action space its size, as networks take actions one-hot."""
         if self.n_actions is not None:
-            return self.n_actions
+            return sum(factors_of(self.n_actions))
         return int(self.trajectories[0].actions.shape[1])
 
     @property

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.streamed import mapped
+from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
 
 _MENDS = {
@@ -34,10 +37,10 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
     Args:
         demos: The demonstrations.
         observation_space: A Box with one dimension.
-        action_space: A Box with one dimension, or a Discrete that starts at 0.
+        action_space: A Box with one dimension, or a Discrete, MultiDiscrete or MultiBinary that starts at 0.
 
     Returns:
-        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the Discrete space.
+        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the discrete space.
 
     Raises:
         SpaceMismatchError: The numbers of columns or actions differ, or a space is of another kind.
@@ -48,7 +51,7 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
             f"{demos.source}: the demonstrations have {demos.obs_dim} observation columns, the environment has "
             f"{columns}; {_mend(demos.obs_dim, columns)}"
         )
-    count = discrete_count(action_space, demos.source)
+    count = action_count(action_space, demos.source)
     if count is not None:
         return _fit_discrete(demos, count)
     width = box_columns(action_space, "action", demos.source)
@@ -96,36 +99,68 @@ def box_columns(space: Any, what: str, source: str) -> int:
     return int(shape[0])
 
 
-def discrete_count(space: Any, source: str) -> int | None:
-    """Return the size of a Discrete space, or None for a space of another kind.
+def action_count(space: Any, source: str) -> ActionCount | None:
+    """Return the number of options of a Discrete, MultiDiscrete or MultiBinary space; None for another kind of space.
 
     Raises:
-        SpaceMismatchError: The actions do not start at 0.
+        SpaceMismatchError: The actions do not start at 0, or have more than one dimension.
     """
-    if not hasattr(space, "n") or getattr(space, "shape", ()) != ():
+    shape: tuple[int, ...] = getattr(space, "shape", ())
+    if hasattr(space, "nvec") or (hasattr(space, "n") and shape != ()):
+        if len(shape) != 1:
+            raise SpaceMismatchError(f"{source}: the action space is {_describe(space)}; expected one dimension")
+        count: ActionCount = tuple(int(n) for n in space.nvec) if hasattr(space, "nvec") else (2,) * int(shape[0])
+    elif hasattr(space, "n"):
+        count = int(space.n)
+    else:
         return None
-    start = int(getattr(space, "start", 0))
-    if start != 0:
+    if np.any(start := getattr(space, "start", 0)):
         raise SpaceMismatchError(
             f"{source}: the discrete actions of the space start at {start}; expected 0. Wrap the environment so that "
             "its actions start at 0"
         )
-    return int(space.n)
+    return count
 
 
-def _fit_discrete(demos: Demonstrations, count: int) -> Demonstrations:
+def _fit_discrete(demos: Demonstrations, count: ActionCount) -> Demonstrations:
+    choices = factors_of(count)
+    expects = f"one of {describe(count)}" if isinstance(count, int) else describe(count)
+    if not isinstance(count, int):
+        demos = _as_choices(demos, len(choices))
     if demos.n_actions is None:
         raise SpaceMismatchError(
             f"{demos.source}: the demonstrations have {demos.act_dim} continuous action columns, the environment "
-            f"expects one of {count} discrete actions; use the environment that they were recorded in"
+            f"expects {expects}; use the environment that they were recorded in"
         )
-    largest = max(int(t.actions.max()) for t in chain(demos.trajectories, demos.unused))
-    if largest >= count:
+    found = factors_of(demos.n_actions)
+    if isinstance(demos.n_actions, int) is not isinstance(count, int) or len(found) != len(choices):
         raise SpaceMismatchError(
-            f"{demos.source}: the demonstrations use action {largest}, the environment has actions 0 to {count - 1}; "
+            f"{demos.source}: the demonstrations have {len(found)} discrete choices, the environment expects {expects}; "
             "use the environment that they were recorded in"
         )
+    largest = np.max([np.atleast_1d(t.actions.max(axis=0)) for t in chain(demos.trajectories, demos.unused)], axis=0)
+    for used, options in zip(largest.tolist(), choices, strict=True):
+        if used >= options:
+            raise SpaceMismatchError(
+                f"{demos.source}: the demonstrations use action {used}, the environment has actions 0 to "
+                f"{options - 1}; use the environment that they were recorded in"
+            )
     return replace(demos, n_actions=count)
+
+
+def _as_choices(demos: Demonstrations, choices: int) -> Demonstrations:
+    """Return demonstrations with integers where their actions are columns of whole numbers, as many as ``choices``."""
+    parts = (demos.trajectories, demos.unused)
+    if demos.n_actions is not None or demos.act_dim != choices:
+        return demos
+    if not all((t.actions == np.round(t.actions)).all() and (t.actions >= 0).all() for t in chain(*parts)):
+        return demos
+
+    def whole(_: int, t: Trajectory) -> Trajectory:
+        return replace(t, actions=t.actions.astype(np.int64))
+
+    trajectories, unused = (mapped(part, whole) for part in parts)
+    return replace(demos, trajectories=trajectories, unused=unused, action_bounds=None)
 
 
 def _mend(found: int, expected: int) -> str:

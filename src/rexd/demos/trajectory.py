@@ -25,7 +25,8 @@ class Trajectory:
 
     Attributes:
         observations: (T, D) floating point, the observation before each step.
-        actions: (T, A) floating point for a continuous action space, or (T,) integers for a discrete one.
+        actions: (T, A) floating point for a continuous action space, or integers for a discrete one: (T,), or (T, k)
+            for k choices at the same time.
         next_observations: (T, D), the observation after each step. Where it was not recorded, as in the last row of
             files without next observations, it repeats the row's own observation.
         terminated: (T,) bool, true where the environment reached a terminal state on this step.
@@ -105,14 +106,18 @@ class Trajectory:
             rewards=rewards,
         )
 
+    @property
+    def discrete(self) -> bool:
+        """Whether actions are integers."""
+        return self.actions.dtype.kind != "f"
+
     def __len__(self) -> int:
         """The number of transitions."""
         return len(self.actions)
 
     def __repr__(self) -> str:
         """Tell the length, the columns, the end and the return."""
-        discrete = self.actions.ndim == 1
-        actions = "discrete actions" if discrete else f"{self.actions.shape[1]} action columns"
+        actions = "discrete actions" if self.discrete else f"{self.actions.shape[1]} action columns"
         end = "terminated" if self.terminated[-1] else "truncated" if self.truncated[-1] else "without an end"
         paid = "" if self.rewards is None else f", return {float(self.rewards.sum()):,.4g}"
         columns = f"{self.observations.shape[1]} observation columns, {actions}"
@@ -134,12 +139,12 @@ def _check_shapes(trajectory: Trajectory) -> None:
             f"observations have shape {observations.shape} and dtype {observations.dtype}; expected floating "
             "point of shape (steps, columns). Images and dict observations are not supported yet"
         )
-    discrete = actions.ndim == 1 and actions.dtype.kind in "iu"
+    discrete = actions.ndim in (1, 2) and actions.dtype.kind in "iu"
     continuous = actions.ndim == 2 and actions.dtype.kind == "f"
     if not (discrete or continuous):
         raise DemonstrationError(
             f"actions have shape {actions.shape} and dtype {actions.dtype}; expected floating point of shape "
-            "(steps, columns), or integers of shape (steps,) for a discrete action space"
+            "(steps, columns), or integers of shape (steps,) or (steps, choices) for a discrete action space"
         )
     if len(actions) == 0:
         raise DemonstrationError("a trajectory has no steps; drop it from the demonstrations")
@@ -152,7 +157,7 @@ def _check_shapes(trajectory: Trajectory) -> None:
             f"next observations have shape {trajectory.next_observations.shape}; "
             f"expected {observations.shape} as the observations"
         )
-    if observations.shape[1] == 0 or (continuous and actions.shape[1] == 0):
+    if observations.shape[1] == 0 or (actions.ndim == 2 and actions.shape[1] == 0):
         raise DemonstrationError("observations or actions have no columns; expected at least one of each")
     for name in ("terminated", "truncated", "next_known"):
         array = getattr(trajectory, name)

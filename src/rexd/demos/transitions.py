@@ -19,7 +19,7 @@ class Transitions:
 
     Attributes:
         obs: (N, D) float32.
-        act: (N, A) float32, or (N,) int64 for discrete actions.
+        act: (N, A) float32, or int64 for discrete actions: (N,), or (N, k) for k choices.
         next_obs: (N, D) float32.
         terminated: (N,) bool.
         truncated: (N,) bool.
@@ -49,7 +49,7 @@ def stack(trajectories: Sequence[Trajectory]) -> Transitions:
     def column(name: str, dtype: type) -> Array:
         return np.ascontiguousarray(np.concatenate([getattr(t, name) for t in trajectories]).astype(dtype))
 
-    discrete = trajectories[0].actions.ndim == 1
+    discrete = trajectories[0].discrete
     return Transitions(
         obs=column("observations", np.float32),
         act=column("actions", np.int64 if discrete else np.float32),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete, Space
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from numpy.typing import NDArray
 
 from rexd.errors import SpaceMismatchError
 
 
 def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the environment") -> None:
-    """Check that observations are vectors and that actions are vectors or integers from 0.
+    """Check that observations are vectors and that actions are vectors, or one or several integers from 0.
 
     Args:
         observation: The observation space of one environment.
@@ -41,8 +41,14 @@ def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the e
     elif isinstance(action, Discrete):
         if action.start != 0:
             raise SpaceMismatchError(f"{name} has discrete actions that start at {action.start}; expected 0")
+    elif isinstance(action, MultiDiscrete | MultiBinary):
+        if len(action.shape) != 1 or np.any(getattr(action, "start", 0)):
+            raise SpaceMismatchError(f"{name} has actions of {action}; expected one dimension, and numbers from 0")
     else:
-        raise SpaceMismatchError(f"{name} has actions of {action}; expected a Box with one dimension or a Discrete")
+        raise SpaceMismatchError(
+            f"{name} has actions of {action}; expected a Box with one dimension, a Discrete, a MultiDiscrete or a "
+            "MultiBinary"
+        )
 
 
 def clip_actions(space: Space[Any], actions: NDArray[Any]) -> NDArray[Any]:
@@ -53,10 +59,10 @@ def clip_actions(space: Space[Any], actions: NDArray[Any]) -> NDArray[Any]:
 
     Args:
         space: The action space of one environment.
-        actions: (n, A) for a Box, or (n,) integers for a Discrete space.
+        actions: (n, A) for a Box, (n,) integers for a Discrete space, or (n, k) for several choices.
 
     Returns:
-        (n, A) in the dtype of the space, or (n,) int64.
+        (n, A) in the dtype of the space, or int64 of the same shape as the integers.
     """
     if isinstance(space, Box):
         clipped: NDArray[Any] = np.clip(actions, space.low, space.high).astype(space.dtype)

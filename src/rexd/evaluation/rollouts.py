@@ -121,7 +121,7 @@ class _Slots:
         n, space = len(envs), envs[0].observation_space
         dtype = space.dtype if np.issubdtype(space.dtype, np.floating) else np.dtype(np.float32)
         self.envs, self.action_space = envs, envs[0].action_space
-        discrete = isinstance(self.action_space, gymnasium.spaces.Discrete)
+        discrete = not isinstance(self.action_space, gymnasium.spaces.Box)
         self.action_shape = self.action_space.shape or ()
         self.current = np.zeros((batch, *(space.shape or ())), dtype)  # (batch, D)
         self.active = np.zeros(batch, bool)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.spaces import fit_to_spaces
+from rexd.demos.spaces import action_count, fit_to_spaces
 from rexd.errors import SpaceMismatchError
 from rexd.inspection.data.columns import varying_columns
 from rexd.inspection.data.find import find
@@ -84,10 +84,10 @@ def _replay(demos: Demonstrations, env: Any, step: Step) -> tuple[OneStepError |
 
 
 def _same_actions(demos: Demonstrations, space: Any) -> bool:
-    count = getattr(space, "n", None)
-    if count is None:
-        return demos.n_actions is None and space.shape == (demos.act_dim,)
-    return demos.n_actions is not None and bool(demos.n_actions <= count)
+    count = action_count(space, "the environment")
+    if count is None or demos.n_actions is None:
+        return count is None and demos.n_actions is None and space.shape == (demos.act_dim,)
+    return np.shape(demos.n_actions) == np.shape(count) and bool((np.array(demos.n_actions) <= count).all())
 
 
 def _with_columns(demos: Demonstrations, wanted: int) -> Demonstrations | None:

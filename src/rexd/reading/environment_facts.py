@@ -62,7 +62,8 @@ def make_hints(
     """Combine what the user says with the facts about the environment."""
     if facts is None:
         return Hints(episode_length=episode_length, columns=columns)
-    count = getattr(facts.action_space, "n", None)
+    space = facts.action_space  # several choices are columns here; ``fit_to_spaces`` makes them integers
+    count = getattr(space, "n", None) if getattr(space, "shape", ()) == () else None
     return Hints(
         episode_length=episode_length,
         max_episode_steps=facts.max_episode_steps,

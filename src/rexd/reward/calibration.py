@@ -114,7 +114,7 @@ def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, 
     pick = rng.integers(len(rows), size=ANCHOR_ROWS)
     other = rng.integers(len(rows), size=ANCHOR_ROWS)
     if demonstrations.n_actions is not None:
-        uniform = rng.integers(demonstrations.n_actions, size=ANCHOR_ROWS)
+        uniform = rng.integers(demonstrations.n_actions, size=(ANCHOR_ROWS, *rows.act.shape[1:]))
     else:
         low, high = demonstrations.action_bounds or (rows.act.min(axis=0), rows.act.max(axis=0))
         uniform = rng.uniform(low, high, size=(ANCHOR_ROWS, rows.act.shape[1])).astype(np.float32)

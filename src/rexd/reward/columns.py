@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rexd.demos.choices import one_hot
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import SpaceMismatchError
 from rexd.reward.choices import Inputs
@@ -28,6 +29,7 @@ class InputColumns:
         obs_dim: D, the number of observation columns.
         act_dim: A, the number of action columns, or of discrete actions.
         discrete: Whether actions are integers, which become one-hot columns.
+        choices: The numbers of options of several discrete choices at the same time, A in all; empty for one choice.
         clock: Whether the last column is the time since the start of the episode.
     """
 
@@ -36,12 +38,14 @@ class InputColumns:
     act_dim: int
     discrete: bool = False
     clock: bool = False
+    choices: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, demonstrations: Demonstrations, inputs: Inputs, *, clock: bool) -> Self:
         """Describe the columns that demonstrations have."""
-        discrete = demonstrations.n_actions is not None
-        return cls(inputs, demonstrations.obs_dim, demonstrations.act_dim, discrete, clock)
+        count = demonstrations.n_actions
+        choices = count if isinstance(count, tuple) else ()
+        return cls(inputs, demonstrations.obs_dim, demonstrations.act_dim, count is not None, clock, choices)
 
     @property
     def names(self) -> list[str]:
@@ -62,7 +66,8 @@ class InputColumns:
         """
         columns = [_tensor(rows.obs)]
         if self.inputs == "state-action" and rows.act is not None:
-            columns.append(_one_hot(rows.act, self.act_dim) if rows.act.ndim == 1 else _tensor(rows.act))
+            discrete = rows.act.ndim == 1 or bool(self.choices)
+            columns.append(_tensor(one_hot(rows.act, self.choices or self.act_dim) if discrete else rows.act))
         elif self.inputs == "state-next-state" and rows.next_obs is not None:
             columns.append(_tensor(rows.next_obs))
         if self.clock:
@@ -90,23 +95,23 @@ class InputColumns:
                 raise SpaceMismatchError(f"next observations have shape {found}; the reward expects {rows.obs.shape}")
 
     def _check_actions(self, act: NDArray[Any] | None, batch: int) -> None:
-        expected = (batch,) if self.discrete else (batch, self.act_dim)
+        expected = (batch, len(self.choices) or self.act_dim) if self.choices or not self.discrete else (batch,)
         found = None if act is None else act.shape
         if found != expected:
             raise SpaceMismatchError(f"actions have shape {found}; the reward expects {expected}")
-        if self.discrete and act is not None and act.size and (act.min() < 0 or act.max() >= self.act_dim):
+        if not self.discrete or act is None or not act.size:
+            return
+        options = np.array(self.choices or self.act_dim)
+        if (act < 0).any() or (act >= options).any():
             raise SpaceMismatchError(
-                f"actions run from {act.min()} to {act.max()}; the reward expects 0 to {self.act_dim - 1}"
+                f"actions run from {act.min()} to {act.max()}; the reward expects 0 to "
+                + (f"{self.act_dim - 1}" if not self.choices else f"below {list(self.choices)}")
             )
 
 
 def _clock(step: NDArray[Any]) -> Tensor:
     """ln(1 + t / 20), (batch, 1): the start of an episode takes as much room as all that follows."""
     return torch.from_numpy(np.log1p(np.asarray(step) / CLOCK_STEPS).astype(np.float32))[:, None]
-
-
-def _one_hot(act: NDArray[Any], actions: int) -> Tensor:
-    return torch.nn.functional.one_hot(torch.from_numpy(act.astype(np.int64)), actions).float()
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

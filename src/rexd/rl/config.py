@@ -10,7 +10,9 @@ from rexd.configs import Settings
 from rexd.errors import RexdError
 from rexd.reward.red.config import REDConfig
 
-Algorithm = Literal["sbx-sac", "sb3-sac", "sb3-ppo"]
+Algorithm = Literal["auto", "sbx-sac", "sbx-sac-discrete", "sb3-sac", "sb3-ppo"]
+SBX: tuple[Algorithm, Algorithm] = ("sbx-sac", "sbx-sac-discrete")
+"""What ``auto`` chooses from: the first for continuous actions, the second for discrete ones."""
 RewardSource = Literal["learned", "constant", "adversarial", "env"]
 
 
@@ -21,11 +23,13 @@ class TrainConfig(Settings):
     label: ClassVar[str] = "training"
     nested: ClassVar[Mapping[str, type[Settings]]] = {"reward": REDConfig}
 
-    algorithm: Algorithm = "sbx-sac"
-    """sbx-sac: SAC of sbx (JAX), the fastest. sb3-sac and sb3-ppo: SAC and PPO of Stable-Baselines3."""
+    algorithm: Algorithm = "auto"
+    """auto: sbx-sac for continuous actions and sbx-sac-discrete for discrete ones; a run records which of them it was.
+    sbx-sac: SAC of sbx (JAX), the fastest. sbx-sac-discrete: the same for discrete actions (arXiv 1910.07207). sb3-sac
+    and sb3-ppo: SAC and PPO of Stable-Baselines3."""
     reward_source: RewardSource = "learned"
     """learned: the reward model's. constant: 1 for demonstrations and 0 for the agent (SQIL), as a control.
-    adversarial: a discriminator's, trained against the agent (sbx-sac); the reward model then only selects the policy.
+    adversarial: a discriminator's, trained against the agent (auto); the reward model then only selects the policy.
     env: the environment's own reward, to train experts and upper bounds; no other source lets it reach the learner."""
     steps: int = 100_000
     """Number of environment steps of the training, summed over all environments."""
@@ -71,7 +75,8 @@ class TrainConfig(Settings):
     The usual value of 1 would outweigh rewards of a few hundredths."""
     target_entropy: float = -1.0
     """Entropy of the policy at which the entropy coefficient is held.
-    It is counted in nats for each action column, with actions scaled to [−1, 1]."""
+    It is counted in nats for each action column, with actions scaled to [−1, 1]. A policy of discrete actions is held
+    at a fixed share of the entropy of chance (docs/training.md)."""
     backup_entropy: bool = False
     """Whether the entropy of the next action is part of the critics' targets, as in SAC (RLPD has the same switch).
     Without it, the critics estimate returns alone, so that a fall costs the whole return that it loses."""
@@ -98,10 +103,10 @@ class TrainConfig(Settings):
             raise RexdError(
                 f"reward_source is {self.reward_source!r}; expected one of {', '.join(get_args(RewardSource))}"
             )
-        if self.reward_source == "adversarial" and self.algorithm != "sbx-sac":
+        if self.reward_source == "adversarial" and self.algorithm not in ("auto", *SBX):
             raise RexdError(
                 f"reward_source is 'adversarial' with algorithm {self.algorithm!r}; the discriminator is trained "
-                "beside the critics of sbx-sac only. Use algorithm='sbx-sac'"
+                "beside the critics of sbx-sac and sbx-sac-discrete only. Use algorithm='auto'"
             )
         if self.environments > 1 and self.algorithm != "sb3-ppo":
             raise RexdError(

@@ -61,9 +61,9 @@ class Command:
     def run(self) -> None:
         """Play the episodes, save them, and print their returns."""
         import_extra("gymnasium", "train")
-        from gymnasium.spaces import Discrete
 
         from rexd.demos.demonstrations import Demonstrations
+        from rexd.demos.spaces import action_count
         from rexd.envs.make import environment_name
         from rexd.evaluation.rollouts import rollout
         from rexd.reading.formats.rexd_npz import save_demonstrations
@@ -91,7 +91,7 @@ class Command:
         demos = Demonstrations(
             tuple(map(_single_precision, played) if self.float32 else played),
             source=str(self.policy.name),
-            n_actions=int(space.n) if isinstance(space, Discrete) else None,
+            n_actions=action_count(space, env),
             notes=(f"recorded by rexd collect in {env}{arguments}, {kind} actions, seed {self.seed}",),
             env_id=env_id,
         )

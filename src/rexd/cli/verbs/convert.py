@@ -215,6 +215,8 @@ def _of_environment(demos: Demonstrations, env: Any) -> Demonstrations:
     from rexd.envs.make import environment_name
 
     fitted = fit_to_spaces(demos, env.observation_space, env.action_space)
+    if demos.n_actions is None and fitted.n_actions is not None:
+        demos = fitted  # columns of whole numbers are integers for several choices
     name = environment_name(env)
     noted = demos.notes if demos.env_id == name else (*demos.notes, f"recorded {name} as the environment")
     return replace(demos, n_actions=fitted.n_actions, env_id=name, notes=noted)

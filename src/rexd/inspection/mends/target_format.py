@@ -150,7 +150,7 @@ def _check_rows(tool: str, demos: Demonstrations, seen: _Seen) -> list[str]:
             f"the last next observation of {'each' if len(demos) > 1 else 'the'} trajectory is not known: the file "
             "leaves next observations out, which are the rows that follow"
         )
-    if demos.n_actions is not None and seen.largest + 1 != demos.n_actions:
+    if isinstance(demos.n_actions, int) and seen.largest + 1 != demos.n_actions:
         notes.append(
             f"{tool} does not say that there are {demos.n_actions} actions: without --env they will count as "
             f"{seen.largest + 1}"

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from rexd.demos import streamed
+from rexd.demos.choices import ActionCount
 from rexd.demos.demonstrations import Demonstrations, check_alike
-from rexd.demos.spaces import box_columns, discrete_count
+from rexd.demos.spaces import action_count, box_columns
 from rexd.demos.streamed import Numbers, Streamed
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError, UnsafeFileError
@@ -119,7 +120,7 @@ def _load_folder(path: Path) -> Demonstrations:
             )
         spaces[what] = parse_space(source, what, text)
     columns = ObservationColumns(source, spaces["observation"])
-    count = discrete_count(spaces["action"], source)
+    count = action_count(spaces["action"], source)
     if count is None:
         box_columns(spaces["action"], "action", source)
     storage = open_storage(folder, str(metadata.get("data_format", "hdf5")))
@@ -151,7 +152,7 @@ def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
 
 
 def _streamed(
-    source: str, count: int | None, storage: Storage, read: Callable[[Iterable[int]], Iterator[Trajectory]]
+    source: str, count: ActionCount | None, storage: Storage, read: Callable[[Iterable[int]], Iterator[Trajectory]]
 ) -> Streamed:
     """Return trajectories that are read when they are asked for, with the checks of ``Demonstrations`` at that time."""
     ids = np.array(storage.numbers)
@@ -160,10 +161,12 @@ def _streamed(
 
     def checked(numbers: Numbers) -> Generator[Trajectory, None, None]:
         for number, t in zip(ids[numbers], read(ids[numbers].tolist()), strict=True):
-            if count is not None and (t.actions.ndim > 1 or t.actions.min() < 0 or t.actions.max() >= count):
+            wrong = count is not None and (
+                t.actions.shape[1:] != np.shape(count) or (t.actions < 0).any() or (t.actions >= count).any()
+            )
+            if wrong:
                 raise DemonstrationError(
-                    f"{source}: trajectory {number} has other actions than the {count} of its action space; download "
-                    "the dataset again"
+                    f"{source}: trajectory {number} has other actions than its action space; download the dataset again"
                 )
             yield check_alike(source, int(number), t, first)
 

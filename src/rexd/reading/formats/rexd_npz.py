@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from rexd.demos.choices import ActionCount
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import joined, lengths_of
 from rexd.demos.trajectory import Array, Trajectory
@@ -169,10 +170,14 @@ def _build(path: Path, arrays: dict[str, Array]) -> Demonstrations:
         unused=tuple(built[count:]),
         source=str(path),
         offsets=tuple(int(o) for o in header["offsets"]),
-        n_actions=None if header["n_actions"] is None else int(header["n_actions"]),
+        n_actions=_count(header["n_actions"]),
         notes=tuple(str(note) for note in header["notes"]),
         env_id=None if header["env_id"] is None else str(header["env_id"]),
     )
+
+
+def _count(found: Any) -> ActionCount | None:
+    return tuple(map(int, found)) if isinstance(found, list) else None if found is None else int(found)
 
 
 def _split(

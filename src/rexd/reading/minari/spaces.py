@@ -64,6 +64,21 @@ class Choices(Space):
     starts: tuple[int, ...]
     one_hot: bool
 
+    @property
+    def nvec(self) -> tuple[int, ...]:
+        """The number of options of each choice, as ``rexd.demos.spaces`` asks for."""
+        return self.sizes if self.one_hot else (2,) * self.sizes[0]
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """The first number of each choice."""
+        return self.starts
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of choices."""
+        return (len(self.nvec),)
+
 
 @dataclass(frozen=True)
 class Parts(Space):

@@ -132,8 +132,12 @@ def _write(group: Any, number: int, trajectory: Trajectory) -> None:
 
 def _metadata(demos: Demonstrations, target: Path, size: float) -> dict[str, Any]:
     first = demos.trajectories[0]
-    if demos.n_actions is not None:
-        action_space: dict[str, Any] = {"type": "Discrete", "dtype": "int64", "start": 0, "n": demos.n_actions}
+    action_space: dict[str, Any]
+    if isinstance(demos.n_actions, tuple):
+        starts = [0] * len(demos.n_actions)
+        action_space = {"type": "MultiDiscrete", "dtype": "int64", "nvec": list(demos.n_actions), "start": starts}
+    elif demos.n_actions is not None:
+        action_space = {"type": "Discrete", "dtype": "int64", "start": 0, "n": demos.n_actions}
     else:
         low, high = demos.action_bounds if demos.action_bounds is not None else (-np.inf, np.inf)
         action_space = _box(first.actions.shape[1], first.actions.dtype, low, high)

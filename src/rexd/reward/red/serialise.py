@@ -62,6 +62,7 @@ def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]
         "obs_dim": encoder.columns.obs_dim,
         "act_dim": encoder.columns.act_dim,
         "discrete": encoder.columns.discrete,
+        **({"choices": list(encoder.columns.choices)} if encoder.columns.choices else {}),
         "columns": len(encoder.kept),
         "models": fitted.models,
         "rows": len(saved.held_out_novelty),
@@ -125,7 +126,10 @@ def _encoder(
         act_dim=int(content["act_dim"]),
         discrete=bool(content["discrete"]),
         clock=config.clock,
+        choices=tuple(map(int, content.get("choices", ()))),
     )
+    if columns.choices and (min(columns.choices) < 1 or sum(columns.choices) != columns.act_dim):
+        raise RewardFileError(f"{source}: choices do not fit {columns.act_dim} columns; fit the reward anew")
     encoder = Encoder(
         columns=columns,
         mean=_take(source, tensors, "encoder.mean", (kept_columns,)),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
+from rexd.demos.choices import factors_of
+from rexd.demos.spaces import action_count
 from rexd.errors import RunError
 from rexd.rl.config import TrainConfig
 from rexd.rl.policies.policy import Policy
@@ -69,7 +72,11 @@ class Learner(Protocol):
         ...
 
 
-def sac_settings(config: TrainConfig, actions: Box, *, cloned: bool) -> dict[str, Any]:
+ENTROPY = 0.2
+"""Entropy at which a policy of discrete actions is held, as a share of that of chance."""
+
+
+def sac_settings(config: TrainConfig, actions: Space[Any], *, cloned: bool) -> dict[str, Any]:
     """Return the arguments that SAC takes by the same names in both libraries.
 
     Args:
@@ -89,8 +96,17 @@ def sac_settings(config: TrainConfig, actions: Box, *, cloned: bool) -> dict[str
         "train_freq": (config.updates_every, "step"),
         "gradient_steps": config.updates_every,
         "ent_coef": f"auto_{config.entropy_coefficient}",
-        "target_entropy": config.target_entropy * actions.shape[0],
+        "target_entropy": target_entropy(config, actions),
     }
+
+
+def target_entropy(config: TrainConfig, actions: Space[Any]) -> float:
+    """Return the entropy of the policy, in nats, at which the entropy coefficient is held."""
+    if isinstance(actions, Box):
+        return config.target_entropy * actions.shape[0]
+    count = action_count(actions, "the environment")
+    assert count is not None
+    return ENTROPY * math.log(math.prod(factors_of(count)))
 
 
 def take(state: State, name: str, shape: tuple[int, ...]) -> NDArray[Any]:

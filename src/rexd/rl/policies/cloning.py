@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, mse_loss
 
+from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError
@@ -25,8 +26,8 @@ from rexd.rl.wrappers.scaling import ObservationScale
 
 Array = NDArray[Any]
 Layers = list[tuple[Tensor, Tensor]]
-ActionSpace = tuple[Array, Array] | int
-"""Lowest and highest action, each (A,), or the number of discrete actions."""
+ActionSpace = tuple[Array, Array] | ActionCount
+"""Lowest and highest action, each (A,), or the number of discrete actions, or of the options of each of several."""
 
 MOST_UPDATES = 2000
 CHECK_EVERY = 50
@@ -54,7 +55,8 @@ def clone(
 
     Args:
         demonstrations: Observations and actions to imitate.
-        action_space: Lowest and highest action, each (A,), or the number of discrete actions.
+        action_space: Lowest and highest action, each (A,), or the number of discrete actions, or a tuple with the
+            number of options of each of several choices.
         seed: Seed of weights and batches; nothing else is random.
         updates: Number of gradient steps. None takes the largest number, up to ``MOST_UPDATES``, at which the error on
             held-out rows is at most ``TOLERANCE`` times its minimum. Whole trajectories are held out, or the last part
@@ -73,7 +75,8 @@ def clone(
     scale = ObservationScale.of(demonstrations)
     obs = torch.from_numpy(scale.apply(rows.obs))
     act = _targets(rows.act, action_space, demonstrations.source)
-    outputs = action_space if isinstance(action_space, int) else act.shape[1]
+    count = _count(action_space)
+    outputs = act.shape[1] if count is None else sum(factors_of(count))
     loss = _loss(action_space, squashed)
 
     def fit(chosen: Tensor, checked: Tensor, steps: int, before: int, most: int) -> tuple[Layers, int]:
@@ -148,15 +151,30 @@ def _forward(weights: list[Tensor], x: Tensor) -> Tensor:
     return linear(x, weights[-2], weights[-1])
 
 
+def _count(space: ActionSpace) -> ActionCount | None:
+    """Return the number of discrete actions; None for continuous ones."""
+    if isinstance(space, int):
+        return space
+    options = tuple(n for n in space if isinstance(n, int))
+    return options if len(options) == len(space) else None
+
+
+def _bounds(space: ActionSpace) -> tuple[Array, Array]:
+    assert not isinstance(space, int)
+    low, high = (np.asarray(bound, np.float32) for bound in space)
+    return low, high
+
+
 def _targets(act: Array, space: ActionSpace, source: str) -> Tensor:
     """Return the actions as the loss needs them: classes, or numbers scaled to [-1, 1]."""
-    if isinstance(space, int):
-        if act.ndim != 1 or act.max() >= space:
+    if (count := _count(space)) is not None:
+        shape = () if isinstance(count, int) else (len(count),)
+        if act.dtype.kind == "f" or act.shape[1:] != shape or (act >= np.array(count)).any():
             raise DemonstrationError(
-                f"{source}: actions of shape {act.shape[1:]} up to {act.max()} do not fit {space} discrete actions"
+                f"{source}: actions of shape {act.shape[1:]} up to {act.max()} do not fit {describe(count)}"
             )
         return torch.from_numpy(act)
-    low, high = (np.asarray(bound, np.float32) for bound in space)
+    low, high = _bounds(space)
     if act.ndim != 2 or low.shape != act.shape[1:] or high.shape != act.shape[1:]:
         raise DemonstrationError(f"{source}: actions of shape {act.shape[1:]} do not fit bounds of shape {low.shape}")
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
@@ -167,6 +185,11 @@ def _targets(act: Array, space: ActionSpace, source: str) -> Tensor:
 def _loss(space: ActionSpace, squashed: bool) -> Callable[[Tensor, Tensor], Tensor]:
     if isinstance(space, int):
         return cross_entropy
+    if (count := _count(space)) is not None:
+        options = list(factors_of(count))
+        return lambda output, target: torch.stack(
+            [cross_entropy(logits, target[:, k]) for k, logits in enumerate(torch.split(output, options, dim=1))]
+        ).sum()
     if squashed:
         return lambda output, target: mse_loss(torch.tanh(output), target)
     return mse_loss
@@ -185,9 +208,10 @@ def _held_out(rows: Transitions) -> NDArray[np.bool_]:
 
 
 def _policy(layers: Layers, space: ActionSpace, squashed: bool) -> Policy:
-    if isinstance(space, int):
-        return Policy(PolicySpec("categorical", "relu"), layers, None)
-    low, high = (np.asarray(bound, np.float32) for bound in space)
+    if (count := _count(space)) is not None:
+        choices = () if isinstance(count, int) else count
+        return Policy(PolicySpec("categorical", "relu", choices=choices), layers, None)
+    low, high = _bounds(space)
     spec = PolicySpec.bounded("squashed-gaussian" if squashed else "gaussian", low, high)
     if not squashed:  # the last layer then gives actions in the environment's units, and not in [-1, 1]
         half, middle = torch.from_numpy((high - low) / 2.0), torch.from_numpy((high + low) / 2.0)

@@ -32,16 +32,19 @@ class PolicySpec:
 
     Attributes:
         distribution: ``squashed-gaussian``: a = tanh(μ + σε), scaled to the bounds (SAC). ``gaussian``: a = μ + σε,
-            clipped to the bounds (PPO). ``categorical``: logits of a discrete action.
+            clipped to the bounds (PPO). ``categorical``: logits of a discrete action, or of several at the same time.
         activation: Activation function between the layers.
         low: Lowest action of each column; empty for discrete actions.
         high: Highest action of each column; empty for discrete actions.
+        choices: Number of options of each of several discrete choices (``MultiDiscrete``, ``MultiBinary``), whose logits
+            lie side by side; empty for one choice.
     """
 
     distribution: Distribution
     activation: Activation
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    choices: tuple[int, ...] = ()
 
     @classmethod
     def bounded(cls, distribution: Distribution, low: Array, high: Array) -> Self:
@@ -76,6 +79,9 @@ class Policy:
         columns = 0 if spec.distribution == "categorical" else layers[-1][1].shape[-1]
         if not len(spec.low) == len(spec.high) == columns:
             raise ValueError(f"{len(spec.low)} and {len(spec.high)} bounds for {columns} action columns")
+        outputs = layers[-1][1].shape[-1]
+        if spec.choices and (columns or min(spec.choices) < 1 or sum(spec.choices) != outputs):
+            raise ValueError(f"choices among {spec.choices} options for {outputs} outputs")
         self.spec, self.layers, self.log_std = spec, layers, log_std
         self._low, self._high = torch.tensor(spec.low), torch.tensor(spec.high)
         self._generator = torch.Generator().manual_seed(0)
@@ -114,7 +120,8 @@ class Policy:
             deterministic: Whether to return the mode of the policy, and not a sample.
 
         Returns:
-            float32 actions (A,) or (n, A) within the bounds, or int64 for a discrete space; and ``state``.
+            float32 actions (A,) or (n, A) within the bounds, or int64 for a discrete space: a number or (n,), and (k,)
+            or (n, k) for k choices; and ``state``.
 
         Raises:
             SpaceMismatchError: The observation has another number of columns than the policy.
@@ -146,10 +153,10 @@ class Policy:
     def _act(self, x: Tensor, deterministic: bool) -> Tensor:
         features, mean = self.forward(x)
         if self.spec.distribution == "categorical":
-            likely = _mean(mean.softmax(dim=-1))
-            if deterministic:
-                return likely.argmax(dim=1)
-            return torch.multinomial(likely, 1, generator=self._generator)[:, 0]
+            if not self.spec.choices:
+                return self._choose(mean, deterministic)
+            parts = torch.split(mean, list(self.spec.choices), dim=-1)
+            return torch.stack([self._choose(logits, deterministic) for logits in parts], dim=1)
         if not deterministic and self.log_std is not None:
             weight, bias = self.log_std
             log_std = _linear(features[..., : weight.shape[-1]], weight, bias)
@@ -158,6 +165,13 @@ class Policy:
         if self.spec.distribution == "gaussian":
             return _mean(mean.clamp(self._low, self._high))
         return self._low + (_mean(torch.tanh(mean)) + 1.0) * 0.5 * (self._high - self._low)
+
+    def _choose(self, logits: Tensor, deterministic: bool) -> Tensor:
+        """Return the number of an option: (n, options) or (K, n, options) -> (n,)."""
+        likely = _mean(logits.softmax(dim=-1))
+        if deterministic:
+            return likely.argmax(dim=1)
+        return torch.multinomial(likely, 1, generator=self._generator)[:, 0]
 
     def save(self, path: str | Path) -> Path:
         """Write weights and specification to one ``.safetensors`` file, atomically."""
@@ -245,6 +259,7 @@ def load_policy(path: str | Path) -> Policy:
             activation=content["activation"],
             low=tuple(content["low"]),
             high=tuple(content["high"]),
+            choices=tuple(map(int, content.get("choices", ()))),  # earlier versions had none
         )
         policy = Policy.from_tensors(spec, content["layers"], tensors)
         for deterministic in (True, False):  # layers that do not fit each other fail here, not in the first episode

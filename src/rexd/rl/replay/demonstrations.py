@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rexd.demos.choices import one_hot
 from rexd.demos.demonstrations import Demonstrations
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -19,7 +20,7 @@ class DemonstrationReplay:
 
     Attributes:
         obs: (N, D) float32.
-        act: (N, A) float32, scaled to [-1, 1] as in the replay buffer of the learner.
+        act: (N, A) float32, scaled to [-1, 1] as in the replay buffer of the learner; discrete actions are one-hot.
         next_obs: (N, D) float32.
         reward: (N,) float32 in [0, 1].
         done: (N,) float32, 1 where the step was terminal.
@@ -46,8 +47,9 @@ class DemonstrationReplay:
         demonstrations: Demonstrations,
         reward: Float32,
         scale: ObservationScale,
-        low: Float32,
-        high: Float32,
+        low: Float32 | None = None,
+        high: Float32 | None = None,
+        *,
         horizon: int | None = None,
     ) -> DemonstrationReplay:
         """Take the rows of demonstrations.
@@ -56,14 +58,19 @@ class DemonstrationReplay:
             demonstrations: What the expert did.
             reward: (N,) the reward of each row.
             scale: Standardises observations.
-            low: (A,) the lowest actions of the action space.
-            high: (A,) the highest actions of the action space.
+            low: (A,) the lowest actions of the action space; None for discrete actions.
+            high: (A,) the highest actions of the action space; None for discrete actions.
             horizon: The reward's.
         """
         rows = demonstrations.transitions()
+        if low is None or high is None:
+            assert demonstrations.n_actions is not None
+            act = one_hot(rows.act, demonstrations.n_actions)
+        else:
+            act = (2.0 * (rows.act - low) / (high - low) - 1.0).astype(np.float32)
         return cls(
             obs=scale.apply(rows.obs),
-            act=(2.0 * (rows.act - low) / (high - low) - 1.0).astype(np.float32),
+            act=act,
             next_obs=scale.apply(rows.next_obs),
             reward=np.asarray(reward, np.float32),
             done=rows.terminated.astype(np.float32),

@@ -13,7 +13,7 @@ from rexd.evaluation.policies import RandomPolicy
 from rexd.evaluation.rollouts import rollout
 from rexd.reward.base import RewardModel
 from rexd.reward.controls import AbsorbingReward
-from rexd.rl.config import TrainConfig
+from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.learners.protocol import Learner
 from rexd.rl.policies.cloning import clone
 from rexd.rl.replay.demonstrations import DemonstrationReplay
@@ -60,14 +60,16 @@ def build_learner(
     space = venv.action_space
     replay = None
     if shown is not None and paying is not None and off_policy:
-        assert isinstance(space, Box)  # rexd.rl.training.preflight
         rewards = paying.predict_demonstrations(shown)
-        replay = DemonstrationReplay.of(shown, rewards, scale, space.low, space.high, getattr(paying, "horizon", None))
+        bounds = (space.low, space.high) if isinstance(space, Box) else ()
+        horizon = getattr(paying, "horizon", None)
+        replay = DemonstrationReplay.of(shown, rewards, scale, *bounds, horizon=horizon)
     learner = _learner_class(config)(config, venv, scale, replay)
     if shown is None or paying is None or config.warm_start == 0:
         return learner, None
-    bounds = (space.low, space.high) if isinstance(space, Box) else shown.act_dim
-    fit = partial(clone, shown, action_space=bounds, seed=config.seed, squashed=off_policy)
+    actions = (space.low, space.high) if isinstance(space, Box) else shown.n_actions
+    assert actions is not None
+    fit = partial(clone, shown, action_space=actions, seed=config.seed, squashed=off_policy)
     if not (context.folder / CHECKPOINT_FILE).is_file():
         context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
         learner.warm_start(fit(updates=config.warm_start))
@@ -88,7 +90,7 @@ def _random_scale(context: RunContext) -> ObservationScale:
 
 
 def _learner_class(config: TrainConfig) -> Callable[..., Learner]:
-    if config.algorithm == "sbx-sac":
+    if config.algorithm in SBX:
         import_extra("sbx", "train")
         from rexd.rl.learners.sbx.learner import SbxLearner
 

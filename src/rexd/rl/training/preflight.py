@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,15 +10,19 @@ from typing import Any
 from gymnasium.spaces import Box, Space
 
 from rexd.configs import Settings
+from rexd.demos.choices import factors_of
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.spaces import fit_to_spaces
+from rexd.demos.spaces import action_count, fit_to_spaces
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
 from rexd.errors import RexdError, SpaceMismatchError
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
-from rexd.rl.config import TrainConfig
+from rexd.rl.config import SBX, TrainConfig
+
+MOST_COMBINATIONS = 256
+"""Largest number of combinations of several discrete choices that sbx-sac-discrete values."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,12 @@ class Checked:
     Attributes:
         demonstrations: The demonstrations in memory, with actions within the bounds; None if the run has none.
         make_env: Makes the environment, whose episodes end.
+        config: The settings, with an algorithm that was chosen for the environment's actions where they say ``auto``.
     """
 
     demonstrations: Demonstrations | None
     make_env: EnvironmentFactory
+    config: TrainConfig
 
 
 def check_before_work(
@@ -69,33 +76,46 @@ def check_before_work(
             fitted = fit_to_spaces(whole.held(config.seed), env.observation_space, env.action_space)
             for note in fitted.notes:
                 say(note)
-        check_algorithm(config, env.action_space)
+        config = with_algorithm(config, env.action_space)
         limit = limit_of(env, make_env.max_episode_steps, longest=longest)
         check_start(env, config.seed)
     finally:
         env.close()
     if limit.note is not None:
         say(limit.note)
-    return Checked(fitted, replace(make_env, max_episode_steps=limit.steps))
+    return Checked(fitted, replace(make_env, max_episode_steps=limit.steps), config)
 
 
-def check_algorithm(config: TrainConfig, space: Space[Any]) -> None:
-    """Check that the algorithm takes the actions of an environment.
+def with_algorithm(config: TrainConfig, space: Space[Any]) -> TrainConfig:
+    """Return the settings with an algorithm that takes the actions of an environment; ``auto`` chooses one.
 
     Raises:
-        RexdError: SAC is to choose among discrete actions.
+        RexdError: The algorithm that is asked for does not take them, or there are too many.
         SpaceMismatchError: Actions have no finite bounds, so that none can be drawn or cloned.
     """
-    if not isinstance(space, Box):
-        if config.algorithm != "sb3-ppo":
-            raise RexdError(
-                f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='sb3-ppo'"
+    count = action_count(space, "the environment")
+    continuous, discrete = SBX
+    if config.algorithm == "auto":
+        config = replace(config, algorithm=continuous if count is None else discrete)
+    if count is None:
+        if config.algorithm == discrete:
+            raise RexdError(f"{discrete} needs discrete actions; this environment has {space}. Use algorithm='auto'")
+        if not (isinstance(space, Box) and space.is_bounded("both")):
+            raise SpaceMismatchError(
+                f"the environment has actions of {space}, some without a bound; expected finite bounds. Wrap it with "
+                "gymnasium.wrappers.RescaleAction or ClipAction around a bounded space"
             )
-    elif not space.is_bounded("both"):
-        raise SpaceMismatchError(
-            f"the environment has actions of {space}, some without a bound; expected finite bounds. Wrap it with "
-            "gymnasium.wrappers.RescaleAction or ClipAction around a bounded space"
+    elif config.algorithm.endswith("-sac"):
+        raise RexdError(
+            f"{config.algorithm} needs continuous actions; this environment has {space}. Use algorithm='auto', which "
+            f"chooses {discrete}"
         )
+    elif config.algorithm == discrete and (number := math.prod(factors_of(count))) > MOST_COMBINATIONS:
+        raise RexdError(
+            f"{discrete} values each combination of actions by itself; this environment has {space}, which are "
+            f"{number:,} combinations; expected at most {MOST_COMBINATIONS}. Use algorithm='sb3-ppo'"
+        )
+    return config
 
 
 def check_reward_model(reward: Any) -> None:

@@ -17,7 +17,7 @@ from rexd.reading.anything import DemonstrationsLike
 from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
 from rexd.reward.controls import ConstantReward
-from rexd.rl.config import TrainConfig, TrainSettings
+from rexd.rl.config import SBX, TrainConfig, TrainSettings
 from rexd.rl.learners.sbx.threads import one_torch_thread
 from rexd.rl.observers.observer import Observer
 from rexd.rl.observers.progress_bar import watching
@@ -86,8 +86,8 @@ def train(
         if given.note is not None:
             told.message(given.note)
         checked = check_before_work(demonstrations, make_env, config, reward, told.message)
-        context = RunContext(config, Path(out), checked.make_env, told)
-        description = _description(config, checked.demonstrations, given, checked.make_env)
+        context = RunContext(checked.config, Path(out), checked.make_env, told)
+        description = _description(checked.config, checked.demonstrations, given, checked.make_env)
         with says_what_is_kept(context.folder):
             return _run(checked.demonstrations, reward, context, description, resume=resume)
 
@@ -113,7 +113,7 @@ def _run(
         learner, fallback = build_learner(demonstrations, model, context)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, learner, model, started=started, comparison=comparison, fallback=fallback)
-    with one_torch_thread() if context.config.algorithm == "sbx-sac" else nullcontext():
+    with one_torch_thread() if context.config.algorithm in SBX else nullcontext():
         loop.run()
     return load_run(context.folder)
 

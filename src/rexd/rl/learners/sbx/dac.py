@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import optax
 from flax.training.train_state import TrainState
 
+from rexd.rl.learners.sbx.actions import Actions
 from rexd.rl.learners.sbx.sac import DemonstrationSAC, LearnerState, Settings, update
 from rexd.rl.replay.batches import Batch
 
@@ -91,7 +92,7 @@ class AdversarialSAC(DemonstrationSAC):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        columns = sum(space.shape[0] for space in (self.observation_space, self.action_space)) + 1
+        columns = sum(array.shape[-1] for array in (self.replay_buffer.observations, self.replay_buffer.actions)) + 1
         self.key, init_key, key = jax.random.split(self.key, 3)
         state = TrainState.create(
             apply_fn=_NETWORK.apply,
@@ -125,11 +126,12 @@ class AdversarialSAC(DemonstrationSAC):
             # The agent's rows come first in a batch, and half a batch of demonstrated rows is drawn for cloning.
             min(rows - round(self.demonstration_share * rows), batches.clone_obs.shape[1]),
             settings,
+            self.actions,
         )
         return learner, losses
 
 
-@partial(jax.jit, donate_argnums=(0, 1), static_argnums=4)
+@partial(jax.jit, donate_argnums=(0, 1), static_argnums=(4, 6))
 def _updates(
     learner: LearnerState,
     discriminator: Discriminator,
@@ -137,6 +139,7 @@ def _updates(
     shown_ends: float,
     pairs: int,
     settings: Settings,
+    actions: Actions,
 ) -> tuple[LearnerState, Discriminator, AdversarialLosses]:
     """Update the discriminator, and with its rewards the learner, once for each leading row of ``batches``."""
 
@@ -146,7 +149,7 @@ def _updates(
         learner, discriminator = carry
         discriminator, verdict = _discriminate(discriminator, batch, shown_ends, pairs)
         batch = batch._replace(reward=_rewards(discriminator.network, batch))
-        learner, losses = update(learner, batch, settings)
+        learner, losses = update(learner, batch, settings, actions)
         return (learner, discriminator), AdversarialLosses(*losses, *verdict)
 
     (learner, discriminator), losses = jax.lax.scan(step, (learner, discriminator), batches)

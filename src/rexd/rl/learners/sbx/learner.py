@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from flax.core import unfreeze
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv
@@ -18,11 +18,14 @@ from stable_baselines3.common.vec_env import VecEnv
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
 from rexd.rl.learners.protocol import State, sac_settings, take
+from rexd.rl.learners.sbx.actions import scaling_to
+from rexd.rl.learners.sbx.categorical import CategoricalPolicy
 from rexd.rl.learners.sbx.dac import AdversarialSAC
 from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.one_hot import OneHotReplayBuffer
 from rexd.rl.wrappers.scaling import ObservationScale
 
 EXPLORATION = 0.7  # σ after a warm start, as a share of the standard deviation of each demonstrated action
@@ -43,13 +46,14 @@ class SbxLearner:
             scale: The scale by which it standardises observations.
             replay: Standardised demonstrations, or None to learn without.
         """
-        assert isinstance(env.action_space, Box)
         self.config, self.scale, self.space = config, scale, env.action_space
         algorithm = AdversarialSAC if config.reward_source == "adversarial" else DemonstrationSAC
+        continuous = isinstance(env.action_space, Box)
         self.model = algorithm(
-            "MlpPolicy",
+            "MlpPolicy" if continuous else CategoricalPolicy,
             env,
             policy_kwargs={"layer_norm": True},
+            replay_buffer_class=None if continuous else OneHotReplayBuffer,
             **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
         )
         self.model.backup_entropy = config.backup_entropy
@@ -89,28 +93,39 @@ class SbxLearner:
 
     def policy(self) -> Policy:
         """Return the averaged actor, for raw observations."""
-        hidden, mean, log_std = self._actor_layers()
-        layers = [_to_torch(layer) for layer in [*hidden, mean]]
+        dense = self.model.average_actor["params"]
+        layers = [_to_torch(dense[f"Dense_{number}"]) for number in range(len(dense))]
         layers[0] = self.scale.fold(*layers[0])
-        spec = PolicySpec.bounded("squashed-gaussian", self.space.low, self.space.high)
-        return Policy(spec, layers, _to_torch(log_std))
+        if isinstance(self.space, Box):
+            spec = PolicySpec.bounded("squashed-gaussian", self.space.low, self.space.high)
+            return Policy(spec, layers[:-1], layers[-1])
+        choices = () if isinstance(self.space, Discrete) else self.model.policy.factors
+        return Policy(PolicySpec("categorical", "relu", choices=choices), layers, None)
 
     def warm_start(self, policy: Policy) -> None:
-        """Copy the weights of hidden layers and means; σ is a share of the spread of each demonstrated action.
+        """Copy the weights of hidden layers and means, or logits.
 
-        Noise of one size for all tasks would hide a policy of small actions, such as Ant's, or leave a policy of large
-        actions, such as Hopper's, with too little to learn from.
+        σ is a share of the spread of each demonstrated action. Noise of one size for all tasks would hide a policy of
+        small actions, such as Ant's, or leave a policy of large actions, such as Hopper's, with too little to learn
+        from. Logits are scaled so that the mean entropy on demonstrated rows is the one at which the policy is held.
         """
-        assert self.model.demonstrations is not None
-        spread = EXPLORATION * self.model.demonstrations.act.std(axis=0).clip(*SPREADS)
+        shown = self.model.demonstrations
+        assert shown is not None
         layers = list(policy.layers)
         layers[0] = self.scale.unfold(*layers[0])
         params = unfreeze(self.model.policy.actor_state.params)
         dense = params["params"]
         for number, (weight, bias) in enumerate(layers):
             dense[f"Dense_{number}"] = {"kernel": jnp.array(weight.T), "bias": jnp.array(bias)}
-        log_std = dense[f"Dense_{len(layers)}"]
-        log_std["kernel"], log_std["bias"] = jnp.zeros_like(log_std["kernel"]), jnp.log(jnp.asarray(spread))
+        if isinstance(self.space, Box):
+            spread = EXPLORATION * shown.act.std(axis=0).clip(*SPREADS)
+            log_std = dense[f"Dense_{len(layers)}"]
+            log_std["kernel"], log_std["bias"] = jnp.zeros_like(log_std["kernel"]), jnp.log(jnp.asarray(spread))
+        else:
+            logits = self.model.policy.actor_state.apply_fn(params, shown.obs).logits
+            factor = scaling_to(self.model.target_entropy, logits)
+            head = dense[f"Dense_{len(layers) - 1}"]
+            head["kernel"], head["bias"] = head["kernel"] * factor, head["bias"] * factor
         self.model.policy.actor_state = self.model.policy.actor_state.replace(params=params)
         self.model.average_actor = jax.tree.map(jnp.array, params)
 
@@ -168,11 +183,6 @@ class SbxLearner:
 
     def _leaves(self) -> list[tuple[Any, Any]]:
         return list(jax.tree_util.tree_flatten_with_path(self._tree())[0])
-
-    def _actor_layers(self) -> tuple[list[Any], Any, Any]:
-        layers = self.model.average_actor["params"]
-        ordered = [layers[f"Dense_{number}"] for number in range(len(layers))]
-        return ordered[:-2], ordered[-2], ordered[-1]
 
     def _folded(self, params: Any) -> Any:
         """Return the networks for raw observations: the rows of the first layer that see them absorb the scale."""

@@ -13,6 +13,7 @@ with batch normalisation and no targets (CrossQ, arXiv 1902.05605) learnt as fas
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,8 +25,11 @@ from flax.training.train_state import TrainState
 from numpy.typing import NDArray
 from sbx import SAC
 from sbx.common.type_aliases import RLTrainState
+from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.rl.learners.from_demonstrations import AVERAGING, DemonstrationLearner
+from rexd.rl.learners.sbx.actions import CONTINUOUS, Actions, Discrete, smoothing_of
+from rexd.rl.learners.sbx.categorical import CategoricalPolicy
 from rexd.rl.learners.sbx.compilation import with_known_functions
 from rexd.rl.replay.batches import Batch
 from rexd.rl.replay.demonstrations import DemonstrationReplay
@@ -88,16 +92,37 @@ class Losses(NamedTuple):
 class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
     """SAC of sbx whose updates also see demonstrations. Without them it is SAC with the update of this module.
 
+    Discrete actions need a ``CategoricalPolicy`` and an ``OneHotReplayBuffer``.
+
     A subclass overrides ``learn_from_batches`` to change the rewards of an update. If it has a state of its own, it
     also overrides ``extra_state``, ``load_extra_state`` and ``_excluded_save_params``.
     """
 
     schedule: Schedule = AT_ONCE
+    actions: Actions
     ent_coef_state: TrainState
     key: Any
 
+    def __init__(self, policy: Any, env: VecEnv, **settings: Any) -> None:
+        """Build the networks.
+
+        Args:
+            policy: The class of the policy, or sbx's name of it.
+            env: The environment.
+            **settings: The other arguments of sbx.
+        """
+        # Nothing in sbx's SAC but its constructor refuses discrete actions, and that only if it is given an environment.
+        super().__init__(policy, None, **settings, _init_setup_model=False)
+        self.env, self.n_envs = env, env.num_envs
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+        self._setup_model()
+
     def _setup_model(self) -> None:
         super()._setup_model()
+        self.actions = CONTINUOUS
+        if isinstance(self.policy, CategoricalPolicy):
+            smoothing = smoothing_of(self.target_entropy, math.prod(self.policy.factors))
+            self.actions = Discrete(self.policy.factors, smoothing)
         policy, learning_rate = self.policy, self.lr_schedule(1)
         # Updates and checkpoints have strong types. With a weak type here, everything would be compiled again.
         policy.actor_state, policy.qf_state, self.ent_coef_state = (
@@ -151,7 +176,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
         """Take back what ``extra_state`` returned."""
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "schedule"]
+        return [*super()._excluded_save_params(), "schedule", "actions"]
 
     def predict(
         self,
@@ -167,7 +192,10 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
         policy = self.policy
         observation, batched = policy.prepare_obs(observation)
         drawn, policy.key = _drawn(policy.actor_state.apply_fn, policy.actor_state.params, observation, policy.key)
-        actions = policy.unscale_action(np.clip(drawn, -1.0, 1.0).reshape(-1, *self.action_space.shape))
+        if isinstance(policy, CategoricalPolicy):
+            actions = policy.chosen(drawn)
+        else:
+            actions = policy.unscale_action(np.clip(drawn, -1.0, 1.0).reshape(-1, *self.action_space.shape))
         return actions if batched else actions[0], state
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
@@ -198,7 +226,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
 
     def learn_from_batches(self, learner: LearnerState, batches: Batch[Any], settings: Settings) -> Any:
         """Do one update for each leading row of the batches; return the new state and the losses of the last one."""
-        return _updates(learner, batches, settings)
+        return _updates(learner, batches, settings, self.actions)
 
     def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
         drawn = self.draw(steps, batch_size)
@@ -214,18 +242,22 @@ def _drawn(apply_fn: Any, params: Any, obs: Any, key: Any) -> tuple[Any, Any]:
     return apply_fn(params, obs).sample(seed=now_key), key
 
 
-@partial(jax.jit, donate_argnums=0)
-def _updates(learner: LearnerState, batches: Batch[Any], settings: Settings) -> tuple[LearnerState, Losses]:
+@partial(jax.jit, donate_argnums=0, static_argnums=3)
+def _updates(
+    learner: LearnerState, batches: Batch[Any], settings: Settings, actions: Actions
+) -> tuple[LearnerState, Losses]:
     """Do one update for each leading row of ``batches``; return the new state and the losses of the last one."""
 
     def step(learner: LearnerState, batch: Batch[Any]) -> tuple[LearnerState, Losses]:
-        return update(learner, batch, settings)
+        return update(learner, batch, settings, actions)
 
     learner, losses = jax.lax.scan(step, learner, batches)
     return learner, jax.tree.map(lambda loss: loss[-1], losses)
 
 
-def update(learner: LearnerState, batch: Batch[Any], settings: Settings) -> tuple[LearnerState, Losses]:
+def update(
+    learner: LearnerState, batch: Batch[Any], settings: Settings, actions: Actions = CONTINUOUS
+) -> tuple[LearnerState, Losses]:
     """Update critics, targets, actor and entropy coefficient once (Haarnoja et al. 2018, arXiv 1812.05905)."""
     actor, critic, entropy = learner.actor, learner.critic, learner.entropy
     key, next_key, now_key = jax.random.split(learner.key, 3)
@@ -234,14 +266,12 @@ def update(learner: LearnerState, batch: Batch[Any], settings: Settings) -> tupl
     starts, ramp = settings.schedule
     share = jnp.clip((learner.updates + 1.0 - starts) / jnp.maximum(ramp, 1.0), 0.0, 1.0)
 
-    ahead = actor.apply_fn(actor.params, batch.next_obs)
-    next_act = ahead.sample(seed=next_key)
-    next_q = critic.apply_fn(critic.target_params, batch.next_obs, next_act).min(axis=0)[:, 0]
-    next_value = next_q - jnp.where(settings.backup_entropy, alpha * ahead.log_prob(next_act), 0.0)
+    next_q, next_log_prob = actions.outlook(actor, actor.params, critic, critic.target_params, batch.next_obs, next_key)
+    next_value = next_q - jnp.where(settings.backup_entropy, alpha * next_log_prob, 0.0)
     target = batch.reward + (1.0 - batch.done) * batch.discount * next_value
 
     def critic_loss(params: Any) -> tuple[Any, Any]:
-        q = critic.apply_fn(params, batch.obs, batch.act)[..., 0]
+        q = actions.taken(critic, params, batch.obs, batch.act)
         return 0.5 * ((q - target) ** 2).mean(axis=1).sum(), q.mean()
 
     (critic_value, q_mean), gradient = jax.value_and_grad(critic_loss, has_aux=True)(critic.params)
@@ -249,12 +279,8 @@ def update(learner: LearnerState, batch: Batch[Any], settings: Settings) -> tupl
     critic = critic.replace(target_params=optax.incremental_update(critic.params, critic.target_params, settings.tau))
 
     def actor_loss(params: Any) -> tuple[Any, tuple[Any, Any]]:
-        now = actor.apply_fn(params, batch.obs)
-        act = now.sample(seed=now_key)
-        log_prob = now.log_prob(act)
-        q = critic.apply_fn(critic.params, batch.obs, act).min(axis=0)[:, 0]
-        mode = actor.apply_fn(params, batch.clone_obs).mode()
-        cloning = ((mode - batch.clone_act) ** 2).mean()
+        q, log_prob = actions.outlook(actor, params, critic, critic.params, batch.obs, now_key)
+        cloning = actions.cloning(actor, params, batch.clone_obs, batch.clone_act)
         weight = settings.cloning_weight * (1.0 + 0.1 * jax.lax.stop_gradient(jnp.abs(q)).mean())
         return share * (alpha * log_prob - q).mean() + weight * cloning, (log_prob.mean(), cloning)
 
