@@ -143,7 +143,7 @@ def test_minari() -> None:
     check(demos)
     assert demos.env_id == "Hopper-v5"
     episodes[0].observations = {"position": np.zeros((5, 3))}
-    with pytest.raises(DemonstrationError, match="trajectory 0 has no rows of observations"):
+    with pytest.raises(DemonstrationError, match="some observations are dicts, and 'observations' is a ndarray"):
         rexd.to_demonstrations(episodes)
 
 
@@ -197,7 +197,7 @@ def test_columns_bounds_and_environment() -> None:
     ("data", "message"),
     [
         ("Hopper-v2.pkl", "'Hopper-v2.pkl' is a name, not data; read files and datasets with load_demonstrations"),
-        ([], "memory: is a list; expected one of: list of one dict for each transition"),
+        ([], "memory: is a list; expected one of: observations that are dicts of arrays; list of one dict for each"),
         (object(), "memory: is a object; expected one of"),
         (None, "memory: is a NoneType; expected one of"),
         ({"obs": np.zeros((3, 2))}, "memory: is a dict; expected one of"),

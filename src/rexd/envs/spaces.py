@@ -9,6 +9,7 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from numpy.typing import NDArray
 
 from rexd.errors import SpaceMismatchError
+from rexd.flattening import Flattening, flattening_of
 
 
 def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the environment") -> None:
@@ -32,6 +33,37 @@ def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the e
             f"{name} has observations of shape {observation.shape}; expected one dimension. Images are not supported; "
             "other arrays can be flattened with gymnasium.wrappers.FlattenObservation"
         )
+    check_actions(action, name)
+
+
+def check_rewarded(observation: Space[Any], action: Space[Any]) -> Flattening:
+    """Check the spaces of an environment that a reward model pays.
+
+    Observations may have several parts, which the environment keeps and the model is given as columns.
+
+    Args:
+        observation: The observation space of one environment.
+        action: Its action space.
+
+    Returns:
+        How observations become columns.
+
+    Raises:
+        SpaceMismatchError: A space is not supported.
+    """
+    if isinstance(observation, Box):
+        check_spaces(observation, action)
+        return Flattening((), plain=True)
+    check_actions(action)
+    return flattening_of(observation, "the environment")
+
+
+def check_actions(action: Space[Any], name: str = "the environment") -> None:
+    """Check that actions are vectors, or one or several integers from 0.
+
+    Raises:
+        SpaceMismatchError: They are something else.
+    """
     if isinstance(action, Box):
         if len(action.shape) != 1 or not np.issubdtype(action.dtype, np.floating):
             raise SpaceMismatchError(

@@ -31,6 +31,8 @@ class InputColumns:
         discrete: Whether actions are integers, which become one-hot columns.
         choices: The numbers of options of several discrete choices at the same time, A in all; empty for one choice.
         clock: Whether the last column is the time since the start of the episode.
+        observation_names: The names of the observation columns, such as ``desired_goal[1]``; empty where they are
+            numbered.
     """
 
     inputs: Inputs
@@ -39,22 +41,31 @@ class InputColumns:
     discrete: bool = False
     clock: bool = False
     choices: tuple[int, ...] = ()
+    observation_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, demonstrations: Demonstrations, inputs: Inputs, *, clock: bool) -> Self:
         """Describe the columns that demonstrations have."""
         count = demonstrations.n_actions
         choices = count if isinstance(count, tuple) else ()
-        return cls(inputs, demonstrations.obs_dim, demonstrations.act_dim, count is not None, clock, choices)
+        return cls(
+            inputs,
+            demonstrations.obs_dim,
+            demonstrations.act_dim,
+            count is not None,
+            clock,
+            choices,
+            demonstrations.column_names,
+        )
 
     @property
     def names(self) -> list[str]:
         """The names of the columns, such as ``observation[0]``."""
-        names = [f"observation[{i}]" for i in range(self.obs_dim)]
+        names = list(self.observation_names) or [f"observation[{i}]" for i in range(self.obs_dim)]
         if self.inputs == "state-action":
             names += [f"action[{i}]" for i in range(self.act_dim)]
         elif self.inputs == "state-next-state":
-            names += [f"next_observation[{i}]" for i in range(self.obs_dim)]
+            names += [f"next_{name}" for name in names]
         return [*names, CLOCK] if self.clock else names
 
     def concatenate(self, rows: Rows, typical_clock: float = 0.0) -> Tensor:

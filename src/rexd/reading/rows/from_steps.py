@@ -11,6 +11,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
+from rexd.flattening import Flattening
 from rexd.reading.rows.columns import NormalColumns, RecordedColumns
 from rexd.reading.rows.episode_ends import Ends, RecordedEnds, find_ends, find_gaps, follows
 from rexd.reading.rows.hints import Hints
@@ -38,11 +39,11 @@ def from_steps(
         DemonstrationError: The arrays do not fit each other, a value is not finite, the boundaries are not clear,
             or the recorded ones contradict ``hints.episode_length``.
     """
-    obs = as_observations(source_name, columns.observations)
+    obs = as_observations(source_name, columns.observations, flattening=hints.flattening)
     rows = len(obs)
     acts = as_actions(source_name, columns.actions, rows, hints)
     given = columns.next_observations
-    following = None if given is None else as_next_observations(source_name, given, obs)
+    following = None if given is None else as_next_observations(source_name, given, obs, hints.flattening)
     rewards = None if columns.rewards is None else as_rewards(source_name, columns.rewards, rows)
     recorded = {"terminated": columns.terminated, "truncated": columns.truncated, "dones": columns.dones}
     flags = {
@@ -72,13 +73,13 @@ def check_episode_length(demos: Demonstrations, episode_length: int | None) -> N
         )
 
 
-def as_next_observations(source: str, value: Any, observations: Array) -> Array:
+def as_next_observations(source: str, value: Any, observations: Array, flattening: Flattening | None = None) -> Array:
     """Return next observations as an array of the observations' shape.
 
     Raises:
         DemonstrationError: They have another shape.
     """
-    array = as_observations(source, value, "next observations")
+    array = as_observations(source, value, "next observations", flattening)
     if array.shape != observations.shape:
         raise DemonstrationError(
             f"{source}: next observations have shape {array.shape}; expected {observations.shape} as the observations"

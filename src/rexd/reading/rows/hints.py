@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rexd.flattening import Flattening
+
 
 @dataclass(frozen=True)
 class Hints:
@@ -18,6 +20,7 @@ class Hints:
         obs_dim: The number of the environment's observation columns.
         act_dim: The number of the environment's continuous action columns; None where its actions are discrete.
         n_actions: The number of the environment's discrete actions; None where its actions are continuous.
+        flattening: How the environment's observations become columns; None where they are one array of numbers.
     """
 
     episode_length: int | None = None
@@ -26,3 +29,4 @@ class Hints:
     obs_dim: int | None = None
     act_dim: int | None = None
     n_actions: int | None = None
+    flattening: Flattening | None = None

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.trajectory import Array, BoolArray
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, SpaceMismatchError
+from rexd.flattening import Flattening, Part
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import as_array
 
 
-def as_observations(source: str, value: Any, name: str = "observations") -> Array:
+def as_observations(source: str, value: Any, name: str = "observations", flattening: Flattening | None = None) -> Array:
     """Return observations as (N, D) floating point, from (N, D) or (N, 1, D). Small integers are converted.
+
+    Integers become one-hot columns where the observations of the environment are one or several choices, which
+    ``flattening`` tells.
 
     Raises:
         DemonstrationError: They are images, have no columns, or have a dtype that is not numeric or is a large integer.
@@ -21,6 +25,8 @@ def as_observations(source: str, value: Any, name: str = "observations") -> Arra
     array = as_array(source, name, value)
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
+    if flattening is not None and array.dtype.kind in "iu" and len(flattening.parts) == 1:
+        array = _one_hot(source, name, array, flattening.parts[0])
     if array.ndim > 2:
         raise DemonstrationError(
             f"{source}: {name} have shape {array.shape}, as images do; expected (steps, columns). Images are "
@@ -34,6 +40,16 @@ def as_observations(source: str, value: Any, name: str = "observations") -> Arra
             "shape (steps, columns)"
         )
     return array
+
+
+def _one_hot(source: str, name: str, array: Array, part: Part) -> Array:
+    """Encode (N,), (N, 1) or (N, k) integers of observations that are choices; others are left as they are."""
+    if not part.sizes or part.path or array.size != len(array) * len(part.sizes):
+        return array
+    try:
+        return part.columns(array)
+    except SpaceMismatchError as error:
+        raise DemonstrationError(f"{source}: {name}: {error}") from error
 
 
 def as_actions(source: str, value: Any, rows: int, hints: Hints) -> Array:

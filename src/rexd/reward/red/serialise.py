@@ -63,6 +63,7 @@ def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]
         "act_dim": encoder.columns.act_dim,
         "discrete": encoder.columns.discrete,
         **({"choices": list(encoder.columns.choices)} if encoder.columns.choices else {}),
+        **({"observation_names": list(names)} if (names := encoder.columns.observation_names) else {}),
         "columns": len(encoder.kept),
         "models": fitted.models,
         "rows": len(saved.held_out_novelty),
@@ -127,7 +128,10 @@ def _encoder(
         discrete=bool(content["discrete"]),
         clock=config.clock,
         choices=tuple(map(int, content.get("choices", ()))),
+        observation_names=tuple(map(str, content.get("observation_names", ()))),
     )
+    if len(columns.observation_names) not in (0, columns.obs_dim):
+        raise RewardFileError(f"{source}: observation_names are not one for each column; fit the reward anew")
     if columns.choices and (min(columns.choices) < 1 or sum(columns.choices) != columns.act_dim):
         raise RewardFileError(f"{source}: choices do not fit {columns.act_dim} columns; fit the reward anew")
     encoder = Encoder(

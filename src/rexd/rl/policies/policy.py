@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.errors import RunError, SpaceMismatchError
+from rexd.flattening import Flattening
 from rexd.tensors import read_tensors, write_tensors
 
 VERSION = 1
@@ -38,6 +39,7 @@ class PolicySpec:
         high: Highest action of each column; empty for discrete actions.
         choices: Number of options of each of several discrete choices (``MultiDiscrete``, ``MultiBinary``), whose logits
             lie side by side; empty for one choice.
+        observations: How the environment's observations become columns; None where they are one array of numbers.
     """
 
     distribution: Distribution
@@ -45,6 +47,7 @@ class PolicySpec:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     choices: tuple[int, ...] = ()
+    observations: Flattening | None = None
 
     @classmethod
     def bounded(cls, distribution: Distribution, low: Array, high: Array) -> Self:
@@ -99,6 +102,10 @@ class Policy:
         weight, bias = self.layers[0]
         return Policy(self.spec, [(weight[..., :-1].contiguous(), bias), *self.layers[1:]], self.log_std)
 
+    def taking(self, observations: Flattening | None) -> Policy:
+        """Return the same policy with another ``spec.observations``."""
+        return Policy(replace(self.spec, observations=observations), self.layers, self.log_std)
+
     def seed(self, seed: int) -> None:
         """Seed the noise of actions that are not deterministic."""
         self._generator.manual_seed(seed)
@@ -106,7 +113,7 @@ class Policy:
     @torch.no_grad()
     def predict(
         self,
-        observation: Array,
+        observation: Any,
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = True,
@@ -114,7 +121,8 @@ class Policy:
         """Return the action for one observation (D,), or the actions for a batch (n, D).
 
         Args:
-            observation: Raw environment observations, (D,) or (n, D).
+            observation: Raw environment observations, (D,) or (n, D); or, where ``spec.observations`` is known, one
+                in several parts as the environment gives it, or parts that each have n rows.
             state: Returned as it is. The signature of Stable-Baselines3 has it.
             episode_start: Ignored. The signature of Stable-Baselines3 has it.
             deterministic: Whether to return the mode of the policy, and not a sample.
@@ -126,7 +134,7 @@ class Policy:
         Raises:
             SpaceMismatchError: The observation has another number of columns than the policy.
         """
-        observation = np.asarray(observation)
+        observation = self._columns(observation)
         batch = observation[None] if observation.ndim == 1 else observation
         if batch.ndim != 2 or batch.shape[1] != self.obs_dim:
             raise SpaceMismatchError(
@@ -135,6 +143,14 @@ class Policy:
         x = torch.from_numpy(np.array(batch, dtype=np.float32))
         actions = self._act(x, deterministic).numpy()
         return (actions[0] if observation.ndim == 1 else actions), state
+
+    def _columns(self, observation: Any) -> Array:
+        """Return observations in parts as columns; (D,) or (n, D) are returned as they are."""
+        flattening = self.spec.observations
+        in_parts = isinstance(observation, Mapping | tuple)
+        if flattening is None or (not in_parts and (flattening.names or np.shape(observation)[-1:] == (self.obs_dim,))):
+            return np.asarray(observation)
+        return flattening.flatten(observation, flattening.lead_of(observation))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the last hidden features and the outputs of the head.
@@ -176,6 +192,8 @@ class Policy:
     def save(self, path: str | Path) -> Path:
         """Write weights and specification to one ``.safetensors`` file, atomically."""
         content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
+        if self.spec.observations is None:
+            del content["observations"]
         return write_tensors(path, "policy", content, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
@@ -260,8 +278,11 @@ def load_policy(path: str | Path) -> Policy:
             low=tuple(content["low"]),
             high=tuple(content["high"]),
             choices=tuple(map(int, content.get("choices", ()))),  # earlier versions had none
+            observations=Flattening.from_dict(content["observations"]) if "observations" in content else None,
         )
         policy = Policy.from_tensors(spec, content["layers"], tensors)
+        if spec.observations is not None and spec.observations.width != policy.obs_dim:
+            raise ValueError(f"observations of {spec.observations.width} columns for {policy.obs_dim} inputs")
         for deterministic in (True, False):  # layers that do not fit each other fail here, not in the first episode
             policy.predict(np.zeros(policy.obs_dim), deterministic=deterministic)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
