@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.streamed import MOST_ROWS, Streamed, drawn, joined, lengths_of, mapped, picked
-from rexd.demos.trajectory import Array, Trajectory
+from rexd.demos.trajectory import Array, Trajectory, describe_observations
 from rexd.demos.transitions import Transitions, stack
 from rexd.errors import DemonstrationError
 
@@ -113,7 +113,7 @@ class Demonstrations:
         task = "" if self.env_id is None else f", of {self.env_id}"
         return (
             f"<Demonstrations: {self.n_transitions:,} transitions in {count} of {steps} steps\n"
-            f" {self.obs_dim} observation columns, {actions}{paid}\n"
+            f" {describe_observations(self.trajectories[0].observations.shape[1:])}, {actions}{paid}\n"
             f" from {self.source}{task}>"
         )
 
@@ -140,8 +140,14 @@ class Demonstrations:
 
     @property
     def obs_dim(self) -> int:
-        """The number of observation columns."""
-        return int(self.trajectories[0].observations.shape[1])
+        """The number of observation columns; none where observations are images."""
+        return 0 if self.image else int(self.trajectories[0].observations.shape[1])
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """The shape (height, width, channels) of observations that are images; else empty."""
+        shape = self.trajectories[0].observations.shape[1:]
+        return shape if len(shape) == 3 else ()
 
     @property
     def act_dim(self) -> int:
@@ -383,11 +389,9 @@ def check_alike(source: str, number: int, trajectory: Trajectory, first: Traject
     Raises:
         DemonstrationError: Its observations or actions have other columns.
     """
-    if trajectory.observations.shape[1] != first.observations.shape[1]:
-        raise DemonstrationError(
-            f"{source}: trajectory {number} has {trajectory.observations.shape[1]} observation "
-            f"columns, trajectory 0 has {first.observations.shape[1]}; all must agree"
-        )
+    found, expected = (describe_observations(t.observations.shape[1:]) for t in (trajectory, first))
+    if found != expected:
+        raise DemonstrationError(f"{source}: trajectory {number} has {found}, trajectory 0 {expected}; all must agree")
     if trajectory.actions.shape[1:] != first.actions.shape[1:]:
         raise DemonstrationError(
             f"{source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "

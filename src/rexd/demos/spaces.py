@@ -16,7 +16,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import mapped
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
-from rexd.flattening import flattening_of
+from rexd.flattening import flattening_of, is_image
 
 _MENDS = {
     (111, 105): (
@@ -37,7 +37,7 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
 
     Args:
         demos: The demonstrations.
-        observation_space: A Box with one dimension, or a space that is flattened to one.
+        observation_space: A Box with one dimension or of images, or a space that is flattened to one.
         action_space: A Box with one dimension, or a Discrete, MultiDiscrete or MultiBinary that starts at 0.
 
     Returns:
@@ -47,6 +47,8 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
     Raises:
         SpaceMismatchError: The numbers of columns or actions differ, or a space is of another kind.
     """
+    if demos.image and is_image(observation_space):
+        return _fit_actions(_check_images(demos, tuple(observation_space.shape)), action_space)
     flattening = flattening_of(observation_space, demos.source)
     columns = box_columns(observation_space, "observation", demos.source) if flattening.plain else flattening.width
     demos = _with_names(demos, flattening.names)
@@ -55,6 +57,19 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
             f"{demos.source}: the demonstrations have {demos.obs_dim} observation columns, the environment has "
             f"{columns}; {_mend(demos.obs_dim, columns)}"
         )
+    return _fit_actions(demos, action_space)
+
+
+def _check_images(demos: Demonstrations, shape: tuple[int, ...]) -> Demonstrations:
+    if demos.image != shape:
+        raise SpaceMismatchError(
+            f"{demos.source}: the demonstrations have images of shape {demos.image}, the environment has {shape}; use "
+            "the wrappers that they were recorded with"
+        )
+    return demos
+
+
+def _fit_actions(demos: Demonstrations, action_space: Any) -> Demonstrations:
     count = action_count(action_space, demos.source)
     if count is not None:
         return _fit_discrete(demos, count)
@@ -114,7 +129,7 @@ def box_columns(space: Any, what: str, source: str) -> int:
     if len(shape) >= 2:
         raise SpaceMismatchError(
             f"{source}: the {what} space has shape {tuple(shape)}; expected one dimension. Images are not supported "
-            "yet: use the state-based variant of the environment, or a wrapper that gives features"
+            "here: give them as bytes (uint8) in an npz or in memory, or use the state-based variant of the environment"
         )
     if len(shape) == 0:
         raise SpaceMismatchError(f"{source}: the {what} space is a single number; expected a Box of shape (columns,)")

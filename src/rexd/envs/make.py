@@ -60,7 +60,7 @@ def make_environment(
         raise TaskError(f"{name} returned {type(made).__name__}; expected a gymnasium.Env")
     try:
         flat = flattened(made, name)
-        check_spaces(flat.observation_space, flat.action_space, name)
+        check_spaces(flat.observation_space, flat.action_space, name, images=True)
     except Exception:
         made.close()
         raise

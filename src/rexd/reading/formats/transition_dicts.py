@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
@@ -32,7 +34,7 @@ def sniff(source: Source) -> bool:
     key = find_keys(first)["observations"]
     axes = dimensions(first[key])
     if axes != 2:
-        return axes == 1
+        return axes == 1 or (axes == 3 and isinstance(first[key], np.ndarray) and first[key].dtype == np.uint8)
     # An observation of shape (1, D) is one step, unless another dict has more rows and thus holds a trajectory.
     return all(isinstance(row, dict) and is_rows(row.get(key)) and len(row[key]) == 1 for row in rows)
 

@@ -107,7 +107,7 @@ def cut(source: str, ends: Ends, columns: NormalColumns, *, first: int = 0) -> t
     elif known is None:
         known = np.ones(len(obs), np.bool_)
     else:
-        following = np.where(known[:, None], following, obs)
+        following = np.where(known.reshape(-1, *(1,) * (obs.ndim - 1)), following, obs)
     pieces = []
     for number, (start, stop) in enumerate(pairwise([0, *stops.tolist()]), first):
         rows = slice(start, stop)

@@ -12,25 +12,31 @@ from rexd.flattening import Flattening, Part
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import as_array
 
+_MOST_CHANNELS = 16  # more are a height or a width: the channels are then in another place
+
 
 def as_observations(source: str, value: Any, name: str = "observations", flattening: Flattening | None = None) -> Array:
     """Return observations as (N, D) floating point, from (N, D) or (N, 1, D). Small integers are converted.
 
-    Integers become one-hot columns where the observations of the environment are one or several choices, which
-    ``flattening`` tells.
+    Images, (N, H, W, C) uint8, stay as they are. Integers become one-hot columns where the observations of the
+    environment are one or several choices, which ``flattening`` tells.
 
     Raises:
-        DemonstrationError: They are images, have no columns, or have a dtype that is not numeric or is a large integer.
+        DemonstrationError: They are images of another kind, have no columns, or have a dtype that is not numeric or is
+            a large integer.
     """
     array = as_array(source, name, value)
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
     if flattening is not None and array.dtype.kind in "iu" and len(flattening.parts) == 1:
         array = _one_hot(source, name, array, flattening.parts[0])
+    if array.ndim == 4 and array.dtype == np.uint8 and array.size and array.shape[3] <= _MOST_CHANNELS:
+        return array
     if array.ndim > 2:
         raise DemonstrationError(
-            f"{source}: {name} have shape {array.shape}, as images do; expected (steps, columns). Images are "
-            "not supported yet: use the state-based variant of the environment"
+            f"{source}: {name} have shape {array.shape} and dtype {array.dtype}, as images do; expected (steps, "
+            f"columns), or bytes (uint8) of shape (steps, height, width, channels) with at most {_MOST_CHANNELS} "
+            "channels. Move the channels to the end, and convert to uint8"
         )
     if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.itemsize <= 2):
         array = array.astype(np.float32)  # float32 represents these integers exactly

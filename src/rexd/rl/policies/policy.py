@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rexd.errors import RunError, SpaceMismatchError
 from rexd.flattening import Flattening
+from rexd.rl.policies.pixels import Kernels, check_kernels, features_of
 from rexd.tensors import read_tensors, write_tensors
 
 VERSION = 1
@@ -40,6 +41,7 @@ class PolicySpec:
         choices: Number of options of each of several discrete choices (``MultiDiscrete``, ``MultiBinary``), whose logits
             lie side by side; empty for one choice.
         observations: How the environment's observations become columns; None where they are one array of numbers.
+        image: The shape (height, width, channels) of observations that are images; else empty.
     """
 
     distribution: Distribution
@@ -48,6 +50,7 @@ class PolicySpec:
     high: tuple[float, ...] = ()
     choices: tuple[int, ...] = ()
     observations: Flattening | None = None
+    image: tuple[int, ...] = ()
 
     @classmethod
     def bounded(cls, distribution: Distribution, low: Array, high: Array) -> Self:
@@ -65,12 +68,17 @@ class Policy:
         spec: How the weights become actions.
         layers: (weight (out, in), bias (out,)) of each hidden layer and of the head, whose outputs are the means
             (or logits).
+        kernels: The convolutions of a policy that looks at images, whose features the first layer takes; else empty.
         log_std: (weight, bias) of the head for ln σ. A weight of shape (A, 0) makes σ the same for all states. None for
             discrete actions, and for policies that always act by their mode.
     """
 
     def __init__(
-        self, spec: PolicySpec, layers: list[tuple[Tensor, Tensor]], log_std: tuple[Tensor, Tensor] | None
+        self,
+        spec: PolicySpec,
+        layers: list[tuple[Tensor, Tensor]],
+        log_std: tuple[Tensor, Tensor] | None,
+        kernels: Kernels = (),
     ) -> None:
         """Keep the weights, which are float32, without copying them.
 
@@ -85,7 +93,9 @@ class Policy:
         outputs = layers[-1][1].shape[-1]
         if spec.choices and (columns or min(spec.choices) < 1 or sum(spec.choices) != outputs):
             raise ValueError(f"choices among {spec.choices} options for {outputs} outputs")
-        self.spec, self.layers, self.log_std = spec, layers, log_std
+        if spec.image or kernels:
+            check_kernels(spec.image, kernels, layers[0][0].shape[-1])
+        self.spec, self.layers, self.log_std, self.kernels = spec, layers, log_std, kernels
         self._low, self._high = torch.tensor(spec.low), torch.tensor(spec.high)
         self._generator = torch.Generator().manual_seed(0)
 
@@ -104,7 +114,7 @@ class Policy:
 
     def taking(self, observations: Flattening | None) -> Policy:
         """Return the same policy with another ``spec.observations``."""
-        return Policy(replace(self.spec, observations=observations), self.layers, self.log_std)
+        return Policy(replace(self.spec, observations=observations), self.layers, self.log_std, self.kernels)
 
     def seed(self, seed: int) -> None:
         """Seed the noise of actions that are not deterministic."""
@@ -121,8 +131,9 @@ class Policy:
         """Return the action for one observation (D,), or the actions for a batch (n, D).
 
         Args:
-            observation: Raw environment observations, (D,) or (n, D); or, where ``spec.observations`` is known, one
-                in several parts as the environment gives it, or parts that each have n rows.
+            observation: Raw environment observations, (D,) or (n, D), or images (H, W, C) or (n, H, W, C); or, where
+                ``spec.observations`` is known, one in several parts as the environment gives it, or parts that each
+                have n rows.
             state: Returned as it is. The signature of Stable-Baselines3 has it.
             episode_start: Ignored. The signature of Stable-Baselines3 has it.
             deterministic: Whether to return the mode of the policy, and not a sample.
@@ -134,6 +145,8 @@ class Policy:
         Raises:
             SpaceMismatchError: The observation has another number of columns than the policy.
         """
+        if self.spec.image:
+            return self._predict_images(np.asarray(observation), deterministic), state
         observation = self._columns(observation)
         batch = observation[None] if observation.ndim == 1 else observation
         if batch.ndim != 2 or batch.shape[1] != self.obs_dim:
@@ -143,6 +156,16 @@ class Policy:
         x = torch.from_numpy(np.array(batch, dtype=np.float32))
         actions = self._act(x, deterministic).numpy()
         return (actions[0] if observation.ndim == 1 else actions), state
+
+    def _predict_images(self, images: Array, deterministic: bool) -> Array:
+        if images.shape[-3:] != self.spec.image or images.ndim > 4 or images.dtype != np.uint8:
+            raise SpaceMismatchError(
+                f"observation has shape {images.shape} and dtype {images.dtype}; the policy was trained on images "
+                f"(uint8) of shape {self.spec.image}"
+            )
+        batch = torch.from_numpy(np.array(images.reshape(-1, *self.spec.image)))
+        actions: Array = self._act(features_of(batch, self.kernels), deterministic).numpy()
+        return actions[0] if images.ndim == 3 else actions
 
     def _columns(self, observation: Any) -> Array:
         """Return observations in parts as columns; (D,) or (n, D) are returned as they are."""
@@ -156,7 +179,7 @@ class Policy:
         """Return the last hidden features and the outputs of the head.
 
         Args:
-            x: (n, D) raw observations.
+            x: (n, D) raw observations, or the features of images.
 
         Returns:
             (n, H) and (n, A); (K, n, H) and (K, n, A) for an ensemble.
@@ -194,6 +217,8 @@ class Policy:
         content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
         if self.spec.observations is None:
             del content["observations"]
+        if not self.spec.image:
+            del content["image"]
         return write_tensors(path, "policy", content, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
@@ -201,6 +226,8 @@ class Policy:
         tensors: dict[str, Tensor] = {}
         for number, (weight, bias) in enumerate(self.layers):
             tensors |= {f"layers.{number}.weight": weight, f"layers.{number}.bias": bias}
+        for number, (weight, bias) in enumerate(self.kernels):
+            tensors |= {f"kernels.{number}.weight": weight, f"kernels.{number}.bias": bias}
         if self.log_std is not None:
             tensors |= {"log_std.weight": self.log_std[0], "log_std.bias": self.log_std[1]}
         return tensors
@@ -223,7 +250,10 @@ class Policy:
             return tensors[f"{name}.weight"], tensors[f"{name}.bias"]
 
         found = [pair(f"layers.{number}") for number in range(layers)]
-        return cls(spec, found, pair("log_std") if "log_std.weight" in tensors else None)
+        kernels: list[tuple[Tensor, Tensor]] = []
+        while f"kernels.{len(kernels)}.weight" in tensors:
+            kernels.append(pair(f"kernels.{len(kernels)}"))
+        return cls(spec, found, pair("log_std") if "log_std.weight" in tensors else None, kernels)
 
 
 def ensemble(policies: Sequence[Policy]) -> Policy:
@@ -279,12 +309,14 @@ def load_policy(path: str | Path) -> Policy:
             high=tuple(content["high"]),
             choices=tuple(map(int, content.get("choices", ()))),  # earlier versions had none
             observations=Flattening.from_dict(content["observations"]) if "observations" in content else None,
+            image=tuple(map(int, content.get("image", ()))),
         )
         policy = Policy.from_tensors(spec, content["layers"], tensors)
         if spec.observations is not None and spec.observations.width != policy.obs_dim:
             raise ValueError(f"observations of {spec.observations.width} columns for {policy.obs_dim} inputs")
         for deterministic in (True, False):  # layers that do not fit each other fail here, not in the first episode
-            policy.predict(np.zeros(policy.obs_dim), deterministic=deterministic)
+            example = np.zeros(spec.image, np.uint8) if spec.image else np.zeros(policy.obs_dim)
+            policy.predict(example, deterministic=deterministic)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise RunError(f"{source}: damaged policy file ({error!r}); copy it again or train anew") from error
     return policy

@@ -17,7 +17,7 @@ from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
 from rexd.errors import RexdError, SpaceMismatchError
-from rexd.flattening import Flattening
+from rexd.flattening import Flattening, is_image
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import SBX, TrainConfig
@@ -70,6 +70,13 @@ def check_before_work(
         )
     env = replace(make_env, max_episode_steps=None)()
     try:
+        if is_image(env.observation_space):
+            raise SpaceMismatchError(
+                f"the environment shows images of shape {env.observation_space.shape}, and rexd trains no policy on "
+                "pixels. Fit the reward with rexd.RED, and pay it in your own training loop with rexd.RewardWrapper or "
+                "rexd.RewardVecEnv; or clone the demonstrations (rexd.rl.policies.cloning.clone); or train "
+                "on the task's states"
+            )
         fitted, longest = None, None
         if demonstrations is not None:
             whole = demonstrations_of(demonstrations, env=env)
