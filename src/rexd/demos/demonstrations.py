@@ -389,9 +389,9 @@ def check_alike(source: str, number: int, trajectory: Trajectory, first: Traject
     Raises:
         DemonstrationError: Its observations or actions have other columns.
     """
-    found, expected = (describe_observations(t.observations.shape[1:]) for t in (trajectory, first))
-    if found != expected:
-        raise DemonstrationError(f"{source}: trajectory {number} has {found}, trajectory 0 {expected}; all must agree")
+    own, one = (describe_observations(t.observations.shape[1:]) for t in (trajectory, first))
+    if own != one:
+        raise DemonstrationError(f"{source}: trajectory {number} has {own}, trajectory 0 has {one}; all must agree")
     if trajectory.actions.shape[1:] != first.actions.shape[1:]:
         raise DemonstrationError(
             f"{source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "

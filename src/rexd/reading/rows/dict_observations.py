@@ -139,6 +139,8 @@ class Joining:
             return tuple(self._arrays(inner, (*path, number)) for number, inner in enumerate(value))
         if isinstance(value, _SCALARS):
             return np.asarray(value)
+        if isinstance(value, list | tuple) and len(value) and isinstance(value[0], str | bytes):
+            return np.zeros(len(value), "U1")  # text is left out
         return as_array(self.source, f"observations {'/'.join(map(str, path))!r}"[:100], value)
 
     def _lead(self, arrays: Any, actions: Any, rewards: Any) -> int:
