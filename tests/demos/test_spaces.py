@@ -12,8 +12,8 @@ from rexd.demos import Demonstrations, Trajectory, fit_to_spaces
 from rexd.errors import SpaceMismatchError
 
 
-def box(*shape: int, low: float = -1.0, high: float = 1.0) -> SimpleNamespace:
-    return SimpleNamespace(shape=shape, low=np.full(shape, low), high=np.full(shape, high))
+def box(*shape: int, low: float = -1.0, high: float = 1.0, dtype: type = np.float32) -> SimpleNamespace:
+    return SimpleNamespace(shape=shape, low=np.full(shape, low), high=np.full(shape, high), dtype=dtype)
 
 
 def discrete(n: int, start: int = 0) -> SimpleNamespace:
@@ -58,14 +58,16 @@ def test_observation_columns(found: int, expected: int, message: str) -> None:
 @pytest.mark.parametrize(
     ("space", "message"),
     [
+        (SimpleNamespace(spaces={"goal": box(2), "pixels": box(8, 8, dtype=np.uint8)}), r"numbers: pixels; .*Filter"),
+        (SimpleNamespace(spaces=(box(2), SimpleNamespace(shape=None))), "other than numbers: 1; expected"),
         (
-            SimpleNamespace(spaces={"goal": 1, "state": 2}, shape=None),
-            r"made of several spaces \(goal, state\).*Flatten",
+            SimpleNamespace(spaces={"goal": box(2), "state": box(4)}),
+            "have 3 observation columns, the environment has 6",
         ),
-        (SimpleNamespace(spaces=(1, 2), shape=None), r"made of several spaces \(2 parts\)"),
         (box(64, 64, 3), r"shape \(64, 64, 3\); expected one dimension. Images are not supported"),
         (box(), "single number"),
-        (discrete(16), "expected a flat Box"),
+        (discrete(16), "have 3 observation columns, the environment has 16"),
+        (SimpleNamespace(shape=None), "expected a flat Box"),
     ],
 )
 def test_observation_spaces_of_other_kinds(space: SimpleNamespace, message: str) -> None:
@@ -96,7 +98,7 @@ def test_gymnasium_spaces_have_these_attributes() -> None:
     spaces = pytest.importorskip("gymnasium").spaces
     assert fit_to_spaces(demos(), spaces.Box(-9, 9, (3,)), spaces.Box(-1, 1, (1,))).notes
     assert fit_to_spaces(demos(actions=[0, 1]), spaces.Box(-9, 9, (3,)), spaces.Discrete(3)).n_actions == 3
-    for observation in (spaces.Dict(a=spaces.Discrete(2)), spaces.Tuple([spaces.Discrete(2)]), spaces.Discrete(3)):
+    for observation in (spaces.Dict(a=spaces.Discrete(2)), spaces.Tuple([spaces.Discrete(2)]), spaces.Discrete(4)):
         with pytest.raises(SpaceMismatchError):
             fit_to_spaces(demos(), observation, spaces.Box(-1, 1, (1,)))
     for action in (spaces.MultiDiscrete([2, 2]), spaces.MultiBinary(2), spaces.Discrete(3, start=1)):

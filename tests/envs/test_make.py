@@ -5,7 +5,7 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Text
 
 from rexd.envs.make import environment_name, make_environment
 from rexd.envs.spaces import clip_actions
@@ -102,8 +102,8 @@ def test_other_deprecations_are_still_heard():
     ("spaces", "message"),
     [
         ({"observation_space": Box(0, 1, (4, 4, 3))}, r"shape \(4, 4, 3\)"),
-        ({"observation_space": Dict({"a": Box(0, 1, (2,))})}, "FlattenObservation"),
-        ({"observation_space": Discrete(5)}, "expected a Box"),
+        ({"observation_space": Dict(a=Box(0, 1, (2,)), b=Box(0, 255, (4, 4), np.uint8))}, "b; .*FilterObservation"),
+        ({"observation_space": Text(5)}, "expected a flat Box"),
         ({"action_space": MultiBinary((3, 2))}, "MultiBinary.*expected one dimension"),
         ({"action_space": Box(-1, 1, (2, 2))}, r"\(2, 2\)"),
         ({"action_space": Discrete(3, start=1)}, "start at 1"),

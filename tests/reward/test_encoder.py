@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
-from rexd.errors import DemonstrationError, SpaceMismatchError
+from rexd.errors import DemonstrationError, RewardFileError, SpaceMismatchError
 from rexd.reward.choices import INPUTS
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import FAR, Encoder
@@ -43,6 +43,26 @@ def test_names_of_the_columns_follow_the_inputs():
     assert fit(raw, "state-action", obs_dim=3, act_dim=1).columns.names[-1] == "action[0]"
     assert fit(raw, "state-next-state", obs_dim=2).columns.names[-1] == "next_observation[1]"
     assert fit(raw).dropped_columns == [f"observation[{i}]" for i in range(4)]
+
+
+def test_columns_have_the_names_that_were_recorded():
+    expert = circling()
+    names = tuple(f"part/{letter}[0]" for letter in "abcdefghij"[: expert.obs_dim])
+    demos = Demonstrations(expert.trajectories, column_names=names)
+    assert InputColumns.of(demos, "state-next-state", clock=True).names == [
+        *names,
+        *(f"next_{name}" for name in names),
+        "clock",
+    ]
+    model = RED(**TINY).fit(demos)
+    assert model.encoder_.dropped_columns == [names[CONSTANT]]
+    content, tensors = model.describe()
+    assert RED.rebuild("a file", content, tensors).encoder_.dropped_columns == [names[CONSTANT]]
+    content["observation_names"] = ["one"]
+    with pytest.raises(RewardFileError, match="observation_names are not one for each column"):
+        RED.rebuild("a file", content, tensors)
+    unnamed, _ = RED(**TINY).fit(expert).describe()
+    assert "observation_names" not in unnamed
 
 
 @pytest.mark.parametrize("size", [1.0, 1e5])

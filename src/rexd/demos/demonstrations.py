@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.choices import ActionCount, describe, factors_of
-from rexd.demos.streamed import MOST_ROWS, Streamed, joined, lengths_of, mapped, picked
-from rexd.demos.trajectory import Array, Trajectory
+from rexd.demos.streamed import MOST_ROWS, Streamed, drawn, joined, lengths_of, mapped, picked
+from rexd.demos.trajectory import Array, Trajectory, describe_observations
 from rexd.demos.transitions import Transitions, stack
 from rexd.errors import DemonstrationError
 
@@ -35,6 +35,8 @@ class Demonstrations:
         notes: What was done to the data, one sentence each, for the user.
         env_id: The Gymnasium id that the file names, if any.
         action_bounds: The environment's lowest and highest actions, each (A,); None until they are known.
+        column_names: The name of each observation column, such as ``desired_goal[1]``, where observations were recorded
+            in several named parts; else empty.
     """
 
     trajectories: Sequence[Trajectory]
@@ -45,12 +47,17 @@ class Demonstrations:
     notes: tuple[str, ...] = ()
     env_id: str | None = None
     action_bounds: tuple[Array, Array] | None = None
+    column_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the trajectories agree with one another."""
         if not len(self.trajectories):
             raise DemonstrationError(f"{self.source}: no trajectories; expected at least one")
         first = self.trajectories[0]
+        if self.column_names and len(self.column_names) != self.obs_dim:
+            raise DemonstrationError(
+                f"{self.source}: {len(self.column_names)} column_names for {self.obs_dim} columns; expected as many"
+            )
         for number, trajectory in enumerate(self._in_memory()):
             check_alike(self.source, number, trajectory, first)
         if first.discrete:
@@ -106,7 +113,7 @@ class Demonstrations:
         task = "" if self.env_id is None else f", of {self.env_id}"
         return (
             f"<Demonstrations: {self.n_transitions:,} transitions in {count} of {steps} steps\n"
-            f" {self.obs_dim} observation columns, {actions}{paid}\n"
+            f" {describe_observations(self.trajectories[0].observations.shape[1:])}, {actions}{paid}\n"
             f" from {self.source}{task}>"
         )
 
@@ -133,8 +140,14 @@ class Demonstrations:
 
     @property
     def obs_dim(self) -> int:
-        """The number of observation columns."""
-        return int(self.trajectories[0].observations.shape[1])
+        """The number of observation columns; none where observations are images."""
+        return 0 if self.image else int(self.trajectories[0].observations.shape[1])
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """The shape (height, width, channels) of observations that are images; else empty."""
+        shape = self.trajectories[0].observations.shape[1:]
+        return shape if len(shape) == 3 else ()
 
     @property
     def act_dim(self) -> int:
@@ -280,7 +293,7 @@ class Demonstrations:
             seed: The seed of the draw.
         """
         rng = np.random.default_rng(seed)
-        kept, unused = (_drawn(part, most, rng) for part in (self.trajectories, self.unused))
+        kept, unused = (drawn(part, most, rng) for part in (self.trajectories, self.unused))
         found = sum(len(t) for t in kept)
         notes = self.notes
         if found < self.n_transitions:
@@ -324,7 +337,15 @@ class Demonstrations:
         def pick(t: Trajectory) -> Trajectory:
             return replace(t, observations=t.observations[:, index], next_observations=t.next_observations[:, index])
 
-        return self._map(pick, f"kept {index.size} of {self.obs_dim} observation columns")
+        names = tuple(self.column_names[column] for column in index) if self.column_names else ()
+        unnamed = replace(self, column_names=())
+        kept = unnamed._map(pick, f"kept {index.size} of {self.obs_dim} observation columns")
+        return replace(kept, column_names=names)
+
+    def named(self, columns: Iterable[int], most: int = 8) -> str:
+        """Return the names of observation columns in brackets, for messages; nothing where columns have no names."""
+        found = [self.column_names[column] for column in columns] if self.column_names else []
+        return f" ({', '.join(found[:most])}{', ...' if len(found) > most else ''})" if found else ""
 
     def clip_actions(self, low: Array, high: Array) -> Demonstrations:
         """Clip continuous actions to the environment's bounds, and note how many entries were outside.
@@ -368,28 +389,12 @@ def check_alike(source: str, number: int, trajectory: Trajectory, first: Traject
     Raises:
         DemonstrationError: Its observations or actions have other columns.
     """
-    if trajectory.observations.shape[1] != first.observations.shape[1]:
-        raise DemonstrationError(
-            f"{source}: trajectory {number} has {trajectory.observations.shape[1]} observation "
-            f"columns, trajectory 0 has {first.observations.shape[1]}; all must agree"
-        )
+    own, one = (describe_observations(t.observations.shape[1:]) for t in (trajectory, first))
+    if own != one:
+        raise DemonstrationError(f"{source}: trajectory {number} has {own}, trajectory 0 has {one}; all must agree")
     if trajectory.actions.shape[1:] != first.actions.shape[1:]:
         raise DemonstrationError(
             f"{source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "
             f"trajectory 0 of {first.actions.shape[1:]}; all must agree"
         )
     return trajectory
-
-
-def _drawn(trajectories: Sequence[Trajectory], most: int, rng: np.random.Generator) -> tuple[Trajectory, ...]:
-    """Draw at most ``most`` rows uniformly, and return the trajectories that hold them."""
-    lengths = lengths_of(trajectories)
-    total = int(lengths.sum())
-    if total <= most:
-        return tuple(trajectories)
-    rows = np.sort(rng.choice(total, most, replace=False, shuffle=False))
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    cuts = np.searchsorted(rows, starts)
-    numbers = np.flatnonzero(np.diff(cuts))
-    found = zip(numbers, picked(trajectories, numbers), strict=True)
-    return tuple(t.rows(rows[cuts[n] : cuts[n + 1]] - starts[n]) for n, t in found)

@@ -16,6 +16,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.streamed import mapped
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
+from rexd.flattening import flattening_of, is_image
 
 _MENDS = {
     (111, 105): (
@@ -36,21 +37,39 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
 
     Args:
         demos: The demonstrations.
-        observation_space: A Box with one dimension.
+        observation_space: A Box with one dimension or of images, or a space that is flattened to one.
         action_space: A Box with one dimension, or a Discrete, MultiDiscrete or MultiBinary that starts at 0.
 
     Returns:
-        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the discrete space.
+        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the discrete space. Columns
+        have the names and the order that the space gives them.
 
     Raises:
         SpaceMismatchError: The numbers of columns or actions differ, or a space is of another kind.
     """
-    columns = box_columns(observation_space, "observation", demos.source)
+    if demos.image and is_image(observation_space):
+        return _fit_actions(_check_images(demos, tuple(observation_space.shape)), action_space)
+    flattening = flattening_of(observation_space, demos.source)
+    columns = box_columns(observation_space, "observation", demos.source) if flattening.plain else flattening.width
+    demos = _with_names(demos, flattening.names)
     if columns != demos.obs_dim:
         raise SpaceMismatchError(
             f"{demos.source}: the demonstrations have {demos.obs_dim} observation columns, the environment has "
             f"{columns}; {_mend(demos.obs_dim, columns)}"
         )
+    return _fit_actions(demos, action_space)
+
+
+def _check_images(demos: Demonstrations, shape: tuple[int, ...]) -> Demonstrations:
+    if demos.image != shape:
+        raise SpaceMismatchError(
+            f"{demos.source}: the demonstrations have images of shape {demos.image}, the environment has {shape}; use "
+            "the wrappers that they were recorded with"
+        )
+    return demos
+
+
+def _fit_actions(demos: Demonstrations, action_space: Any) -> Demonstrations:
     count = action_count(action_space, demos.source)
     if count is not None:
         return _fit_discrete(demos, count)
@@ -66,6 +85,24 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
             "use the environment that they were recorded in"
         )
     return demos.clip_actions(np.asarray(action_space.low), np.asarray(action_space.high))
+
+
+def _with_names(demos: Demonstrations, names: tuple[str, ...]) -> Demonstrations:
+    """Give columns the names of the environment, and its order where they have other names for the same columns."""
+    own = demos.column_names
+    if not names or own == names or (not own and demos.obs_dim != len(names)):
+        return demos
+    if not own:
+        return replace(demos, column_names=names)
+    if sorted(own) == sorted(names):
+        notes = (*demos.notes, "put the observation columns in the order of the environment's observation space")
+        return replace(demos.select_columns([own.index(name) for name in names]), notes=notes)
+    missing, other = (", ".join(n for n in a if n not in b)[:200] for a, b in ((names, own), (own, names)))
+    raise SpaceMismatchError(
+        f"{demos.source}: the demonstrations have other observation columns than the environment; they lack "
+        f"{missing or 'nothing'}, and have {other or 'nothing'} beside. Load them with the environment (--env), which "
+        "encodes discrete parts, or use the environment that they were recorded in"
+    )
 
 
 def box_columns(space: Any, what: str, source: str) -> int:
@@ -92,7 +129,7 @@ def box_columns(space: Any, what: str, source: str) -> int:
     if len(shape) >= 2:
         raise SpaceMismatchError(
             f"{source}: the {what} space has shape {tuple(shape)}; expected one dimension. Images are not supported "
-            "yet: use the state-based variant of the environment, or a wrapper that gives features"
+            "here: give them as bytes (uint8) in an npz or in memory, or use the state-based variant of the environment"
         )
     if len(shape) == 0:
         raise SpaceMismatchError(f"{source}: the {what} space is a single number; expected a Box of shape (columns,)")

@@ -139,3 +139,17 @@ def chained(parts: Sequence[Sequence[Trajectory]]) -> Sequence[Trajectory]:
                 yield from picked(part, numbers[first:last] - (stop - len(part)))
 
     return Streamed(np.concatenate([lengths_of(part) for part in some]), read)
+
+
+def drawn(trajectories: Sequence[Trajectory], most: int, rng: np.random.Generator) -> tuple[Trajectory, ...]:
+    """Draw at most ``most`` rows uniformly, and return the trajectories that hold them."""
+    lengths = lengths_of(trajectories)
+    total = int(lengths.sum())
+    if total <= most:
+        return tuple(trajectories)
+    rows = np.sort(rng.choice(total, most, replace=False, shuffle=False))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    cuts = np.searchsorted(rows, starts)
+    numbers = np.flatnonzero(np.diff(cuts))
+    found = zip(numbers, picked(trajectories, numbers), strict=True)
+    return tuple(t.rows(rows[cuts[n] : cuts[n + 1]] - starts[n]) for n, t in found)

@@ -17,6 +17,11 @@ BoolArray = NDArray[np.bool_]
 _LARGEST = np.finfo(np.float32).max
 
 
+def describe_observations(shape: tuple[int, ...]) -> str:
+    """Say in words what one observation of this shape is."""
+    return f"{shape[0]} observation columns" if len(shape) == 1 else f"images of shape {shape}"
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectory:
     """The transitions of one episode, in time order, possibly with gaps (see ``Demonstrations.subsample``).
@@ -24,11 +29,11 @@ class Trajectory:
     Each row carries its own next observation, so that a subsampled trajectory still holds true transitions.
 
     Attributes:
-        observations: (T, D) floating point, the observation before each step.
+        observations: (T, D) floating point, the observation before each step; or images, (T, H, W, C) uint8.
         actions: (T, A) floating point for a continuous action space, or integers for a discrete one: (T,), or (T, k)
             for k choices at the same time.
-        next_observations: (T, D), the observation after each step. Where it was not recorded, as in the last row of
-            files without next observations, it repeats the row's own observation.
+        next_observations: (T, D), or images as above, the observation after each step. Where it was not recorded, as in
+            the last row of files without next observations, it repeats the row's own observation.
         terminated: (T,) bool, true where the environment reached a terminal state on this step.
         truncated: (T,) bool, true where a time limit or the end of the recording ended the episode on this step.
         next_known: (T,) bool, false where the next observation was not recorded.
@@ -131,7 +136,7 @@ class Trajectory:
         actions = "discrete actions" if self.discrete else f"{self.actions.shape[1]} action columns"
         end = "terminated" if self.terminated[-1] else "truncated" if self.truncated[-1] else "without an end"
         paid = "" if self.total_reward is None else f", return {self.total_reward:,.4g}"
-        columns = f"{self.observations.shape[1]} observation columns, {actions}"
+        columns = f"{describe_observations(self.observations.shape[1:])}, {actions}"
         return f"<Trajectory: {len(self):,} steps, {columns}, {end}{paid}>"
 
     def rows(self, index: slice | NDArray[np.intp]) -> Trajectory:
@@ -145,10 +150,11 @@ class Trajectory:
 
 def _check_shapes(trajectory: Trajectory) -> None:
     observations, actions = trajectory.observations, trajectory.actions
-    if observations.ndim != 2 or observations.dtype.kind != "f":
+    image = observations.ndim == 4 and observations.dtype == np.uint8
+    if not image and (observations.ndim != 2 or observations.dtype.kind != "f"):
         raise DemonstrationError(
             f"observations have shape {observations.shape} and dtype {observations.dtype}; expected floating "
-            "point of shape (steps, columns). Images and dict observations are not supported yet"
+            "point of shape (steps, columns), or images of shape (steps, height, width, channels) and dtype uint8"
         )
     discrete = actions.ndim in (1, 2) and actions.dtype.kind in "iu"
     continuous = actions.ndim == 2 and actions.dtype.kind == "f"
@@ -159,16 +165,18 @@ def _check_shapes(trajectory: Trajectory) -> None:
         )
     if len(actions) == 0:
         raise DemonstrationError("a trajectory has no steps; drop it from the demonstrations")
-    if trajectory.next_observations.dtype.kind != "f":
+    following = trajectory.next_observations.dtype
+    if following != np.uint8 if image else following.kind != "f":
+        expected = "uint8 as the observations" if image else "floating point"
         raise DemonstrationError(
-            f"next observations have dtype {trajectory.next_observations.dtype}; expected floating point"
+            f"next observations have dtype {trajectory.next_observations.dtype}; expected {expected}"
         )
     if trajectory.next_observations.shape != observations.shape:
         raise DemonstrationError(
             f"next observations have shape {trajectory.next_observations.shape}; "
             f"expected {observations.shape} as the observations"
         )
-    if observations.shape[1] == 0 or (actions.ndim == 2 and actions.shape[1] == 0):
+    if 0 in observations.shape[1:] or (actions.ndim == 2 and actions.shape[1] == 0):
         raise DemonstrationError("observations or actions have no columns; expected at least one of each")
     for name in ("terminated", "truncated", "next_known"):
         array = getattr(trajectory, name)

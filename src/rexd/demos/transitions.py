@@ -15,12 +15,12 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Transitions:
-    """The rows of all trajectories, float32 and contiguous.
+    """The rows of all trajectories, float32 (images: uint8) and contiguous.
 
     Attributes:
-        obs: (N, D) float32.
+        obs: (N, D) float32, or images (N, H, W, C) uint8.
         act: (N, A) float32, or int64 for discrete actions: (N,), or (N, k) for k choices.
-        next_obs: (N, D) float32.
+        next_obs: (N, D) float32, or images as above.
         terminated: (N,) bool.
         truncated: (N,) bool.
         next_known: (N,) bool, whether ``next_obs`` was recorded.
@@ -28,9 +28,9 @@ class Transitions:
         step: (N,) int64, the number of steps of the episode before each row.
     """
 
-    obs: Float32
+    obs: Array
     act: Array
-    next_obs: Float32
+    next_obs: Array
     terminated: BoolArray
     truncated: BoolArray
     next_known: BoolArray
@@ -47,13 +47,15 @@ def stack(trajectories: Sequence[Trajectory]) -> Transitions:
     trajectories = tuple(trajectories)
 
     def column(name: str, dtype: type) -> Array:
-        return np.ascontiguousarray(np.concatenate([getattr(t, name) for t in trajectories]).astype(dtype))
+        joined = np.concatenate([getattr(t, name) for t in trajectories])
+        return np.ascontiguousarray(joined.astype(dtype, copy=False))
 
     discrete = trajectories[0].discrete
+    seen = np.uint8 if trajectories[0].observations.ndim == 4 else np.float32
     return Transitions(
-        obs=column("observations", np.float32),
+        obs=column("observations", seen),
         act=column("actions", np.int64 if discrete else np.float32),
-        next_obs=column("next_observations", np.float32),
+        next_obs=column("next_observations", seen),
         terminated=column("terminated", np.bool_),
         truncated=column("truncated", np.bool_),
         next_known=column("next_known", np.bool_),

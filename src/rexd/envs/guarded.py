@@ -13,6 +13,7 @@ import numpy as np
 
 from rexd.envs.make import Env, environment_name
 from rexd.errors import RexdError, TaskError
+from rexd.flattening import Flattening
 
 MEND = "Mend the environment"
 OPTIONS = "; rexd resets with a seed and no options, and a wrapper can fill in those that an environment needs"
@@ -30,6 +31,7 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         self._arguments = dict(arguments or {})
         self._shape = env.observation_space.shape
+        self._names = Flattening.of(env.observation_space).names
         self._episode = self._step = 0
         self._seed: int | None = None
 
@@ -82,7 +84,8 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
             )
         if not np.isfinite(found).all():
             wrong = np.flatnonzero(~np.isfinite(found))
-            columns = f"column{'s' * (len(wrong) > 1)} {', '.join(map(str, wrong[:8]))}{' ...' * (len(wrong) > 8)}"
+            named = [self._names[column] if self._names else str(column) for column in wrong[:8]]
+            columns = f"column{'s' * (len(wrong) > 1)} {', '.join(named)}{' ...' * (len(wrong) > 8)}"
             raise self._fault(f"gave an observation with {found.flat[wrong[0]]} in {columns}; expected finite numbers")
 
     def _raised(self, error: Exception, hint: str = "") -> TaskError:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import gymnasium
 from gymnasium import error
 
+from rexd.envs.flattened import flattened
 from rexd.envs.mujoco_warnings import without_known_warnings
 from rexd.envs.references import find_maker, is_importable
 from rexd.envs.spaces import check_spaces
@@ -24,7 +25,7 @@ of that module; or a callable that makes one."""
 def make_environment(
     env: EnvSource, env_kwargs: Mapping[str, Any] | None = None, *, render_mode: str | None = None
 ) -> Env:
-    """Make one environment and check that its spaces are supported.
+    """Make one environment and check that its spaces are supported; observations of several parts are flattened.
 
     Args:
         env: A Gymnasium id, ``module:Id``, ``module:Name`` of a class or function, or a callable that returns an
@@ -58,11 +59,12 @@ def make_environment(
     if not isinstance(made, gymnasium.Env):
         raise TaskError(f"{name} returned {type(made).__name__}; expected a gymnasium.Env")
     try:
-        check_spaces(made.observation_space, made.action_space, name)
+        flat = flattened(made, name)
+        check_spaces(flat.observation_space, flat.action_space, name, images=True)
     except Exception:
         made.close()
         raise
-    return made
+    return flat
 
 
 def environment_name(env: EnvSource | Env) -> str:

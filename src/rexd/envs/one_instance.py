@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -62,7 +63,7 @@ class Turn(gymnasium.Wrapper[Any, Any, Any, Any]):
             seed = int(self._random.integers(2**31))
         self._shared.user = self
         observation, info = self.env.reset(seed=seed, options=options)
-        self._latest = np.array(observation)  # a copy: the environment may write to its own
+        self._latest = copy.deepcopy(observation)  # the environment may write to its own
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -70,7 +71,7 @@ class Turn(gymnasium.Wrapper[Any, Any, Any, Any]):
         if self._shared.user is not self:
             return self._latest, 0.0, False, True, {}
         observation, *rest = self.env.step(action)
-        self._latest = np.array(observation)
+        self._latest = copy.deepcopy(observation)
         return observation, *rest
 
     def close(self) -> None:

@@ -9,15 +9,19 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from numpy.typing import NDArray
 
 from rexd.errors import SpaceMismatchError
+from rexd.flattening import Flattening, flattening_of, is_image
 
 
-def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the environment") -> None:
-    """Check that observations are vectors and that actions are vectors, or one or several integers from 0.
+def check_spaces(
+    observation: Space[Any], action: Space[Any], name: str = "the environment", *, images: bool = False
+) -> None:
+    """Check that observations are vectors or images, and that actions are vectors, or one or several integers from 0.
 
     Args:
         observation: The observation space of one environment.
         action: Its action space.
         name: The name of the environment in messages.
+        images: Whether observations may be images, (height, width, channels) of bytes.
 
     Raises:
         SpaceMismatchError: A space is not supported.
@@ -27,11 +31,43 @@ def check_spaces(observation: Space[Any], action: Space[Any], name: str = "the e
             f"{name} has observations of {observation}; expected a Box with one dimension. Dictionaries and tuples "
             "can be flattened with gymnasium.wrappers.FlattenObservation"
         )
-    if len(observation.shape) != 1:
+    if len(observation.shape) != 1 and not (images and is_image(observation) and len(observation.shape) == 3):
+        expected = "one dimension, or images (uint8) of shape (height, width, channels)" if images else "one dimension"
         raise SpaceMismatchError(
-            f"{name} has observations of shape {observation.shape}; expected one dimension. Images are not supported; "
-            "other arrays can be flattened with gymnasium.wrappers.FlattenObservation"
+            f"{name} has observations of shape {observation.shape}; expected {expected}. "
+            "Other arrays can be flattened with gymnasium.wrappers.FlattenObservation"
         )
+    check_actions(action, name)
+
+
+def check_rewarded(observation: Space[Any], action: Space[Any]) -> Flattening:
+    """Check the spaces of an environment that a reward model pays.
+
+    Observations may have several parts, which the environment keeps and the model is given as columns.
+
+    Args:
+        observation: The observation space of one environment.
+        action: Its action space.
+
+    Returns:
+        How observations become columns.
+
+    Raises:
+        SpaceMismatchError: A space is not supported.
+    """
+    if isinstance(observation, Box):
+        check_spaces(observation, action, images=True)
+        return Flattening((), plain=True)
+    check_actions(action)
+    return flattening_of(observation, "the environment")
+
+
+def check_actions(action: Space[Any], name: str = "the environment") -> None:
+    """Check that actions are vectors, or one or several integers from 0.
+
+    Raises:
+        SpaceMismatchError: They are something else.
+    """
     if isinstance(action, Box):
         if len(action.shape) != 1 or not np.issubdtype(action.dtype, np.floating):
             raise SpaceMismatchError(

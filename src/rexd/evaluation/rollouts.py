@@ -14,6 +14,7 @@ from rexd.envs.one_instance import is_shared
 from rexd.envs.spaces import check_spaces, clip_actions
 from rexd.envs.time_limit import known_limit
 from rexd.errors import SpaceMismatchError
+from rexd.flattening import is_image
 
 
 class PolicyLike(Protocol):
@@ -70,7 +71,7 @@ def rollout(
             envs.append(make_env())
             if is_shared(envs[0]):  # all would be the same environment
                 break
-        check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]))
+        check_spaces(envs[0].observation_space, envs[0].action_space, environment_name(envs[0]), images=True)
         # At least two rows: BLAS multiplies a single row by another routine, which rounds in another way.
         for number, trajectory, success in _play(envs, policy, max(lockstep, 2), episodes, seed, deterministic):
             done[number] = trajectory
@@ -119,7 +120,8 @@ class _Slots:
 
     def __init__(self, envs: list[Env], batch: int, capacity: int) -> None:
         n, space = len(envs), envs[0].observation_space
-        dtype = space.dtype if np.issubdtype(space.dtype, np.floating) else np.dtype(np.float32)
+        kept = np.issubdtype(space.dtype, np.floating) or is_image(space)
+        dtype = space.dtype if kept else np.dtype(np.float32)
         self.envs, self.action_space = envs, envs[0].action_space
         discrete = not isinstance(self.action_space, gymnasium.spaces.Box)
         self.action_shape = self.action_space.shape or ()

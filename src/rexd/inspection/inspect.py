@@ -11,7 +11,7 @@ import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import action_count, fit_to_spaces
-from rexd.errors import SpaceMismatchError
+from rexd.errors import DemonstrationError, SpaceMismatchError
 from rexd.inspection.data.find import find
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.inspection.data.looks.columns import varying_columns
@@ -56,6 +56,11 @@ def inspect_demonstrations(
         subsample: The stride of the subsampling that is planned; whether it meets a period is looked at.
         step: Called with the progress.
     """
+    if demos.image:
+        raise DemonstrationError(
+            f"{demos.source}: has images of shape {demos.image}; expected columns, as inspect looks at nothing "
+            "else. Fit a reward to them without it"
+        )
     fitted, one_step, findings = demos, None, list[Finding]()
     task = None if env is None else environment_facts(env)
     if env is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rexd.errors import DemonstrationError, TaskError, import_extra
+from rexd.flattening import Flattening
 from rexd.reading.rows.hints import Hints
 
 
@@ -73,6 +74,7 @@ def make_hints(
         )
     if facts is None:
         return Hints(episode_length=episode_length, lengths=lengths, columns=columns)
+    flattening = Flattening.of(facts.observation_space)
     space = facts.action_space  # several choices are columns here; ``fit_to_spaces`` makes them integers
     count = getattr(space, "n", None) if getattr(space, "shape", ()) == () else None
     return Hints(
@@ -80,7 +82,8 @@ def make_hints(
         lengths=lengths,
         max_episode_steps=facts.max_episode_steps,
         columns=columns,
-        obs_dim=_columns(facts.observation_space),
+        obs_dim=_columns(facts.observation_space) if flattening.plain else flattening.width,
+        flattening=None if flattening.plain or flattening.left_out else flattening,
         act_dim=None if count is not None else _columns(facts.action_space),
         n_actions=None if count is None else int(count),
     )

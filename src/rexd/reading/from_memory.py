@@ -13,14 +13,17 @@ from numpy.typing import ArrayLike
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError
+from rexd.reading.containers.held import Held
 from rexd.reading.environment_facts import environment_facts, make_hints
-from rexd.reading.formats.contents import Held, read_content
+from rexd.reading.formats import dict_parts
+from rexd.reading.formats.contents import read_content
 from rexd.reading.load import fit
 from rexd.reading.objects.pairs import arrays_of_pair, is_pair
 from rexd.reading.objects.plain import is_stream, plain
 from rexd.reading.objects.replay_buffers import is_replay_buffer, read_replay_buffer
 from rexd.reading.objects.rlds import is_rlds, read_rlds
 from rexd.reading.objects.rollout_buffers import is_rollout_buffer, read_rollout_buffer
+from rexd.reading.rows.dict_observations import has_parts
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.from_steps import check_lengths
 from rexd.reading.rows.hints import Hints
@@ -134,15 +137,14 @@ def read_memory(data: Any, hints: Hints) -> tuple[Demonstrations, bool]:
         if all(isinstance(item, Trajectory) for item in data):
             return Demonstrations(tuple(data), source=_NAME), False
         if all(_attributes(item) for item in data):
-            episodes = [_roles(_attributes(item)) for item in data]
-            demos = from_episodes(_NAME, episodes, hints=hints)
+            demos = _read_episodes([_roles(_attributes(item)) for item in data], hints)
             return replace(demos, env_id=env_id if isinstance(env_id, str) else None), False
     if isinstance(data, Trajectory):
         return Demonstrations((data,), source=_NAME), False
     if attributes := _attributes(data):  # one episode, or transitions of imitation end to end
         if "next_obs" in attributes or "dones" in attributes:
             return read_content(Held(_NAME, attributes), hints), True
-        return from_episodes(_NAME, [_roles(attributes)], hints=hints), False
+        return _read_episodes([_roles(attributes)], hints), False
     content = plain(data)
     return read_content(Held(_NAME, content), hints), True
 
@@ -160,6 +162,12 @@ def _episodes(found: Any) -> list[Any]:
             "actions, rewards and terminated as d3rlpy's. Fill the buffer first"
         )
     return episodes
+
+
+def _read_episodes(episodes: list[dict[str, Any]], hints: Hints) -> Demonstrations:
+    if has_parts(episodes, hints.flattening):
+        return dict_parts.load(Held(_NAME, episodes), hints)
+    return from_episodes(_NAME, episodes, hints=hints)
 
 
 def _attributes(item: Any) -> dict[str, Any]:

@@ -31,6 +31,9 @@ class InputColumns:
         discrete: Whether actions are integers, which become one-hot columns.
         choices: The numbers of options of several discrete choices at the same time, A in all; empty for one choice.
         clock: Whether the last column is the time since the start of the episode.
+        observation_names: The names of the observation columns, such as ``desired_goal[1]``; empty where they are
+            numbered.
+        image: The shape (height, width, channels) of observations that are images, which are no columns; else empty.
     """
 
     inputs: Inputs
@@ -39,22 +42,33 @@ class InputColumns:
     discrete: bool = False
     clock: bool = False
     choices: tuple[int, ...] = ()
+    observation_names: tuple[str, ...] = ()
+    image: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, demonstrations: Demonstrations, inputs: Inputs, *, clock: bool) -> Self:
         """Describe the columns that demonstrations have."""
         count = demonstrations.n_actions
         choices = count if isinstance(count, tuple) else ()
-        return cls(inputs, demonstrations.obs_dim, demonstrations.act_dim, count is not None, clock, choices)
+        return cls(
+            inputs,
+            demonstrations.obs_dim,
+            demonstrations.act_dim,
+            count is not None,
+            clock,
+            choices,
+            demonstrations.column_names,
+            demonstrations.image,
+        )
 
     @property
     def names(self) -> list[str]:
         """The names of the columns, such as ``observation[0]``."""
-        names = [f"observation[{i}]" for i in range(self.obs_dim)]
+        names = list(self.observation_names) or [f"observation[{i}]" for i in range(self.obs_dim)]
         if self.inputs == "state-action":
             names += [f"action[{i}]" for i in range(self.act_dim)]
         elif self.inputs == "state-next-state":
-            names += [f"next_observation[{i}]" for i in range(self.obs_dim)]
+            names += [f"next_{name}" for name in names]
         return [*names, CLOCK] if self.clock else names
 
     def concatenate(self, rows: Rows, typical_clock: float = 0.0) -> Tensor:
@@ -64,11 +78,11 @@ class InputColumns:
             rows: The rows; ``check`` says whether they fit.
             typical_clock: What the clock shows where the rows do not know their time.
         """
-        columns = [_tensor(rows.obs)]
+        columns = [torch.zeros(len(rows), 0) if self.image else _tensor(rows.obs)]
         if self.inputs == "state-action" and rows.act is not None:
             discrete = rows.act.ndim == 1 or bool(self.choices)
             columns.append(_tensor(one_hot(rows.act, self.choices or self.act_dim) if discrete else rows.act))
-        elif self.inputs == "state-next-state" and rows.next_obs is not None:
+        elif self.inputs == "state-next-state" and rows.next_obs is not None and not self.image:
             columns.append(_tensor(rows.next_obs))
         if self.clock:
             unknown = columns[0].new_full((len(rows), 1), typical_clock)
@@ -81,7 +95,12 @@ class InputColumns:
         Raises:
             SpaceMismatchError: An array has a wrong shape, or one that is needed is missing.
         """
-        if rows.obs.ndim != 2 or rows.obs.shape[1] != self.obs_dim:
+        if self.image and (rows.obs.shape[1:] != self.image or rows.obs.dtype != np.uint8):
+            raise SpaceMismatchError(
+                f"observations have shape {rows.obs.shape} and dtype {rows.obs.dtype}; the reward was fitted to images "
+                f"(uint8) of shape (batch, {', '.join(map(str, self.image))})"
+            )
+        if not self.image and (rows.obs.ndim != 2 or rows.obs.shape[1] != self.obs_dim):
             raise SpaceMismatchError(
                 f"observations have shape {rows.obs.shape}; the reward was fitted to (batch, {self.obs_dim})"
             )
@@ -91,7 +110,9 @@ class InputColumns:
             raise SpaceMismatchError(f"steps have shape {np.shape(rows.step)}; the reward expects ({len(rows)},)")
         if self.inputs == "state-next-state":
             found = None if rows.next_obs is None else rows.next_obs.shape
-            if found != rows.obs.shape:
+            if found != rows.obs.shape or (
+                self.image and rows.next_obs is not None and rows.next_obs.dtype != np.uint8
+            ):
                 raise SpaceMismatchError(f"next observations have shape {found}; the reward expects {rows.obs.shape}")
 
     def _check_actions(self, act: NDArray[Any] | None, batch: int) -> None:

@@ -21,7 +21,7 @@ class Rows:
     """What is known of each of ``batch`` transitions: (s, a, s') and when it happened.
 
     Attributes:
-        obs: (batch, D) raw observations from before the step.
+        obs: (batch, D) raw observations from before the step, or images (batch, H, W, C) uint8.
         act: (batch, A) continuous actions as they were carried out, or (batch,) integers of a discrete action space;
             None for reward models of states alone.
         next_obs: (batch, D) raw observations from after the step; needed by reward models of (s, s') alone.

@@ -80,7 +80,7 @@ def test_a_step_that_is_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"observations": np.zeros((STEPS, 4, 4, 3), np.uint8)}, "as images do"),
+        ({"observations": np.zeros((STEPS, 4, 4, 3))}, "as images do"),
         ({"actions": np.zeros((3, 2))}, r"actions have shape \(3, 2\), observations 12 rows"),
         ({"observations": np.bytes_("text")}, "'observations' has dtype .S4; expected an array of numbers"),
         ({"rewards": np.zeros(3)}, r"rewards have shape \(3,\); expected \(12,\)"),

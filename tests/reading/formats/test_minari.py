@@ -186,7 +186,7 @@ def test_spaces_that_would_take_too_much_are_refused(tmp_path: Path, monkeypatch
         ('{"type": "Discrete", "n": 1e99, "start": 0}', "cannot be read"),
         ('{"type": "Text"}', "the observation space is Text; expected a flat Box"),
         ('{"type": "Dict", "subspaces": {"a": {"type": "Text"}}}', r"made of several spaces \(a\)"),
-        ('{"type": "Discrete", "n": 3, "start": 0}', "has 'observations' of shape .* expected values of its space"),
+        ('{"type": "Discrete", "n": 3, "start": 0}', "'observation' has shape .* expected one of 3 options from 0 on"),
     ],
 )
 def test_damaged_spaces_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: str, message: str) -> None:

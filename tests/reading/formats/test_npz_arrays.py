@@ -70,6 +70,9 @@ def test_one_row_of_a_batch_for_each_trajectory(tmp_path: Path) -> None:
 
 def test_what_is_no_array_is_named(tmp_path: Path) -> None:
     file = saved(tmp_path, obs=np.array({"a": 1}, object), acts=np.zeros(3))
+    with pytest.raises(DemonstrationError, match="observations have no part that is an array of numbers"):
+        load_demonstrations(file)
+    file = saved(tmp_path, obs=np.array(1.0), acts=np.zeros(3))
     with pytest.raises(DemonstrationError, match="'obs' is one number or object; expected one row for each step"):
         load_demonstrations(file)
 

@@ -57,6 +57,6 @@ def test_step_before_reset():
 
 def test_unsupported_spaces_are_refused_at_once():
     env = Counting()
-    env.observation_space = gymnasium.spaces.Discrete(3)
+    env.observation_space = gymnasium.spaces.Text(3)
     with pytest.raises(SpaceMismatchError):
         RewardWrapper(env, Spy())

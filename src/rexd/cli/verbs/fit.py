@@ -138,10 +138,10 @@ def _weighted(encoder: Encoder) -> str | None:
     if not factors:
         return None
     measured = []
-    if any(name.startswith("action") for name in factors):
+    if any(name.startswith("action[") for name in factors):
         measured.append(
             "actions by how well the state predicts them in held-out trajectories (R² squared, at least 0.1)"
         )
-    if any(not name.startswith("action") for name in factors):
+    if any(not name.startswith("action[") for name in factors):
         measured.append("columns by the share of their variance that lies within trajectories (squared)")
     return f"{', '.join(f'{name} to {factor:.2g}' for name, factor in factors.items())}: {'; '.join(measured)}"

@@ -62,6 +62,8 @@ def subsampled_findings(demos: Demonstrations) -> list[Finding]:
 
 
 def _findings(observations: Sequence[Array], stride: int, offsets: Sequence[int]) -> list[Finding]:
+    if observations[0].ndim > 2:  # images show no state that could return
+        return []
     states = _standardised(observations)
     period = _period(states)
     if period is None or math.gcd(stride, period) == 1:

@@ -48,7 +48,9 @@ def other_body(env: Env, demos: Demonstrations) -> list[Finding]:
     if not found.size:
         return []
     worst = found[np.argsort(-apart[found] / size[found], kind="stable")]
-    named = ", ".join(f"column {columns[n]} is {values[n]:.6g}, here {here[n]:.6g}" for n in worst[:_NAMED])
+    named = ", ".join(
+        f"column {columns[n]}{demos.named([columns[n]])} is {values[n]:.6g}, here {here[n]:.6g}" for n in worst[:_NAMED]
+    )
     message = (
         f"{len(found)} observation columns that never vary have another value in the environment, which never varies "
         f"either ({named}{', ...' if len(found) > _NAMED else ''}): masses, lengths or other settings of the recorded "

@@ -79,7 +79,7 @@ def read_arrays(source_name: str, content: Mapping[Any, Any], hints: Hints) -> D
 def _is_apart(rows: Any) -> bool:
     """Whether this is a list or an array of objects, with the rows of one trajectory in each item."""
     is_list = isinstance(rows, list | tuple) or (isinstance(rows, np.ndarray) and rows.dtype.hasobject)
-    return is_list and dimensions(rows) == 3
+    return is_list and dimensions(rows, most=5) in (3, 5)  # those of images have 5
 
 
 def _is_batch(observations: Any, actions: Any) -> bool:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.advice.key_guesses import expected_names
-from rexd.reading.containers.source import Source
-from rexd.reading.formats import array_dict, plain_array, red_pickle, trajectory_dicts, transition_dicts, tuples
+from rexd.reading.containers.held import Held
+from rexd.reading.formats import (
+    array_dict,
+    dict_parts,
+    plain_array,
+    red_pickle,
+    trajectory_dicts,
+    transition_dicts,
+    tuples,
+)
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.dict_observations import has_parts
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import has_needed
 from rexd.reading.rows.stacking import names
 
 CONTENT_FORMATS: tuple[Format, ...] = (
+    dict_parts.FORMAT,
     transition_dicts.FORMAT,
     trajectory_dicts.FORMAT,
     tuples.FORMAT,
@@ -25,20 +33,6 @@ CONTENT_FORMATS: tuple[Format, ...] = (
     red_pickle.FORMAT,
 )
 """The formats that ask a source for its ``content`` alone, in the order in which they are tried."""
-
-
-class Held(Source):
-    """A source whose content is in memory: arrays, lists, tuples and dicts, as the allow-list unpickler makes them."""
-
-    def __init__(self, name: str, content: Any) -> None:
-        """Take the name for messages, and the content."""
-        super().__init__(name)
-        self._held = content
-
-    @cached_property
-    def content(self) -> Any:
-        """The object in memory; nothing is read."""
-        return self._held
 
 
 def content_format(source: Held) -> Format | None:
@@ -52,7 +46,8 @@ def read_content(source: Held, hints: Hints) -> Demonstrations:
     Raises:
         DemonstrationError: No format recognises the content, or it cannot be used; the message says what to do.
     """
-    item = content_format(source)
+    # a tuple may be an observation or a list of them, which only the environment tells
+    item = dict_parts.FORMAT if has_parts(source.content, hints.flattening) else content_format(source)
     if item is None:
         kind = f"{source.name}: is a {type(source.content).__name__}"
         if isinstance(source.content, Mapping) and not has_needed(source.content):

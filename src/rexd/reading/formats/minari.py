@@ -29,8 +29,7 @@ from rexd.reading.minari.spaces import ObservationColumns, parse_space
 from rexd.reading.minari.storage import Episode, Storage, open_storage
 from rexd.reading.minari.writing import FINAL_KNOWN, REWARDS_KNOWN, check_place, save_minari
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.side_by_side import columns_note
-from rexd.reading.rows.stacking import names
+from rexd.reading.rows.side_by_side import flattening_notes
 
 _ID = re.compile(r"([\w-]+/)*[\w-]+-v\d+")
 
@@ -135,9 +134,12 @@ def _load_folder(path: Path) -> Demonstrations:
 
     held = None if storage.size > streamed.STREAM_BYTES else _held(read(storage.numbers))
     trajectories = _streamed(source, count, storage, read) if held is None else held
-    notes = () if columns.is_plain else _notes(columns)
+    flat = columns.flattening
+    notes = () if flat.plain else flattening_notes(flat)
     env_id = text_in_json(metadata, "env_spec", "id")
-    return Demonstrations(trajectories, source=source, n_actions=count, env_id=env_id, notes=notes)
+    return Demonstrations(
+        trajectories, source=source, n_actions=count, env_id=env_id, notes=notes, column_names=flat.names
+    )
 
 
 def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
@@ -171,11 +173,6 @@ def _streamed(
             yield check_alike(source, int(number), t, first)
 
     return Streamed(lengths, checked)
-
-
-def _notes(columns: ObservationColumns) -> tuple[str, ...]:
-    left_out = f"left out {names(columns.left_out)} of the observations: images, text and other parts without numbers"
-    return (columns_note(columns.widths), *([left_out] if columns.left_out else []))
 
 
 def _data_folder(path: Path) -> Path | None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
+from rexd.reading.containers.held import Held
 from rexd.reading.containers.source import Source
+from rexd.reading.formats import dict_parts
 from rexd.reading.formats.array_dict import read_arrays
 from rexd.reading.formats.format import Format
+from rexd.reading.rows.dict_observations import has_parts
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import NEEDED, find_keys, has_needed
 
@@ -26,6 +29,9 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         DemonstrationError: The arrays do not fit each other, or the boundaries are not clear.
     """
+    content = {name: array if array.ndim else array.item() for name, array in source.npz.items()}
+    if has_parts(content, hints.flattening):
+        return dict_parts.load(Held(source.name, content), hints)
     keys = find_keys(source.npz)
     for role in NEEDED:
         if not source.npz[keys[role]].ndim:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.reading.containers.held import Held
 from rexd.reading.containers.source import Source
-from rexd.reading.formats.contents import Held, content_format, read_content
+from rexd.reading.formats.contents import content_format, read_content
 from rexd.reading.formats.format import Format, ignored_note
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import has_needed

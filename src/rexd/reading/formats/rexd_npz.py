@@ -64,6 +64,7 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
         "n_actions": demos.n_actions,
         "notes": list(demos.notes),
         "env_id": demos.env_id,
+        **({"column_names": list(demos.column_names)} if demos.column_names else {}),
     }
     target = Path(path)
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
@@ -173,6 +174,7 @@ def _build(path: Path, arrays: dict[str, Array]) -> Demonstrations:
         n_actions=_count(header["n_actions"]),
         notes=tuple(str(note) for note in header["notes"]),
         env_id=None if header["env_id"] is None else str(header["env_id"]),
+        column_names=tuple(map(str, header.get("column_names", ()))),
     )
 
 

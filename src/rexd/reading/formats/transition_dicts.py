@@ -33,8 +33,8 @@ def sniff(source: Source) -> bool:
         return False
     key = find_keys(first)["observations"]
     axes = dimensions(first[key])
-    if axes != 2:  # load refuses a dict of observations with a message of its own
-        return axes == 1 or isinstance(first[key], dict)
+    if axes != 2:
+        return axes == 1 or (axes == 3 and isinstance(first[key], np.ndarray) and first[key].dtype == np.uint8)
     # An observation of shape (1, D) is one step, unless another dict has more rows and thus holds a trajectory.
     return all(isinstance(row, dict) and is_rows(row.get(key)) and len(row[key]) == 1 for row in rows)
 

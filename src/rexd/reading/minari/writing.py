@@ -100,6 +100,8 @@ def _move(temporary: Path, target: Path) -> None:
 
 
 def _check(demos: Demonstrations, number: int, trajectory: Trajectory) -> None:
+    if demos.image:
+        raise _lost(demos, "images as they are, which it compresses with a loss")
     obs, following = trajectory.observations, trajectory.next_observations
     if obs.dtype != following.dtype or following[:-1].tobytes() != obs[1:].tobytes():
         raise _lost(demos, f"next observations of trajectory {number}, which differ from the rows that follow")

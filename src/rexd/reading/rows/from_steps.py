@@ -12,6 +12,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
+from rexd.flattening import Flattening
 from rexd.reading.rows.columns import NormalColumns, RecordedColumns
 from rexd.reading.rows.ends.episode_ends import Ends, RecordedEnds, find_ends, find_gaps, follows, listed
 from rexd.reading.rows.hints import Hints
@@ -40,13 +41,16 @@ def from_steps(
         DemonstrationError: The arrays do not fit each other, a value is not finite, the boundaries are not clear,
             or the recorded ones contradict ``hints.episode_length``.
     """
-    obs, given = as_observations(source_name, columns.observations), columns.next_observations
+    obs, given = (
+        as_observations(source_name, columns.observations, flattening=hints.flattening),
+        columns.next_observations,
+    )
     spare = given is None and is_rows(columns.actions) and len(obs) == len(columns.actions) + 1
     if spare:
         obs, given = obs[:-1], obs[1:]
     rows = len(obs)
     acts = as_actions(source_name, columns.actions, rows, hints)
-    following = None if given is None else as_next_observations(source_name, given, obs)
+    following = None if given is None else as_next_observations(source_name, given, obs, hints.flattening)
     rewards = None if columns.rewards is None else as_rewards(source_name, columns.rewards, rows)
     recorded = {"terminated": columns.terminated, "truncated": columns.truncated, "dones": columns.dones}
     flags = {
@@ -85,13 +89,13 @@ def check_lengths(demos: Demonstrations, hints: Hints) -> None:
         )
 
 
-def as_next_observations(source: str, value: Any, observations: Array) -> Array:
+def as_next_observations(source: str, value: Any, observations: Array, flattening: Flattening | None = None) -> Array:
     """Return next observations as an array of the observations' shape.
 
     Raises:
         DemonstrationError: They have another shape.
     """
-    array = as_observations(source, value, "next observations")
+    array = as_observations(source, value, "next observations", flattening)
     if array.shape != observations.shape:
         raise DemonstrationError(
             f"{source}: next observations have shape {array.shape}; expected {observations.shape} as the observations"
@@ -118,7 +122,7 @@ def cut(source: str, ends: Ends, columns: NormalColumns, *, first: int = 0) -> t
         known = ~last
     else:
         known = ~ends.severed if known is None else known & ~ends.severed
-        following = following if known.all() else np.where(known[:, None], following, obs)
+        following = following if known.all() else np.where(known.reshape(-1, *(1,) * (obs.ndim - 1)), following, obs)
     pieces = []
     for number, (start, stop) in enumerate(pairwise([0, *stops.tolist()]), first):
         rows = slice(start, stop)

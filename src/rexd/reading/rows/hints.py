@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rexd.flattening import Flattening
+
 
 @dataclass(frozen=True)
 class Hints:
@@ -25,6 +27,7 @@ class Hints:
             takes longer than reading them.
         rows_alone: Whether rows are of use without the ends of trajectories. Where these are neither recorded nor
             clear, all rows are then one trajectory.
+        flattening: How the environment's observations become columns; None where they are one array of numbers.
     """
 
     episode_length: int | None = None
@@ -37,3 +40,4 @@ class Hints:
     one_episode: bool = False
     like_others: bool = False
     rows_alone: bool = False
+    flattening: Flattening | None = None

@@ -7,26 +7,37 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.trajectory import Array, BoolArray
-from rexd.errors import DemonstrationError
+from rexd.errors import DemonstrationError, SpaceMismatchError
+from rexd.flattening import Flattening, Part
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.stacking import as_array
 
 _EXACT = 2**53  # float64 represents all integers up to this one
+_MOST_CHANNELS = 16  # more are a height or a width: the channels are then in another place
 
 
-def as_observations(source: str, value: Any, name: str = "observations") -> Array:
+def as_observations(source: str, value: Any, name: str = "observations", flattening: Flattening | None = None) -> Array:
     """Return observations as (N, D) floating point, from (N, D) or (N, 1, D). Integers are converted, if exactly.
 
+    Images, (N, H, W, C) uint8, stay as they are. Integers become one-hot columns where the observations of the
+    environment are one or several choices, which ``flattening`` tells.
+
     Raises:
-        DemonstrationError: They are images, have no columns, are not numeric, or are integers beyond floating point.
+        DemonstrationError: They are images of another kind, have no columns, are not numeric, or are integers beyond
+            floating point.
     """
     array = as_array(source, name, value)
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
+    if flattening is not None and array.dtype.kind in "iu" and len(flattening.parts) == 1:
+        array = _one_hot(source, name, array, flattening.parts[0])
+    if array.ndim == 4 and array.dtype == np.uint8 and array.size and array.shape[3] <= _MOST_CHANNELS:
+        return array
     if array.ndim > 2:
         raise DemonstrationError(
-            f"{source}: {name} have shape {array.shape}, as images do; expected (steps, columns). Images are "
-            "not supported yet: use the state-based variant of the environment"
+            f"{source}: {name} have shape {array.shape} and dtype {array.dtype}, as images do; expected (steps, "
+            f"columns), or bytes (uint8) of shape (steps, height, width, channels) with at most {_MOST_CHANNELS} "
+            "channels. Move the channels to the end, and convert to uint8"
         )
     if array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.itemsize <= 2):
         array = array.astype(np.float32)  # float32 represents these integers exactly
@@ -38,6 +49,16 @@ def as_observations(source: str, value: Any, name: str = "observations") -> Arra
             "shape (steps, columns)"
         )
     return array
+
+
+def _one_hot(source: str, name: str, array: Array, part: Part) -> Array:
+    """Encode (N,), (N, 1) or (N, k) integers of observations that are choices; others are left as they are."""
+    if not part.sizes or part.path or array.size != len(array) * len(part.sizes):
+        return array
+    try:
+        return part.columns(array)
+    except SpaceMismatchError as error:
+        raise DemonstrationError(f"{source}: {name}: {error}") from error
 
 
 def as_actions(source: str, value: Any, rows: int, hints: Hints) -> Array:

@@ -10,7 +10,9 @@ import numpy as np
 
 from rexd.demos.trajectory import Array, BoolArray
 from rexd.errors import DemonstrationError
+from rexd.flattening import Flattening, as_floats
 from rexd.reading.rows.normalise import as_flags
+from rexd.reading.rows.stacking import names
 
 
 def side_by_side(source: str, parts: Mapping[str, Array]) -> Array:
@@ -41,6 +43,12 @@ def columns_note(widths: Mapping[str, int]) -> str:
     return f"observation columns are {', '.join(spans)}"
 
 
+def flattening_notes(flat: Flattening) -> tuple[str, ...]:
+    """Return what the user should know of observations of several parts: their columns, and what is left out."""
+    left_out = f"left out {names(flat.left_out)} of the observations: images, text and other parts without numbers"
+    return (columns_note(flat.widths), *([left_out] if flat.left_out else []))
+
+
 def last_done(source: str, value: Any, name: str = "dones") -> tuple[BoolArray, int]:
     """Keep the flag of a trajectory's last row alone, and count the other rows that have one.
 
@@ -62,6 +70,4 @@ def last_done(source: str, value: Any, name: str = "dones") -> tuple[BoolArray, 
 
 
 def _columns(part: Array) -> Array:
-    if part.dtype.kind != "f":
-        part = part.astype(np.float32 if part.dtype.kind == "b" or part.itemsize <= 2 else np.float64)
-    return part.reshape(len(part), math.prod(part.shape[1:]))
+    return as_floats(part).reshape(len(part), math.prod(part.shape[1:]))

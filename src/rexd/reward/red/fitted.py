@@ -11,7 +11,8 @@ from torch import Tensor
 from rexd.reward.calibration import Calibration
 from rexd.reward.choices import Shape
 from rexd.reward.encoder import Encoder
-from rexd.reward.red.networks import BLOCK_ROWS, EnsembleMLP, squared_error
+from rexd.reward.red.fitting import Networks
+from rexd.reward.red.networks import BLOCK_IMAGES, BLOCK_ROWS, squared_error
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import reward_of
 
@@ -27,13 +28,13 @@ class Distilled:
     """
 
     encoder: Encoder
-    target: EnsembleMLP
-    predictor: EnsembleMLP
+    target: Networks
+    predictor: Networks
 
     @property
     def models(self) -> int:
         """The number of pairs of networks."""
-        return len(self.target.weights[0])
+        return self.target.models
 
     def novelty(self, rows: Rows) -> Float32:
         """Return the error L of each row, averaged over the pairs of networks: (batch,) float32.
@@ -43,8 +44,9 @@ class Distilled:
         """
         self.encoder.columns.check(rows)
         out = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
+        size = BLOCK_IMAGES if self.encoder.columns.image else BLOCK_ROWS
+        for start in range(0, len(rows), size):
+            block = slice(start, start + size)
             out[block] = self.novelty_of_inputs(self.encoder.standardise(self.encoder.raw(rows[block]))).numpy()
         return out
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rexd.progress import Progress
 from rexd.reward.red.config import REDConfig
+from rexd.reward.red.convolutions import EnsembleCNN
 from rexd.reward.red.networks import EnsembleMLP, in_blocks
 
 TARGET_BIAS_STD = 0.5
@@ -18,9 +19,26 @@ PAPER_LEAK = 0.2  # the default slope of TensorFlow's leaky ReLU
 REPORT_EVERY = 20  # updates
 
 
-def make_networks(config: REDConfig, columns: int, n_models: int) -> tuple[EnsembleMLP, EnsembleMLP]:
-    """Draw the fixed random targets and the predictors from the seed."""
+Networks = EnsembleMLP | EnsembleCNN
+
+
+def make_networks(
+    config: REDConfig, columns: int, n_models: int, pixels: tuple[int, int, int] | None = None
+) -> tuple[Networks, Networks]:
+    """Draw the fixed random targets and the predictors from the seed.
+
+    Args:
+        config: The widths of their layers.
+        columns: The number of input columns.
+        n_models: The number of targets, and of predictors.
+        pixels: The (channels, height, width) of images that stand before the columns; None where there are none.
+    """
     generator = torch.Generator().manual_seed(config.seed)
+    if pixels is not None:
+        layers = (*config.target_layers, config.outputs)
+        convolutional = EnsembleCNN(pixels, columns, layers, n_models, generator, bias_std=TARGET_BIAS_STD)
+        layers = (*config.predictor_layers, config.outputs)
+        return convolutional.requires_grad_(False), EnsembleCNN(pixels, columns, layers, n_models, generator)
     paper = config.recipe == "paper"
     build = partial(
         EnsembleMLP, n_models=n_models, generator=generator, leak=PAPER_LEAK if paper else 0.0, glorot=paper
@@ -32,8 +50,8 @@ def make_networks(config: REDConfig, columns: int, n_models: int) -> tuple[Ensem
 
 
 def distil(
-    target: EnsembleMLP,
-    predictor: EnsembleMLP,
+    target: Networks,
+    predictor: Networks,
     x: Tensor,
     fold: NDArray[np.int64],
     config: REDConfig,
@@ -44,18 +62,18 @@ def distil(
     Args:
         target: ``n_models`` fixed networks.
         predictor: ``n_models`` networks, which are changed in place.
-        x: (N, C) standardised inputs, as ``Encoder.standardise`` returns them.
+        x: (N, C) standardised inputs, or packed rows, as the encoder's ``standardise`` returns them.
         fold: (N,) the fold of each row; model k never sees the rows of fold k. A row of fold −1 is seen by all.
         config: Gives the number of updates, batch size, learning rate and seed.
         progress: Called now and then with the updates done and in all.
     """
     with torch.no_grad():
-        wanted = in_blocks(target, x, len(predictor.weights[0]))  # computed once, since targets never change
+        wanted = in_blocks(target, x, predictor.models)  # computed once, since targets never change
     regress(predictor, x, wanted, fold, config, progress)
 
 
 def regress(
-    networks: EnsembleMLP,
+    networks: Networks,
     x: Tensor,
     wanted: Tensor,
     fold: NDArray[np.int64],

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BLOCK_ROWS = 1024  # rows that are passed through at once, so that activations stay in the processor's cache
+BLOCK_IMAGES = 64  # the same for images
 
 
 class EnsembleMLP(nn.Module):
@@ -50,6 +51,11 @@ class EnsembleMLP(nn.Module):
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(bias))
 
+    @property
+    def models(self) -> int:
+        """The number of perceptrons."""
+        return len(self.weights[0])
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (n_models, batch, inputs) to (n_models, batch, outputs); ReLU, or leaky ReLU, between the layers."""
         last = len(self.weights) - 1
@@ -63,10 +69,11 @@ class EnsembleMLP(nn.Module):
 
 def in_blocks(function: Callable[[Tensor], Tensor], x: Tensor, n_models: int) -> Tensor:
     """Apply a function of (n_models, batch, C) to rows (N, C), a block at a time: (n_models, N, ...)."""
-    return torch.cat([function(block.expand(n_models, -1, -1)) for block in torch.split(x, BLOCK_ROWS)], dim=1)
+    rows = BLOCK_IMAGES if x.dtype == torch.uint8 else BLOCK_ROWS
+    return torch.cat([function(block.expand(n_models, -1, -1)) for block in torch.split(x, rows)], dim=1)
 
 
-def squared_error(target: EnsembleMLP, predictor: EnsembleMLP, x: Tensor) -> Tensor:
+def squared_error(target: nn.Module, predictor: nn.Module, x: Tensor) -> Tensor:
     """Return L = mean_d (f(x) − f̂(x))² (Wang et al. 2019, eq. 8): (n_models, batch, C) -> (n_models, batch)."""
     error: Tensor = (target(x) - predictor(x)).square().mean(dim=-1)
     return error

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.errors import DemonstrationError, NotFittedError
+from rexd.errors import DemonstrationError, NotFittedError, RexdError
 from rexd.progress import Progress
 from rexd.reward.base import RewardModel
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
@@ -21,12 +21,14 @@ from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.ends import horizon_of
+from rexd.reward.image_encoder import ImageEncoder, pixels_shape
 from rexd.reward.red.between_episodes import column_relevance
 from rexd.reward.red.config import REDConfig, REDSettings
+from rexd.reward.red.convolutions import EnsembleCNN
 from rexd.reward.red.fitted import Distilled, FittedRED
-from rexd.reward.red.fitting import distil, make_networks
+from rexd.reward.red.fitting import Networks, distil, make_networks
 from rexd.reward.red.folds import assign_folds
-from rexd.reward.red.networks import EnsembleMLP, in_blocks, squared_error
+from rexd.reward.red.networks import in_blocks, squared_error
 from rexd.reward.red.predictability import action_predictability
 from rexd.reward.red.serialise import SavedRED, describe_reward, rebuild_reward
 from rexd.reward.rows import Float32, Rows
@@ -115,20 +117,23 @@ class RED(RewardModel):
         """Fit a model for each way of weighting the columns, and return the one that separates best."""
         columns = InputColumns.of(demonstrations, self.config.inputs, clock=self.config.clock)
         rows = demonstrations.transitions()
-        raw = columns.concatenate(Rows.of_transitions(rows))
+        known = Rows.of_transitions(rows)
+        raw = columns.concatenate(known)
         if self.config.recipe == "paper":
             fold = np.full(len(raw), -1)  # none is held out
         else:
             fold = assign_folds(rows.trajectory, self.config.folds)
-        encoders = [
-            encoder for encoder in self._encoders(columns, raw, rows.trajectory, fold) if encoder.describes_rows
-        ]
+        if columns.image:
+            found: list[Encoder] = [self._image_encoder(columns, known)]
+        else:
+            found = self._encoders(columns, raw, rows.trajectory, fold)
+        encoders = [encoder for encoder in found if encoder.describes_rows]
         if not encoders:
             raise DemonstrationError(f"{demonstrations.source}: no column varies; there is nothing to learn from")
         best: _Candidate | None = None
         for number, encoder in enumerate(encoders):
             part = _part_of(progress, number, len(encoders))
-            candidate = self._candidate(demonstrations, encoder, encoder.standardise(raw), fold, part)
+            candidate = self._candidate(demonstrations, encoder, encoder.standardise(encoder.raw(known)), fold, part)
             if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
                 best = candidate
         assert best is not None
@@ -145,6 +150,14 @@ class RED(RewardModel):
         if bool((relevance < NOTABLE).any()):
             weights.append(weights[0] * relevance)
         return [Encoder.fit(columns, raw, relevance=weight) for weight in weights]
+
+    def _image_encoder(self, columns: InputColumns, rows: Rows) -> Encoder:
+        """Return the encoder of images, of which there are no columns to weigh."""
+        if self.config.recipe == "paper":
+            raise RexdError("recipe='paper' takes columns, and these observations are images; use recipe='calibrated'")
+        if bool((rows.obs == rows.obs[0]).all()):
+            raise DemonstrationError("all images are the same; there is nothing to learn from. Record them again")
+        return ImageEncoder.of_rows(columns, rows)
 
     def _predictability(self, columns: InputColumns, raw: Tensor, fold: NDArray[np.int64]) -> Tensor:
         """Return a factor for each raw column: (R²)² for continuous actions, 1 for everything else."""
@@ -164,7 +177,14 @@ class RED(RewardModel):
     ) -> _Candidate:
         """Distil the models of all folds on encoded rows ``x`` (N, C), and calibrate them."""
         n_models = max(int(fold.max()) + 1, 1)
-        target, predictor = make_networks(self.config, x.shape[1], n_models)
+        if isinstance(encoder, ImageEncoder):
+            networks = make_networks(self.config, len(encoder.kept), n_models, pixels_shape(encoder.columns))
+        else:
+            networks = make_networks(self.config, x.shape[1], n_models)
+        target, predictor = networks
+        for network in networks:
+            if isinstance(network, EnsembleCNN):
+                network.standardise(x)
         distil(target, predictor, x, fold, self.config, progress)
         distilled = Distilled(encoder, target, predictor)
         by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
@@ -252,12 +272,12 @@ class RED(RewardModel):
         return self._fitted().encoder
 
     @property
-    def target_(self) -> EnsembleMLP:
+    def target_(self) -> Networks:
         """The fixed random networks."""
         return self._fitted().target
 
     @property
-    def predictor_(self) -> EnsembleMLP:
+    def predictor_(self) -> Networks:
         """The networks that were distilled from the targets."""
         return self._fitted().predictor
 

@@ -14,13 +14,15 @@ from rexd.reward.calibration import Calibration
 from rexd.reward.checks import Check
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
+from rexd.reward.image_encoder import ImageEncoder, pixels_shape
 from rexd.reward.red.config import REDConfig
+from rexd.reward.red.convolutions import feature_count, kernel_shapes
 from rexd.reward.red.fitted import FittedRED
-from rexd.reward.red.fitting import make_networks
-from rexd.reward.red.networks import EnsembleMLP
+from rexd.reward.red.fitting import Networks, make_networks
 from rexd.reward.rows import Float32
 
 VERSION = 2
+MOST_PIXELS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]
         "act_dim": encoder.columns.act_dim,
         "discrete": encoder.columns.discrete,
         **({"choices": list(encoder.columns.choices)} if encoder.columns.choices else {}),
+        **({"observation_names": list(names)} if (names := encoder.columns.observation_names) else {}),
+        **({"image": list(encoder.columns.image)} if encoder.columns.image else {}),
         "columns": len(encoder.kept),
         "models": fitted.models,
         "rows": len(saved.held_out_novelty),
@@ -103,7 +107,8 @@ def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -
     config = REDConfig.from_dict(content["config"])
     kept_columns, n_models, rows = (int(content[name]) for name in ("columns", "models", "rows"))
     encoder = _encoder(source, config, content, tensors, kept_columns)
-    target, predictor = _networks(source, config, tensors, kept_columns, n_models)
+    pixels = pixels_shape(encoder.columns) if encoder.columns.image else None
+    target, predictor = _networks(source, config, tensors, kept_columns, n_models, pixels)
     held_out = _take(source, tensors, "held_out_novelty", (rows,)).numpy()
     sigma, calibration = float(content["sigma"]), Calibration.from_dict(content["calibration"])
     for name, value in (("sigma", sigma), ("calibration.anchor", calibration.anchor)):
@@ -127,10 +132,17 @@ def _encoder(
         discrete=bool(content["discrete"]),
         clock=config.clock,
         choices=tuple(map(int, content.get("choices", ()))),
+        observation_names=tuple(map(str, content.get("observation_names", ()))),
+        image=tuple(map(int, content.get("image", ()))),
     )
+    image = columns.image
+    if image and (len(image) != 3 or min(image) < 1 or math.prod(image) > MOST_PIXELS):
+        raise RewardFileError(f"{source}: images of shape {image}; expected a height, width and channels. Fit it anew")
+    if len(columns.observation_names) not in (0, columns.obs_dim):
+        raise RewardFileError(f"{source}: observation_names are not one for each column; fit the reward anew")
     if columns.choices and (min(columns.choices) < 1 or sum(columns.choices) != columns.act_dim):
         raise RewardFileError(f"{source}: choices do not fit {columns.act_dim} columns; fit the reward anew")
-    encoder = Encoder(
+    encoder = (ImageEncoder if image else Encoder)(
         columns=columns,
         mean=_take(source, tensors, "encoder.mean", (kept_columns,)),
         std=_take(source, tensors, "encoder.std", (kept_columns,)),
@@ -138,7 +150,7 @@ def _encoder(
         relevance=torch.ones(0),
     )
     names = len(columns.names)
-    if kept_columns == 0 or not bool(((encoder.kept >= 0) & (encoder.kept < names)).all()):
+    if (kept_columns == 0 and not image) or not bool(((encoder.kept >= 0) & (encoder.kept < names)).all()):
         raise RewardFileError(f"{source}: encoder.kept names columns other than 0 to {names - 1}; fit the reward anew")
     if not bool((encoder.std > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.std is not positive; fit the reward anew")
@@ -149,15 +161,26 @@ def _encoder(
 
 
 def _networks(
-    source: str, config: REDConfig, tensors: dict[str, Tensor], kept_columns: int, n_models: int
-) -> tuple[EnsembleMLP, EnsembleMLP]:
+    source: str,
+    config: REDConfig,
+    tensors: dict[str, Tensor],
+    kept_columns: int,
+    n_models: int,
+    pixels: tuple[int, int, int] | None,
+) -> tuple[Networks, Networks]:
     """Fill skeletons that are built from the configuration, checking every shape."""
-    networks = make_networks(config, kept_columns, n_models)
+    if pixels is not None:  # before anything is allocated by the size of an image that the file merely claims
+        first = config.target_layers[0] if config.target_layers else config.outputs
+        _take(source, tensors, "target.dense.weights.0", (n_models, feature_count(pixels) + kept_columns, first))
+        _take(source, tensors, "target.kernels.0", (n_models, kernel_shapes(pixels)[0][1], pixels[0], 3, 3))
+    networks = make_networks(config, kept_columns, n_models, pixels)
     for name, network in zip(("target", "predictor"), networks, strict=True):
         state = {
             key: _take(source, tensors, f"{name}.{key}", tuple(value.shape))
             for key, value in network.state_dict().items()
         }
+        if pixels is not None and not bool(state["std"] > 0.0):
+            raise RewardFileError(f"{source}: {name}.std is not positive; fit the reward anew")
         network.load_state_dict(state)
         network.requires_grad_(False)
     return networks

@@ -7,7 +7,9 @@ are averaged over updates. Held-out rows decide how long to fit; the policy that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +23,7 @@ from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError
+from rexd.rl.policies.pixels import Kernels, features_of, shapes_for
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -39,6 +42,7 @@ HELD_OUT = 0.25
 # The held-out error may reach this multiple of its minimum. Returns still rise long after the error has levelled off:
 # on Hopper, from 1171 and 1355 at the minimum to 2357 and 1972 after 2000 updates (200 rows, two seeds).
 TOLERANCE = 1.1
+MOST_CHECKED = 256  # images among the held-out rows that the error is measured on
 
 
 def clone(
@@ -54,7 +58,7 @@ def clone(
     """Fit a policy to the demonstrated actions.
 
     Args:
-        demonstrations: Observations and actions to imitate.
+        demonstrations: Observations and actions to imitate. Images are passed through convolutions.
         action_space: Lowest and highest action, each (A,), or the number of discrete actions, or a tuple with the
             number of options of each of several choices.
         seed: Seed of weights and batches; nothing else is random.
@@ -72,8 +76,10 @@ def clone(
         DemonstrationError: The actions do not fit the action space.
     """
     rows = demonstrations.transitions()
-    scale = ObservationScale.of(demonstrations)
-    obs = torch.from_numpy(scale.apply(rows.obs))
+    image = demonstrations.image
+    scale = None if image else ObservationScale.of(demonstrations)
+    obs = torch.from_numpy(rows.obs if scale is None else scale.apply(rows.obs))
+    kernels, inputs = shapes_for(image) if image else ([], obs.shape[1])
     act = _targets(rows.act, action_space, demonstrations.source)
     count = _count(action_space)
     outputs = act.shape[1] if count is None else sum(factors_of(count))
@@ -84,7 +90,7 @@ def clone(
 
         ``before`` and ``most`` are for ``progress``: the steps of earlier fits, and the most steps of all fits.
         """
-        fitted = _Fit(obs[chosen], act[chosen], loss, (obs.shape[1], *hidden, outputs), seed)
+        fitted = _Fit(obs[chosen], act[chosen], loss, (inputs, *hidden, outputs), seed, kernels)
         errors: dict[int, float] = {}
         for step in range(1, steps + 1):
             fitted.update()
@@ -102,25 +108,37 @@ def clone(
         layers, _ = fit(everything, nothing, updates, 0, updates)
     else:
         held_out = torch.from_numpy(_held_out(rows))
-        _, best = fit(~held_out, held_out, MOST_UPDATES, 0, 2 * MOST_UPDATES)
+        checked = held_out if scale is not None else _some_of(held_out)
+        _, best = fit(~held_out, checked, MOST_UPDATES, 0, 2 * MOST_UPDATES)
         layers, _ = fit(everything, nothing, best, MOST_UPDATES, MOST_UPDATES + best)
-    layers[0] = scale.fold(*layers[0])
-    return _policy(layers, action_space, squashed)
+    convolutions, layers = layers[: len(kernels)], layers[len(kernels) :]
+    if scale is not None:
+        layers[0] = scale.fold(*layers[0])
+    return _policy(layers, action_space, squashed, image, convolutions)
 
 
 class _Fit:
     """A perceptron, its optimiser and the running average of its weights."""
 
     def __init__(
-        self, obs: Tensor, act: Tensor, loss: Callable[[Tensor, Tensor], Tensor], widths: tuple[int, ...], seed: int
+        self,
+        obs: Tensor,
+        act: Tensor,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        widths: tuple[int, ...],
+        seed: int,
+        kernels: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.obs, self.act, self.loss = obs, act, loss
         self.random = torch.Generator().manual_seed(seed)
         self.weights: list[Tensor] = []
-        for inputs, outputs in pairwise(widths):
-            for shape in ((outputs, inputs), (outputs,)):
+        shapes: list[tuple[int, ...]] = [(outputs, inputs, 3, 3) for inputs, outputs in kernels]
+        shapes += [(outputs, inputs) for inputs, outputs in pairwise(widths)]
+        for first in shapes:
+            for shape in (first, first[:1]):
                 drawn = torch.rand(shape, generator=self.random) * 2.0 - 1.0
-                self.weights.append((drawn * inputs**-0.5).requires_grad_())  # the distribution of torch.nn.Linear
+                # the distribution of torch.nn.Linear
+                self.weights.append((drawn * math.prod(first[1:]) ** -0.5).requires_grad_())
         self.averaged = [weight.detach().clone() for weight in self.weights]
         groups = [
             {"params": self.weights[0::2], "weight_decay": WEIGHT_DECAY},
@@ -146,6 +164,9 @@ class _Fit:
 
 
 def _forward(weights: list[Tensor], x: Tensor) -> Tensor:
+    if count := sum(weight.ndim == 4 for weight in weights):
+        pairs, weights = weights[: 2 * count], weights[2 * count :]
+        x = features_of(x, list(zip(pairs[0::2], pairs[1::2], strict=True)))
     for weight, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
         x = torch.relu(linear(x, weight, bias))
     return linear(x, weights[-2], weights[-1])
@@ -207,14 +228,24 @@ def _held_out(rows: Transitions) -> NDArray[np.bool_]:
     return np.arange(len(rows)) >= len(rows) - int(HELD_OUT * len(rows))
 
 
-def _policy(layers: Layers, space: ActionSpace, squashed: bool) -> Policy:
+def _some_of(rows: Tensor) -> Tensor:
+    """Return a part of the rows (N,) bool: at most ``MOST_CHECKED``, evenly."""
+    numbers = torch.nonzero(rows).flatten()
+    some = torch.zeros_like(rows)
+    some[numbers[:: -(-len(numbers) // MOST_CHECKED) or 1]] = True
+    return some
+
+
+def _policy(
+    layers: Layers, space: ActionSpace, squashed: bool, image: tuple[int, ...] = (), kernels: Kernels = ()
+) -> Policy:
     if (count := _count(space)) is not None:
         choices = () if isinstance(count, int) else count
-        return Policy(PolicySpec("categorical", "relu", choices=choices), layers, None)
+        return Policy(PolicySpec("categorical", "relu", choices=choices, image=image), layers, None, kernels)
     low, high = _bounds(space)
-    spec = PolicySpec.bounded("squashed-gaussian" if squashed else "gaussian", low, high)
+    spec = replace(PolicySpec.bounded("squashed-gaussian" if squashed else "gaussian", low, high), image=image)
     if not squashed:  # the last layer then gives actions in the environment's units, and not in [-1, 1]
         half, middle = torch.from_numpy((high - low) / 2.0), torch.from_numpy((high + low) / 2.0)
         weight, bias = layers[-1]
         layers = [*layers[:-1], (weight * half[:, None], bias * half + middle)]
-    return Policy(spec, layers, None)
+    return Policy(spec, layers, None, kernels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.errors import RunError, SpaceMismatchError
+from rexd.flattening import Flattening
+from rexd.rl.policies.pixels import Kernels, check_kernels, features_of
 from rexd.tensors import read_tensors, write_tensors
 
 VERSION = 1
@@ -38,6 +40,8 @@ class PolicySpec:
         high: Highest action of each column; empty for discrete actions.
         choices: Number of options of each of several discrete choices (``MultiDiscrete``, ``MultiBinary``), whose
             logits lie side by side; empty for one choice.
+        observations: How the environment's observations become columns; None where they are one array of numbers.
+        image: The shape (height, width, channels) of observations that are images; else empty.
     """
 
     distribution: Distribution
@@ -45,6 +49,8 @@ class PolicySpec:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     choices: tuple[int, ...] = ()
+    observations: Flattening | None = None
+    image: tuple[int, ...] = ()
 
     @classmethod
     def bounded(cls, distribution: Distribution, low: Array, high: Array) -> Self:
@@ -62,12 +68,17 @@ class Policy:
         spec: How the weights become actions.
         layers: (weight (out, in), bias (out,)) of each hidden layer and of the head, whose outputs are the means
             (or logits).
+        kernels: The convolutions of a policy that looks at images, whose features the first layer takes; else empty.
         log_std: (weight, bias) of the head for ln σ. A weight of shape (A, 0) makes σ the same for all states. None for
             discrete actions, and for policies that always act by their mode.
     """
 
     def __init__(
-        self, spec: PolicySpec, layers: list[tuple[Tensor, Tensor]], log_std: tuple[Tensor, Tensor] | None
+        self,
+        spec: PolicySpec,
+        layers: list[tuple[Tensor, Tensor]],
+        log_std: tuple[Tensor, Tensor] | None,
+        kernels: Kernels = (),
     ) -> None:
         """Keep the weights, which are float32, without copying them.
 
@@ -82,7 +93,9 @@ class Policy:
         outputs = layers[-1][1].shape[-1]
         if spec.choices and (columns or min(spec.choices) < 1 or sum(spec.choices) != outputs):
             raise ValueError(f"choices among {spec.choices} options for {outputs} outputs")
-        self.spec, self.layers, self.log_std = spec, layers, log_std
+        if spec.image or kernels:
+            check_kernels(spec.image, kernels, layers[0][0].shape[-1])
+        self.spec, self.layers, self.log_std, self.kernels = spec, layers, log_std, kernels
         self._low, self._high = torch.tensor(spec.low), torch.tensor(spec.high)
         self._generator = torch.Generator().manual_seed(0)
 
@@ -99,6 +112,10 @@ class Policy:
         weight, bias = self.layers[0]
         return Policy(self.spec, [(weight[..., :-1].contiguous(), bias), *self.layers[1:]], self.log_std)
 
+    def taking(self, observations: Flattening | None) -> Policy:
+        """Return the same policy with another ``spec.observations``."""
+        return Policy(replace(self.spec, observations=observations), self.layers, self.log_std, self.kernels)
+
     def seed(self, seed: int) -> None:
         """Seed the noise of actions that are not deterministic."""
         self._generator.manual_seed(seed)
@@ -106,7 +123,7 @@ class Policy:
     @torch.no_grad()
     def predict(
         self,
-        observation: Array,
+        observation: Any,
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = True,
@@ -114,7 +131,9 @@ class Policy:
         """Return the action for one observation (D,), or the actions for a batch (n, D).
 
         Args:
-            observation: Raw environment observations, (D,) or (n, D).
+            observation: Raw environment observations, (D,) or (n, D), or images (H, W, C) or (n, H, W, C); or, where
+                ``spec.observations`` is known, one in several parts as the environment gives it, or parts that each
+                have n rows.
             state: Returned as it is. The signature of Stable-Baselines3 has it.
             episode_start: Ignored. The signature of Stable-Baselines3 has it.
             deterministic: Whether to return the mode of the policy, and not a sample.
@@ -126,7 +145,9 @@ class Policy:
         Raises:
             SpaceMismatchError: The observation has another number of columns than the policy.
         """
-        observation = np.asarray(observation)
+        if self.spec.image:
+            return self._predict_images(np.asarray(observation), deterministic), state
+        observation = self._columns(observation)
         batch = observation[None] if observation.ndim == 1 else observation
         if batch.ndim != 2 or batch.shape[1] != self.obs_dim:
             raise SpaceMismatchError(
@@ -136,11 +157,29 @@ class Policy:
         actions = self._act(x, deterministic).numpy()
         return (actions[0] if observation.ndim == 1 else actions), state
 
+    def _predict_images(self, images: Array, deterministic: bool) -> Array:
+        if images.shape[-3:] != self.spec.image or images.ndim > 4 or images.dtype != np.uint8:
+            raise SpaceMismatchError(
+                f"observation has shape {images.shape} and dtype {images.dtype}; the policy was trained on images "
+                f"(uint8) of shape {self.spec.image}"
+            )
+        batch = torch.from_numpy(np.array(images.reshape(-1, *self.spec.image)))
+        actions: Array = self._act(features_of(batch, self.kernels), deterministic).numpy()
+        return actions[0] if images.ndim == 3 else actions
+
+    def _columns(self, observation: Any) -> Array:
+        """Return observations in parts as columns; (D,) or (n, D) are returned as they are."""
+        flattening = self.spec.observations
+        in_parts = isinstance(observation, Mapping | tuple)
+        if flattening is None or (not in_parts and (flattening.names or np.shape(observation)[-1:] == (self.obs_dim,))):
+            return np.asarray(observation)
+        return flattening.flatten(observation, flattening.lead_of(observation))
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the last hidden features and the outputs of the head.
 
         Args:
-            x: (n, D) raw observations.
+            x: (n, D) raw observations, or the features of images.
 
         Returns:
             (n, H) and (n, A); (K, n, H) and (K, n, A) for an ensemble.
@@ -176,6 +215,10 @@ class Policy:
     def save(self, path: str | Path) -> Path:
         """Write weights and specification to one ``.safetensors`` file, atomically."""
         content = {"version": VERSION, "layers": len(self.layers), **asdict(self.spec)}
+        if self.spec.observations is None:
+            del content["observations"]
+        if not self.spec.image:
+            del content["image"]
         return write_tensors(path, "policy", content, self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
@@ -183,6 +226,8 @@ class Policy:
         tensors: dict[str, Tensor] = {}
         for number, (weight, bias) in enumerate(self.layers):
             tensors |= {f"layers.{number}.weight": weight, f"layers.{number}.bias": bias}
+        for number, (weight, bias) in enumerate(self.kernels):
+            tensors |= {f"kernels.{number}.weight": weight, f"kernels.{number}.bias": bias}
         if self.log_std is not None:
             tensors |= {"log_std.weight": self.log_std[0], "log_std.bias": self.log_std[1]}
         return tensors
@@ -205,7 +250,10 @@ class Policy:
             return tensors[f"{name}.weight"], tensors[f"{name}.bias"]
 
         found = [pair(f"layers.{number}") for number in range(layers)]
-        return cls(spec, found, pair("log_std") if "log_std.weight" in tensors else None)
+        kernels: list[tuple[Tensor, Tensor]] = []
+        while f"kernels.{len(kernels)}.weight" in tensors:
+            kernels.append(pair(f"kernels.{len(kernels)}"))
+        return cls(spec, found, pair("log_std") if "log_std.weight" in tensors else None, kernels)
 
 
 def ensemble(policies: Sequence[Policy]) -> Policy:
@@ -260,10 +308,15 @@ def load_policy(path: str | Path) -> Policy:
             low=tuple(content["low"]),
             high=tuple(content["high"]),
             choices=tuple(map(int, content.get("choices", ()))),  # earlier versions had none
+            observations=Flattening.from_dict(content["observations"]) if "observations" in content else None,
+            image=tuple(map(int, content.get("image", ()))),
         )
         policy = Policy.from_tensors(spec, content["layers"], tensors)
+        if spec.observations is not None and spec.observations.width != policy.obs_dim:
+            raise ValueError(f"observations of {spec.observations.width} columns for {policy.obs_dim} inputs")
         for deterministic in (True, False):  # layers that do not fit each other fail here, not in the first episode
-            policy.predict(np.zeros(policy.obs_dim), deterministic=deterministic)
+            example = np.zeros(spec.image, np.uint8) if spec.image else np.zeros(policy.obs_dim)
+            policy.predict(example, deterministic=deterministic)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise RunError(f"{source}: damaged policy file ({error!r}); copy it again or train anew") from error
     return policy

@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 
+from rexd.flattening import Flattening
 from rexd.rl.config import TrainConfig
 from rexd.rl.observers.observer import Observer
 
@@ -24,9 +25,12 @@ class RunContext:
         folder: The folder of the run.
         make_env: Makes the environment as it is, which is what evaluation plays.
         observer: Is told of progress.
+        observations: How the environment's own observations become columns, for the policies that are kept; None where
+            they are one array of numbers.
     """
 
     config: TrainConfig
     folder: Path
     make_env: MakeEnv
     observer: Observer
+    observations: Flattening | None = None

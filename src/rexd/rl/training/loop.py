@@ -61,7 +61,7 @@ class TrainingLoop:
 
     def _resume(self, state: State, progress: dict[str, Any]) -> None:
         self.learner.load_state(state)
-        self.recent = _recent(state, self.learner.policy())
+        self.recent = _recent(state, self._policy())
         self.selection.best, self.selection.steps = progress["best"], progress["selection_steps"]
         self.seconds_before, self.comparison.clone = progress["seconds"], progress.get("clone")
         self.records = [r for r in files.read_metrics(self.folder) if r["steps"] <= self.learner.steps]
@@ -128,7 +128,7 @@ class TrainingLoop:
         return record, state
 
     def _policy(self) -> Policy:
-        policy = self.learner.policy()
+        policy = self.learner.policy().taking(self.context.observations)
         # Evaluation plays the environment as it is, without the mark of absorbing states.
         return policy.without_last_column() if self.config.absorbing else policy
 

@@ -17,6 +17,7 @@ from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
 from rexd.errors import RexdError, SpaceMismatchError
+from rexd.flattening import Flattening, is_image
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import SBX, TrainConfig
@@ -33,11 +34,13 @@ class Checked:
         demonstrations: The demonstrations in memory, with actions within the bounds; None if the run has none.
         make_env: Makes the environment, whose episodes end.
         config: The settings, with an algorithm that was chosen for the environment's actions where they say ``auto``.
+        observations: How the environment's own observations become columns; None where they are one array of numbers.
     """
 
     demonstrations: Demonstrations | None
     make_env: EnvironmentFactory
     config: TrainConfig
+    observations: Flattening | None
 
 
 def check_before_work(
@@ -67,6 +70,13 @@ def check_before_work(
         )
     env = replace(make_env, max_episode_steps=None)()
     try:
+        if is_image(env.observation_space):
+            raise SpaceMismatchError(
+                f"the environment shows images of shape {env.observation_space.shape}, and rexd trains no policy on "
+                "pixels. Fit the reward with rexd.RED, and pay it in your own training loop with rexd.RewardWrapper or "
+                "rexd.RewardVecEnv; or clone the demonstrations (rexd.rl.policies.cloning.clone); or train "
+                "on the task's states"
+            )
         fitted, longest = None, None
         if demonstrations is not None:
             whole = demonstrations_of(demonstrations, env=env)
@@ -77,13 +87,15 @@ def check_before_work(
             for note in fitted.notes:
                 say(note)
         config = with_algorithm(config, env.action_space)
+        flattening = Flattening.of(env.observation_space)
         limit = limit_of(env, make_env.max_episode_steps, longest=longest)
         check_start(env, config.seed)
     finally:
         env.close()
     if limit.note is not None:
         say(limit.note)
-    return Checked(fitted, replace(make_env, max_episode_steps=limit.steps), config)
+    observations = None if flattening.plain else flattening
+    return Checked(fitted, replace(make_env, max_episode_steps=limit.steps), config, observations)
 
 
 def with_algorithm(config: TrainConfig, space: Space[Any]) -> TrainConfig:

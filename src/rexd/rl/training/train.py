@@ -86,7 +86,7 @@ def train(
         if given.note is not None:
             told.message(given.note)
         checked = check_before_work(demonstrations, make_env, config, reward, told.message)
-        context = RunContext(checked.config, Path(out), checked.make_env, told)
+        context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations)
         description = _description(checked.config, checked.demonstrations, given, checked.make_env)
         with says_what_is_kept(context.folder):
             return _run(checked.demonstrations, reward, context, description, resume=resume)

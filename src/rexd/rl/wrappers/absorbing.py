@@ -103,6 +103,7 @@ def add_absorbing(demos: Demonstrations) -> Demonstrations:
         demos,
         trajectories=tuple(_absorb(t) for t in demos.trajectories),
         unused=tuple(_absorb(t) for t in demos.unused),
+        column_names=(*demos.column_names, "absorbing") if demos.column_names else (),
         notes=(*demos.notes, "added absorbing states after terminal ones, and a column that marks them"),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from rexd.envs.spaces import check_spaces, clip_actions
+from rexd.envs.spaces import check_rewarded, clip_actions
 from rexd.reward.base import RewardModel, predict_at
 from rexd.reward.ends import for_ever, times_counted
 from rexd.reward.rows import Rows
@@ -44,7 +44,7 @@ class RewardVecEnv(VecEnvWrapper):
             SpaceMismatchError: The spaces of one environment are not supported.
         """
         super().__init__(venv)
-        check_spaces(venv.observation_space, venv.action_space)
+        self._flattening = check_rewarded(venv.observation_space, venv.action_space)
         self.reward_model, self._discount = reward_model, discount
         self._horizon = getattr(reward_model, "horizon", None)
         self._before: Array | None = None  # (n, D)
@@ -55,7 +55,7 @@ class RewardVecEnv(VecEnvWrapper):
     def reset(self) -> Any:
         """Reset all environments, and return their observations (n, D)."""
         observations = self.venv.reset()
-        self._before = np.array(observations)
+        self._before = self._flattening.flatten(observations)
         self._steps[:] = 0
         self._returns[:] = 0.0
         return observations
@@ -71,10 +71,10 @@ class RewardVecEnv(VecEnvWrapper):
         before, taken = self._before, self._taken
         if before is None or taken is None:
             raise gymnasium.error.ResetNeeded("step was called before reset; call reset first")
-        self._before = np.array(observations)
+        self._before = self._flattening.flatten(observations)
         after = self._before.copy()
         for k in np.flatnonzero(dones):
-            after[k] = infos[k]["terminal_observation"]
+            after[k] = self._flattening.flatten(infos[k]["terminal_observation"], 0)
         infos = [{**info, "original_reward": float(r)} for info, r in zip(infos, original, strict=True)]
         rewards = self._pay(Rows(before, taken, after, self._steps), dones, infos)
         self._steps = np.where(dones, 0, self._steps + 1)

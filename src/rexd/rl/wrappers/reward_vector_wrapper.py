@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
-from rexd.envs.spaces import check_spaces, clip_actions
+from rexd.envs.spaces import check_rewarded, clip_actions
 from rexd.errors import TaskError
 from rexd.reward.base import RewardModel, predict_at
 from rexd.reward.rows import Rows
@@ -43,7 +43,7 @@ class RewardVectorWrapper(VectorWrapper):
             TaskError: ``env`` does not say in which mode it resets.
         """
         super().__init__(env)
-        check_spaces(env.single_observation_space, env.single_action_space)
+        self._flattening = check_rewarded(env.single_observation_space, env.single_action_space)
         if "autoreset_mode" not in env.metadata:
             raise TaskError(
                 f"{env} does not say when it resets after an episode's end, so that the rows of two episodes could be "
@@ -62,9 +62,9 @@ class RewardVectorWrapper(VectorWrapper):
         rows = np.ones(self.num_envs, bool) if mask is None else np.array(mask, bool)
         observations, infos = self.env.reset(seed=seed, options=options)
         if self._before is None or rows.all():
-            self._before = np.array(observations)
+            self._before = self._flattening.flatten(observations)
         else:
-            self._before[rows] = np.asarray(observations)[rows]
+            self._before[rows] = self._flattening.flatten(observations)[rows]
         self._ended[rows] = False
         self._steps[rows] = 0
         return observations, infos
@@ -77,12 +77,13 @@ class RewardVectorWrapper(VectorWrapper):
         taken = clip_actions(self.single_action_space, np.asarray(actions))
         live = ~self._ended if self._mode is AutoresetMode.NEXT_STEP else np.ones(self.num_envs, bool)
         observations, original, terminated, truncated, infos = self.env.step(actions)
-        self._before = np.array(observations)  # a copy, since with copy=False the environment writes over its own array
+        # a copy, since with copy=False the environment writes over its own array
+        self._before = self._flattening.flatten(observations)
         self._ended = np.logical_or(terminated, truncated)
         after = self._before
         if self._mode is AutoresetMode.SAME_STEP and self._ended.any():
             after = after.copy()
-            after[self._ended] = _final_observations(infos, self._ended)
+            after[self._ended] = self._final_observations(infos)
         rewards = np.zeros(self.num_envs)
         if live.any():
             rows = Rows(before, taken, after, self._steps)
@@ -92,13 +93,12 @@ class RewardVectorWrapper(VectorWrapper):
         infos = {**infos, "original_reward": np.array(original), "_original_reward": live}
         return observations, rewards, terminated, truncated, infos
 
-
-def _final_observations(infos: dict[str, Any], ended: Array) -> Array:
-    """Return the last observations (k, D) of the k episodes that ended, from an object array or an (n, D) one."""
-    found = infos.get("final_obs")
-    if found is None or any(row is None for row in np.asarray(found, dtype=object)[ended]):
-        raise TaskError(
-            "an episode ended in autoreset mode SAME_STEP without its last observation in infos['final_obs'], so that "
-            "its last transition cannot be scored; use NEXT_STEP, or an environment that gives it"
-        )
-    return np.stack([np.asarray(found[k]) for k in np.flatnonzero(ended)])
+    def _final_observations(self, infos: dict[str, Any]) -> Array:
+        """Return the last observations (k, D) of the k episodes that ended, from an object array or an (n, D) one."""
+        found = infos.get("final_obs")
+        if found is None or any(row is None for row in np.asarray(found, dtype=object)[self._ended]):
+            raise TaskError(
+                "an episode ended in autoreset mode SAME_STEP without its last observation in infos['final_obs'], so "
+                "that its last transition cannot be scored; use NEXT_STEP, or an environment that gives it"
+            )
+        return np.stack([self._flattening.flatten(found[k], 0) for k in np.flatnonzero(self._ended)])

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.envs.spaces import check_spaces, clip_actions
+from rexd.envs.spaces import check_rewarded, clip_actions
 from rexd.reward.base import RewardModel, predict_at
 from rexd.reward.rows import Rows
 
@@ -17,7 +17,8 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Replaces the environment's reward by that of a reward model.
 
     The model is given the observation from before the step, the action as it was carried out (clipped to the action
-    space) and the observation after the step. The environment's own reward is in ``info["original_reward"]``, for
+    space) and the observation after the step. Observations of several parts (Dict, Tuple, Discrete and others) stay as
+    they are, and the model is given their columns. The environment's own reward is in ``info["original_reward"]``, for
     evaluation and never for learning. Wrappers that change observations or actions change what the model sees. Put
     them outside this one, unless the demonstrations went through them too.
     """
@@ -29,7 +30,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             SpaceMismatchError: The spaces of ``env`` are not supported.
         """
         super().__init__(env)
-        check_spaces(env.observation_space, env.action_space)
+        self._flattening = check_rewarded(env.observation_space, env.action_space)
         self.reward_model = reward_model
         self._before: NDArray[Any] | None = None
         self._step = 0
@@ -37,7 +38,8 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._before = np.array(observation)  # a copy, since an environment may write the next observation over it
+        # a copy, since an environment may write the next observation over it
+        self._before = self._flattening.flatten(observation, 0)
         self._step = 0
         return observation, info
 
@@ -48,7 +50,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise gymnasium.error.ResetNeeded("step was called before reset; call reset first")
         taken = clip_actions(self.action_space, np.asarray(action)[None])
         observation, original, terminated, truncated, info = self.env.step(action)
-        self._before = np.array(observation)
+        self._before = self._flattening.flatten(observation, 0)
         rows = Rows(before[None], taken, self._before[None], np.array([self._step]))
         reward = float(predict_at(self.reward_model, rows)[0])
         self._step += 1

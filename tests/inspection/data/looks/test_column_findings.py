@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oscillators import changed, oscillators
@@ -34,6 +36,20 @@ def test_a_constant_column():
 def test_nothing_but_constant_columns():
     (found,) = constant_columns(changed(oscillators(), lambda number, t: {"observations": 0 * t.observations}))
     assert found.severity == "error"
+
+
+def test_columns_are_named_where_names_were_recorded():
+    demos = replace(
+        with_column(lambda step, rows: np.full(len(step), 7.0)), column_names=("a", "b", "c", "d", "goal[0]")
+    )
+    (found,) = constant_columns(demos)
+    assert "never vary: 4 (goal[0])" in found.message
+    demos = replace(with_column(lambda step, rows: rows[:, 1]), column_names=("a", "b", "c", "d", "goal[0]"))
+    (found,) = duplicate_columns(demos)
+    assert "(4 of 1) (goal[0])" in found.message
+    demos = replace(with_column(lambda step, rows: step), column_names=("a", "b", "c", "d", "goal[0]"))
+    (found,) = time_columns(demos)
+    assert "column 4 (goal[0]) is a clock" in found.message
 
 
 def test_a_copied_column():

@@ -28,7 +28,7 @@ def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     found = np.flatnonzero(~extremes.varying())
     if not len(found):
         return []
-    message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}"
+    message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}{demos.named(found)}"
     if len(found) == demos.obs_dim:
         return [Finding("error", "constant-columns", f"{message}; nothing can be learnt from them", "record it again")]
     mend = f"none for rexd, whose reward drops them; for other tools, rexd convert --drop-columns {ranges(found)}"
@@ -50,7 +50,7 @@ def duplicate_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     copies = [copy for copy, _ in pairs]
     message = (
         f"{len(pairs)} observation columns are copies of others ({', '.join(f'{a} of {b}' for a, b in pairs[:5])}"
-        f"{', ...' if len(pairs) > 5 else ''}): what they show counts twice"
+        f"{', ...' if len(pairs) > 5 else ''}){demos.named(copies)}: what they show counts twice"
     )
     return [Finding("info", "duplicate-columns", message, f"rexd convert --drop-columns {ranges(copies)}")]
 
@@ -62,8 +62,8 @@ def time_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     if not found or demos.offsets:
         return []
     message = (
-        f"observation column {ranges(found)} is a clock: it moves evenly with the step, and alike in all trajectories. "
-        "A reward and a policy that see it learn the time, not the task"
+        f"observation column {ranges(found)}{demos.named(found)} is a clock: it moves evenly with the step, and alike "
+        "in all trajectories. A reward and a policy that see it learn the time, not the task"
     )
     return [Finding("warning", "time-column", message, f"rexd convert --drop-columns {ranges(found)}")]
 

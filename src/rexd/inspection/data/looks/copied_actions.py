@@ -49,13 +49,13 @@ def _copied(demos: Demonstrations, known_width: bool) -> Looking[list[Finding]]:
     now, before = (np.argwhere(pairs) for pairs in same)
     if len(now):
         message = (
-            f"{_named(now)} in the same row: whoever sees it knows the action already. A clone copies it, the reward "
-            "looks at little else, and at play time no such column exists before the action"
+            f"{_named(demos, now)} in the same row: whoever sees it knows the action already. A clone copies it, the "
+            "reward looks at little else, and at play time no such column exists before the action"
         )
         return [Finding("warning", "copied-action", message, _mend(now))]
     if not len(before):
         return []
-    message = f"{_named(before)} of the row before"
+    message = f"{_named(demos, before)} of the row before"
     if known_width:
         return [Finding("info", "copied-action", f"{message}, as an environment that shows its last action gives it")]
     message += (
@@ -75,10 +75,10 @@ def _equal(observations: Array, actions: Array, among: NDArray[np.bool_]) -> NDA
     return found
 
 
-def _named(pairs: NDArray[np.intp]) -> str:
-    one = len(pairs) == 1
+def _named(demos: Demonstrations, pairs: NDArray[np.intp]) -> str:
+    one, columns = len(pairs) == 1, np.unique(pairs[:, 0]).tolist()
     return (
-        f"observation column{'' if one else 's'} {ranges(np.unique(pairs[:, 0]).tolist())} {'is' if one else 'are'} "
+        f"observation column{'' if one else 's'} {ranges(columns)}{demos.named(columns)} {'is' if one else 'are'} "
         f"action column{'' if one else 's'} {ranges(np.unique(pairs[:, 1]).tolist())}"
     )
 

@@ -73,7 +73,7 @@ def find_ends(source: str, rows: int, observations: Array | None, recorded_ends:
     Args:
         source: The file's name, for messages.
         rows: The number of rows, N.
-        observations: (N, D); None where they are larger than memory, so that no ends can be inferred from them.
+        observations: (N, D) or images; None where they are larger than memory, so that they show no ends.
         recorded_ends: What the file says.
         hints: What the user and the environment know.
 
@@ -110,6 +110,11 @@ def find_ends(source: str, rows: int, observations: Array | None, recorded_ends:
         notes.append(f"cut into {int(given.sum())} trajectories, of the lengths that were asked for")
         ends = given
     elif not recorded and not severed.any():
+        if observations is not None and observations.ndim > 2 and hints.episode_length is None and rows > 1:
+            raise DemonstrationError(
+                f"{source}: {rows} images are stored end to end, and the file does not say where trajectories begin; "
+                "expected ends or starts. Give episode_length (--episode-length)"
+            )
         ends = _infer(source, observations, rows, hints, notes, whole=gaps is not None)
     ends[-1] = True
     timeouts = _done_at_limit(done & ~term & ~trunc, ends, hints.max_episode_steps, notes)
