@@ -59,7 +59,7 @@ def test_images_are_left_out_by_name() -> None:
     buffer, streams = filled(spaces.Dict({"camera": image, "state": BOX}))
     demos = rexd.to_demonstrations(buffer)
     np.testing.assert_array_equal(demos.trajectories[0].observations, [row["state"] for row in streams[0][:5]])
-    assert "left out 'camera' of the observations: images or text" in demos.notes
+    assert "left out 'camera' of the observations: images, text and other parts without numbers" in demos.notes
     with pytest.raises(DemonstrationError, match="observations are 'camera', and none of them has one row of numbers"):
         rexd.to_demonstrations(filled(spaces.Dict({"camera": image}))[0])
 
@@ -68,7 +68,8 @@ def test_without_spaces_the_order_is_that_of_the_names() -> None:
     notes: list[str] = []
     joined = join_parts("x", {"b": np.ones((4, 2)), "a": np.zeros((4, 1)), "text": np.array(["t"] * 4)}, None, notes)
     assert joined.tolist() == [[0, 1, 1]] * 4
-    assert notes == ["left out 'text' of the observations: images or text", "observation columns are 'a' 0:1, 'b' 1:3"]
+    left_out = "left out 'text' of the observations: images, text and other parts without numbers"
+    assert notes == ["observation columns are 'a' 0:1, 'b' 1:3", left_out]
 
 
 def test_hindsight_buffers() -> None:

@@ -61,12 +61,12 @@ def read_replay_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstra
         return chosen.reshape(environments * count, *chosen.shape[2:])
 
     notes: list[str] = []
-    spaces = getattr(getattr(buffer, "observation_space", None), "spaces", None)
+    space = getattr(buffer, "observation_space", None)
 
     def joined(values: Any, notes: list[str]) -> Array:
         if not isinstance(values, Mapping):
             return column(values)
-        return join_parts(source_name, {name: column(part) for name, part in values.items()}, spaces, notes)
+        return join_parts(source_name, {name: column(part) for name, part in values.items()}, space, notes)
 
     if buffer.full:
         notes.append("the replay buffer is full: its oldest trajectories may lack their beginnings")

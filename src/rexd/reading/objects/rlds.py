@@ -15,7 +15,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array, BoolArray
 from rexd.errors import DemonstrationError
-from rexd.reading.objects.named_parts import is_columns, join_parts
+from rexd.reading.objects.named_parts import join_parts
 from rexd.reading.objects.plain import plain
 from rexd.reading.rows.from_episodes import from_episodes
 from rexd.reading.rows.hints import Hints
@@ -82,10 +82,15 @@ def _stacked(source: str, name: str, values: list[Any]) -> Any:
     if not isinstance(values[0], Mapping):
         return as_array(source, name, values)
     parts = {key: np.asarray(values[0][key]) for key in values[0]}
-    used = {key: part for key, part in parts.items() if is_columns(part[None])}
+    used = {key: part for key, part in parts.items() if _is_columns(part)}
     stacked = {key: as_array(source, f"{name} {key!r}", [value.get(key) for value in values]) for key in used}
     # a row of what is left out stands for all, so that a note can name it
     return {key: stacked.get(key, np.broadcast_to(part, (len(values), *part.shape))) for key, part in parts.items()}
+
+
+def _is_columns(part: Array) -> bool:
+    """Whether a part of one step has columns; images are large, and are not stacked."""
+    return part.dtype.kind in "biuf" and not (part.dtype == np.uint8 and part.ndim > 1)
 
 
 def _episodes(source: str, columns: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]:

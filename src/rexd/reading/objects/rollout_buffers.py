@@ -64,7 +64,7 @@ def read_rollout_buffer(source_name: str, buffer: Any, hints: Hints) -> Demonstr
     observations, space = buffer.observations, getattr(buffer, "observation_space", None)
     if isinstance(observations, Mapping):
         parts = {name: column(values) for name, values in observations.items()}
-        joined = join_parts(source_name, parts, getattr(space, "spaces", None), notes)
+        joined = join_parts(source_name, parts, space, notes)
     else:
         joined = column(observations)
     actions = column(buffer.actions)
