@@ -4,8 +4,6 @@ from circling import TINY
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
-from rexd.evaluation.evaluate import learned_return
-from rexd.reward.base import RewardModel
 from rexd.reward.controls import ConstantReward
 from rexd.reward.ends import for_ever, horizon_of, times_counted
 from rexd.reward.files import load_reward
@@ -67,25 +65,6 @@ class TestReturns:
 
     def test_an_end_beyond_the_horizon_counts_nothing(self):
         assert times_counted(np.arange(3), np.array([False, False, True]), 2).tolist() == [1, 1, 0]
-
-    @pytest.mark.parametrize(("steps", "terminated", "expected"), [(5, True, 10.0), (5, False, 5.0), (30, False, 10.0)])
-    def test_finishing_early_costs_nothing_and_being_slow_gains_nothing(self, steps, terminated, expected):
-        class One(RewardModel):
-            fit = novelty_of = save = None
-            horizon = 10
-
-            def reward_of(self, rows):
-                return np.ones(len(rows), np.float32)
-
-        One.__abstractmethods__ = frozenset()
-        assert learned_return(trajectory(steps, terminated=terminated), One()) == expected
-
-    def test_without_a_horizon_all_steps_count(self):
-        class One(ConstantReward):
-            def reward_of(self, rows):
-                return np.ones(len(rows), np.float32)
-
-        assert learned_return(trajectory(30, terminated=True), One()) == 30.0
 
 
 class TestForEver:

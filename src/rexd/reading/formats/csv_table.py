@@ -105,6 +105,9 @@ def read_named(
     Raises:
         DemonstrationError: The columns do not fit each other, or the boundaries are not clear.
     """
+    for role in found.keys() - set(_VECTORS):
+        if found[role].shape[1] != len(labels[role]):
+            raise DemonstrationError(f"{source_name}: {labels[role][0]!r} has several numbers in a row; expected one")
     found = {role: rows[:, 0] if role in _SINGLE and role not in _MARKS else rows for role, rows in found.items()}
     starts = _starts(found, notes)
     content: dict[Any, Any] = {} if starts is None else {"episode_starts": starts}

@@ -11,7 +11,6 @@ from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
-from rexd.errors import DemonstrationError
 from rexd.reading.containers.arrow import as_lists, as_numbers, columns_of, parquet_kinds, read_parquet
 from rexd.reading.containers.source import Source
 from rexd.reading.formats.csv_table import assign, check_complete, read_named, whole
@@ -26,7 +25,6 @@ Kinds = Mapping[str, tuple[str, int]]
 """What each column holds, and within how many lists, as ``parquet_kinds`` returns it."""
 
 _DISCRETE = (("integer", 0), ("truth", 0))
-_VECTORS = ("observations", "actions", "next_observations")
 
 
 def sniff(source: Source) -> bool:
@@ -59,16 +57,12 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     columns = dict(zip(every, _read(source, [(label, False) for label in every]), strict=True))
     found: dict[str, Array] = {}
     for role, numbers in roles.items():
-        labels = [known[number] for number in numbers]
-        found[role] = side_by_side(source.name, {label: columns[label] for label in labels})
-        if role == "actions" and [kinds[label] in _DISCRETE for label in labels] == [True]:
+        found[role] = side_by_side(source.name, {known[number]: columns[known[number]] for number in numbers})
+        if role == "actions" and [kinds[known[number]] in _DISCRETE for number in numbers] == [True]:
             found[role] = whole(found[role])
-        if role not in _VECTORS and found[role].shape[1] != len(labels):
-            raise DemonstrationError(f"{source.name}: {labels[0]!r} has several numbers in a row; expected one")
-    others: dict[str, Any] = dict.fromkeys(header[number] for number in ignored)
-    others |= {header[number]: columns[known[number]] for number in counts}
-    names_of = {role: [header[number] for number in numbers] for role, numbers in roles.items()}
-    return read_named(source.name, found, names_of, others, hints, notes)
+    labels = {role: [header[number] for number in numbers] for role, numbers in roles.items()}
+    others = {header[number]: columns.get(known[number]) for number in ignored}
+    return read_named(source.name, found, labels, others, hints, notes)
 
 
 FORMAT = Format("table in a Parquet file", sniff, load)
