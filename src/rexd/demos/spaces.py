@@ -40,7 +40,8 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
         action_space: A Box with one dimension, or a Discrete, MultiDiscrete or MultiBinary that starts at 0.
 
     Returns:
-        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the discrete space.
+        The demonstrations with clipped actions, or with ``n_actions`` set to the size of the discrete space. Those
+        without actions are returned as they are.
 
     Raises:
         SpaceMismatchError: The numbers of columns or actions differ, or a space is of another kind.
@@ -52,6 +53,8 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
             f"{columns}; {_mend(demos.obs_dim, columns)}"
         )
     count = action_count(action_space, demos.source)
+    if not demos.has_actions:
+        return demos
     if count is not None:
         return _fit_discrete(demos, count)
     width = box_columns(action_space, "action", demos.source)

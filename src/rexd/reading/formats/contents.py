@@ -10,7 +10,15 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.advice.key_guesses import expected_names
 from rexd.reading.containers.source import Source
-from rexd.reading.formats import array_dict, plain_array, red_pickle, trajectory_dicts, transition_dicts, tuples
+from rexd.reading.formats import (
+    array_dict,
+    plain_array,
+    red_pickle,
+    states_alone,
+    trajectory_dicts,
+    transition_dicts,
+    tuples,
+)
 from rexd.reading.formats.format import Format
 from rexd.reading.rows.hints import Hints
 from rexd.reading.rows.key_names import has_needed
@@ -21,6 +29,7 @@ CONTENT_FORMATS: tuple[Format, ...] = (
     trajectory_dicts.FORMAT,
     tuples.FORMAT,
     array_dict.FORMAT,
+    states_alone.FORMAT,
     plain_array.FORMAT,
     red_pickle.FORMAT,
 )

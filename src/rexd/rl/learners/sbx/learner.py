@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
+from rexd.rl.learners.from_demonstrations import starts_as_clone
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sbx.actions import scaling_to
 from rexd.rl.learners.sbx.categorical import CategoricalPolicy
@@ -24,7 +25,7 @@ from rexd.rl.learners.sbx.dac import AdversarialSAC
 from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
-from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
 from rexd.rl.replay.one_hot import OneHotReplayBuffer
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -54,7 +55,7 @@ class SbxLearner:
             env,
             policy_kwargs={"layer_norm": True},
             replay_buffer_class=None if continuous else OneHotReplayBuffer,
-            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
+            **sac_settings(config, env.action_space, cloned=starts_as_clone(config, replay)),
         )
         self.model.backup_entropy = config.backup_entropy
         # The rewards of a discriminator are not known before it judges a batch, which holds no steps in a row.
@@ -128,6 +129,10 @@ class SbxLearner:
             head["kernel"], head["bias"] = head["kernel"] * factor, head["bias"] * factor
         self.model.policy.actor_state = self.model.policy.actor_state.replace(params=params)
         self.model.average_actor = jax.tree.map(jnp.array, params)
+
+    def label(self, rows: int) -> Float32:
+        """Label states alone by the first ``rows`` of the agent's own steps."""
+        return self.model.label(rows)
 
     def state(self) -> State:
         """Return networks, optimisers, random keys and the replay buffer."""
