@@ -12,9 +12,9 @@ from rexd.reading.advice.key_guesses import expected_names
 from rexd.reading.containers.source import Source
 from rexd.reading.formats import (
     array_dict,
+    named_states,
     plain_array,
     red_pickle,
-    states_alone,
     trajectory_dicts,
     transition_dicts,
     tuples,
@@ -29,7 +29,7 @@ CONTENT_FORMATS: tuple[Format, ...] = (
     trajectory_dicts.FORMAT,
     tuples.FORMAT,
     array_dict.FORMAT,
-    states_alone.FORMAT,
+    named_states.FORMAT,
     plain_array.FORMAT,
     red_pickle.FORMAT,
 )

@@ -68,7 +68,7 @@ class InverseModel:
             pick = torch.randint(len(x), (BATCH,), generator=draw)
             loss = (network(x[pick]) - y[pick]).square().mean()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
         return cls(network, mean, std)

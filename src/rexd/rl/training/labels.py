@@ -72,9 +72,9 @@ class Labels:
     def make(self, learner: Learner, step: int) -> None:
         """Label by the first steps of the agent, and start the policy anew from a clone while it only clones."""
         first = self.latest is None
-        self._take(learner.label(step))
+        labelled = self._take(learner.label(step))
         if self._clone is not None and (first or step < self._until):
-            learner.warm_start(self._clone(self.latest))
+            learner.warm_start(self._clone(labelled))
 
     def restore(self, learner: Learner) -> None:
         """Make the labels again that a resumed learner had."""
@@ -82,16 +82,18 @@ class Labels:
         if made:
             self._take(learner.label(made[-1]))
 
-    def _take(self, labels: NDArray[np.float32]) -> None:
+    def _take(self, labels: NDArray[np.float32]) -> Demonstrations:
         actions = in_units(self._space, labels)
         ends = np.cumsum(self._states.lengths)[:-1]
         parts = zip(self._states.trajectories, np.split(actions, ends), strict=True)
-        self.latest = replace(
+        labelled = replace(
             self._states,
             trajectories=tuple(replace(t, actions=part) for t, part in parts),
             unused=(),
             n_actions=action_count(self._space, "the environment"),
         )
+        self.latest = labelled
+        return labelled
 
 
 def in_units(space: Space[Any], act: NDArray[np.float32]) -> Array:

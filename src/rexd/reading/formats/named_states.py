@@ -44,17 +44,21 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         DemonstrationError: The arrays do not fit each other, or the boundaries are not clear.
     """
-    if source.is_hdf5:
-        with source.open_hdf5() as file:
-            return read_arrays(source.name, _completed({key: numbers(source.name, file, key) for key in file}), hints)
-    if len(source.npz):
-        return read_arrays(source.name, _completed(dict(source.npz)), hints)
+    if source.content is NOTHING:
+        return read_arrays(source.name, _completed(_arrays(source)), hints)
     if isinstance(source.content, Mapping):
         return read_arrays(source.name, _completed(source.content), hints)
     return read_paths(source.name, [_completed(path) for path in items(source.content)], hints)
 
 
 FORMAT = Format("observations without actions", sniff, load)
+
+
+def _arrays(source: Source) -> dict[Any, Any]:
+    if len(source.npz):
+        return dict(source.npz)
+    with source.open_hdf5() as file:
+        return {key: numbers(source.name, file, key) for key in file}
 
 
 def _named(keys: Any) -> bool:
@@ -88,4 +92,6 @@ def _none_for(rows: Any, axes: int) -> Any:
     if isinstance(rows, np.ndarray) and not rows.dtype.hasobject:
         return np.zeros((*rows.shape[:2], 0), np.float32)
     parts: Sequence[Any] = items(rows)
-    return [no_actions(len(part)) for part in parts]
+    return [
+        no_actions(len(part)) if is_rows(part) else part for part in parts
+    ]  # reading says what is wrong with others
