@@ -92,10 +92,10 @@ class TrainingLoop:
 
     def _learn(self, target: int, callbacks: list[Any]) -> None:
         """Learn until a number of steps is reached; demonstrations without actions are labelled on the way."""
-        labels = self.labels
-        for step in () if labels is None else labels.due(self.learner.steps, target):
-            self.learner.learn(step - self.learner.steps, callbacks)
-            labels.make(self.learner, step)
+        if self.labels is not None:
+            for step in self.labels.due(self.learner.steps, target):
+                self.learner.learn(step - self.learner.steps, callbacks)
+                self.labels.make(self.learner, step)
         if target > self.learner.steps:
             self.learner.learn(target - self.learner.steps, callbacks)
 
