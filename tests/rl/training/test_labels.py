@@ -37,7 +37,7 @@ class Fake:
 def made(**settings):
     shown = without_actions(demonstrations(2))
     clone = lambda labelled: float(labelled.trajectories[0].actions[0, 0])  # noqa: E731 - a clone that is told apart
-    return Labels(shown, Box(-2.0, 2.0, (1,)), clone, **{"cloned_until": 2_500, **settings}), Fake(shown.n_transitions)
+    return Labels(shown, Box(-2.0, 2.0, (1,)), clone, **{"cloned_until": 2_000, **settings}), Fake(shown.n_transitions)
 
 
 def test_labels_are_made_ever_more_rarely():

@@ -56,7 +56,7 @@ class Labels:
             states: Demonstrations without actions, whose next observations are known.
             space: The action space.
             clone: Fits the policy to start from to demonstrations with labels; None starts from none.
-            cloned_until: The policy is set to a clone of the labels that are made before this step, and by the first.
+            cloned_until: The policy is set to a clone of the labels that are made up to this step, and of the first.
         """
         self._states, self._space, self._clone, self._until = states, space, clone, cloned_until
         self.latest: Demonstrations | None = None
@@ -73,7 +73,7 @@ class Labels:
         """Label by the first steps of the agent, and start the policy anew from a clone while it only clones."""
         first = self.latest is None
         labelled = self._take(learner.label(step))
-        if self._clone is not None and (first or step < self._until):
+        if self._clone is not None and (first or step <= self._until):
             learner.warm_start(self._clone(labelled))
 
     def restore(self, learner: Learner) -> None:

@@ -21,6 +21,7 @@ from rexd.rl.learners.protocol import Learner
 from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy
 from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.fallback import Fallback
 from rexd.rl.training.labels import Labels, labels_states
@@ -94,7 +95,7 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     labels = None
     if labelling:
         start = partial(fit, updates=config.warm_start) if config.warm_start else None
-        labels = Labels(shown, space, start, cloned_until=config.actor_starts)
+        labels = Labels(shown, space, start, cloned_until=SETTLED)
     elif config.warm_start and not (context.folder / CHECKPOINT_FILE).is_file():
         context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
         learner.warm_start(fit(shown, updates=config.warm_start))

@@ -26,6 +26,7 @@ from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.replay.one_hot import OneHotReplayBuffer
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -63,6 +64,8 @@ class SbxLearner:
         # Without a logger, every call of learn leaves an empty folder in the system's temporary folder.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:
+            cloning = config.cloning_weight and (replay.has_actions or config.inverse_model)
+            starts = config.actor_starts + (0 if replay.has_actions else SETTLED)
             self.model.learn_from(
                 replay,
                 share=config.demonstration_share,
@@ -70,7 +73,7 @@ class SbxLearner:
                 best_episodes=config.best_episodes,
                 mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
                 # An actor that has nothing to clone would have nothing to do until its critics are ready.
-                schedule=Schedule(config.actor_starts, config.actor_ramp) if config.cloning_weight else AT_ONCE,
+                schedule=Schedule(starts, config.actor_ramp) if cloning else AT_ONCE,
             )
 
     @property
