@@ -101,12 +101,13 @@ def soon(monkeypatch):
 def test_states_alone_are_labelled_replayed_and_cloned(tmp_path, soon, monkeypatch, algorithm):
     from rexd.rl.learners.from_demonstrations import DemonstrationLearner
 
-    seen = []
+    seen, schedules = [], []
     label = DemonstrationLearner.label
 
     def spy(self, rows):
         before = self.draw(1, 16)
         labels = label(self, rows)
+        schedules.append(getattr(self, "schedule", None))
         seen.append((rows, self.replay_buffer.size(), before.clone_obs.shape, self.draw(1, 16).clone_obs.shape, labels))
         return labels
 
@@ -118,6 +119,8 @@ def test_states_alone_are_labelled_replayed_and_cloned(tmp_path, soon, monkeypat
     assert [before for _, _, before, *_ in seen] == [(1, 0, 3), (1, 8, 3)]
     assert [after for *_, after, _ in seen] == [(1, 8, 3)] * 2
     assert all(np.abs(labels).max() <= 1.0 and len(labels) == shown.n_transitions for *_, labels in seen)
+    if algorithm == "sbx-sac":  # critics that know wrong labels are not followed
+        assert {schedule.starts for schedule in schedules} == {STATES.actor_starts + inverse_model.SETTLED}
     assert "clone" not in run.evaluation
     assert run.evaluation["demonstrations"]["learned"]["mean"] > 0.0
 
