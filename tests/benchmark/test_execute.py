@@ -7,7 +7,7 @@ import pytest
 from gymnasium.spaces import Box
 from suites import TASK, suite
 
-from rexd.benchmark.execute import execute
+from rexd.benchmark.execute import execute, select
 from rexd.benchmark.machine import machine
 from rexd.benchmark.runs import Folders, expand
 from rexd.evaluation.policies import ConstantPolicy
@@ -74,3 +74,16 @@ def test_the_share_of_successes_is_in_the_result_where_the_environment_tells_it(
     assert "success" not in silent
     assert "success" not in silent["episodes"][0]
     assert found.keys() - silent.keys() == {"success"}
+
+
+def test_a_task_may_use_the_states_alone(tmp_path):
+    task = {**TASK, "env": "Pendulum-v1", "demonstrations": "shown.npz"}
+    rows = np.zeros((8, 4), np.float32)
+    np.savez(tmp_path / "shown.npz", obs=rows[:, :3], acts=rows[:, 3:], dones=np.arange(8) % 2 == 1)
+    found = suite(tasks={"whole": task, "states": {**task, "without_actions": True}}, methods={"ours": {}})
+    folders = Folders(tmp_path / "results", tmp_path / "runs", tmp_path)
+    runs = {run.task.name: run for run in expand(found) if run.regime.name == "1x1"}
+    assert select(runs["whole"], folders).has_actions
+    assert not select(runs["states"], folders).has_actions
+    assert runs["states"].settings["without_actions"] is True
+    assert "without_actions" not in runs["whole"].settings  # results from before do not become stale

@@ -265,3 +265,21 @@ def test_help(rexd):
     assert result.status == 0
     for text in ("--shift-actions K", "--obs-columns", "--clip-actions [LOW:HIGH]", "rexd convert demos.npz", "--seed"):
         assert text in result.out
+
+
+def test_states_alone_are_kept_by_npz_only(rexd, demos_file, tmp_path):
+    states = tmp_path / "states.npz"
+    assert rexd("convert", demos_file, states, "--without-actions").status == 0
+    again = load_demonstrations(states)
+    assert not again.has_actions
+    assert_same(again, make_demonstrations(), "actions")
+    for name in ("states.hdf5", "states-v0"):
+        refused = rexd("convert", states, tmp_path / name)
+        assert refused.status != 0
+        assert "there are no actions" in " ".join(refused.err.split())
+    for options in ((), ("--env", ENV)):
+        shown = rexd("inspect", states, *options)
+        assert shown.status == 0, shown.err
+        assert "not recorded" in shown.out
+        found = rexd("inspect", states, *options, "--json").json["actions"]
+        assert (found["columns"], found["low"]) == (0, None)

@@ -120,3 +120,12 @@ def test_what_is_weighted_down_is_said_as_it_was_measured(rexd, tmp_path):
     assert "action[1] to 0.1: actions by how well the state predicts them in held-out trajectories (R² squared" in said
     assert "action[0]" not in said
     assert "noise" not in said
+
+
+def test_states_alone(rexd, demos_file, tmp_path):
+    words = ("fit", demos_file, "-o", tmp_path / "r.safetensors", "--updates", 20, "--without-actions")
+    refused = rexd(*words)
+    assert refused.status != 0
+    assert "--reward.inputs state-next-state" in " ".join(refused.err.split())
+    assert rexd(*words, "--inputs", "state", "--json").status == 0
+    assert load_reward(tmp_path / "r.safetensors").config.inputs == "state"

@@ -240,7 +240,11 @@ def test_columns_bounds_and_environment() -> None:
         ([], "memory: is a list; expected a dict of arrays, or a list of"),
         (object(), "memory: is a object; expected a dict of arrays"),
         (None, "memory: is a NoneType; expected a dict"),
-        ({"obs": np.zeros((3, 2))}, "memory: is a dict of 'obs'; expected actions as 'actions', 'action'"),
+        ({"obs": np.zeros((3, 2))}, "memory: 3 steps are stored end to end, and nothing says where trajectories begin"),
+        (
+            {"obs": np.zeros((3, 2)), "force": np.zeros((3, 1))},
+            "memory: is a dict of 'obs', 'force'; expected actions as",
+        ),
         ({"obs": np.zeros((3, 2)), "acts": np.zeros((4, 1))}, r"memory: actions have shape \(4, 1\)"),
     ],
 )

@@ -14,6 +14,7 @@ from rexd.benchmark.machine import machine
 from rexd.benchmark.runs import Folders, RunSpec
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import action_count, fit_to_spaces
+from rexd.demos.states_alone import without_actions
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.make import environment_name, make_environment
 from rexd.envs.time_limit import limit_of
@@ -94,6 +95,7 @@ def select(run: RunSpec, folders: Folders) -> Demonstrations:
     finally:
         env.close()
     chosen = whole.first(run.regime.trajectories)
+    chosen = without_actions(chosen) if task.without_actions else chosen
     every = run.regime.subsample if task.subsampled else 1
     return chosen.subsample(every, seed=run.seed) if every > 1 else chosen
 

@@ -56,6 +56,8 @@ class RunSpec:
             "trajectories": self.regime.trajectories,
             "subsample": self.regime.subsample if self.task.subsampled else 1,
         }
+        if self.task.without_actions:  # other results do not record it
+            selection["without_actions"] = True
         return {**task, **selection, "kind": self.method.kind, **training}
 
     def to_dict(self) -> dict[str, Any]:

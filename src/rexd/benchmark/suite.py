@@ -34,6 +34,7 @@ class Task:
         env_kwargs: Arguments of the environment.
         columns: Number of leading observation columns to keep; None keeps all.
         target: The return that a method should reach; None if there is no target.
+        without_actions: Whether the states of the demonstrations are used alone, as if no action had been recorded.
         subsampled: Whether the subsampling of the regime applies; it should not if episodes are short.
         regimes: Names of the regimes that the task is part of; empty for all.
     """
@@ -47,6 +48,7 @@ class Task:
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     columns: int | None = None
     target: float | None = None
+    without_actions: bool = False
     subsampled: bool = True
     regimes: tuple[str, ...] = ()
 

@@ -14,6 +14,7 @@ import tyro
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
+from rexd.demos.states_alone import without_actions
 from rexd.errors import RexdError, import_extra
 from rexd.reading import BUNDLED
 
@@ -54,6 +55,8 @@ class SelectionOptions(DataOptions):
     """Use the first N trajectories. None: all."""
     subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
     """Keep every K-th transition of each trajectory, from a random offset."""
+    without_actions: bool = False
+    """Use the states alone, as if no action had been recorded; the reward then needs inputs without actions."""
 
 
 def load(files: Sequence[str], options: DataOptions) -> Demonstrations:
@@ -127,6 +130,8 @@ def select(demos: Demonstrations, options: SelectionOptions, seed: int) -> Demon
     """Select the part of the demonstrations that is used; the rest only serves to check the calibration."""
     if options.trajectories is not None:
         demos = demos.first(options.trajectories)
+    if options.without_actions:
+        demos = without_actions(demos)
     return demos if options.subsample == 1 else demos.subsample(options.subsample, seed=seed)
 
 

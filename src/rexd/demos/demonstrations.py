@@ -105,7 +105,7 @@ class Demonstrations:
         low, high = self.lengths.min(), self.lengths.max()
         count = "1 trajectory" if len(self) == 1 else f"{len(self):,} trajectories"
         steps = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        actions = f"{self.act_dim} action columns"
+        actions = f"{self.act_dim or 'no'} action columns"
         if self.n_actions is not None:
             actions = describe(self.n_actions)
         returns = None if self.streamed else self.returns
@@ -150,8 +150,13 @@ class Demonstrations:
         return shape if len(shape) == 3 else ()
 
     @property
+    def has_actions(self) -> bool:
+        """Whether actions were recorded; without them, action arrays have the shape (T, 0)."""
+        return self.act_dim > 0
+
+    @property
     def act_dim(self) -> int:
-        """The number of action columns; for a discrete action space its size, as networks take actions one-hot."""
+        """The number of action columns, 0 for states alone; the size of a discrete space, as networks take one-hot."""
         if self.n_actions is not None:
             return sum(factors_of(self.n_actions))
         return int(self.trajectories[0].actions.shape[1])
@@ -352,7 +357,7 @@ class Demonstrations:
 
         A policy that is bounded by the action space cannot reach a support that lies outside of it.
         """
-        if self.n_actions is not None:
+        if self.n_actions is not None or not self.has_actions:
             return self
         low, high = np.asarray(low), np.asarray(high)
         for bound in (low, high):

@@ -42,7 +42,8 @@ def fit_to_spaces(demos: Demonstrations, observation_space: Any, action_space: A
 
     Returns:
         The demonstrations with clipped actions, or with ``n_actions`` set to the size of the discrete space. Columns
-        have the names and the order that the space gives them.
+        have the names and the order that the space gives them. Those without
+            actions keep none.
 
     Raises:
         SpaceMismatchError: The numbers of columns or actions differ, or a space is of another kind.
@@ -71,6 +72,8 @@ def _check_images(demos: Demonstrations, shape: tuple[int, ...]) -> Demonstratio
 
 def _fit_actions(demos: Demonstrations, action_space: Any) -> Demonstrations:
     count = action_count(action_space, demos.source)
+    if not demos.has_actions:
+        return demos
     if count is not None:
         return _fit_discrete(demos, count)
     width = box_columns(action_space, "action", demos.source)

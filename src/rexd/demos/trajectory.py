@@ -31,7 +31,7 @@ class Trajectory:
     Attributes:
         observations: (T, D) floating point, the observation before each step; or images, (T, H, W, C) uint8.
         actions: (T, A) floating point for a continuous action space, or integers for a discrete one: (T,), or (T, k)
-            for k choices at the same time.
+            for k choices at the same time. (T, 0) floating point where actions were not recorded.
         next_observations: (T, D), or images as above, the observation after each step. Where it was not recorded, as in
             the last row of files without next observations, it repeats the row's own observation.
         terminated: (T,) bool, true where the environment reached a terminal state on this step.
@@ -133,7 +133,7 @@ class Trajectory:
 
     def __repr__(self) -> str:
         """Tell the length, the columns, the end and the return."""
-        actions = "discrete actions" if self.discrete else f"{self.actions.shape[1]} action columns"
+        actions = "discrete actions" if self.discrete else f"{self.actions.shape[1] or 'no'} action columns"
         end = "terminated" if self.terminated[-1] else "truncated" if self.truncated[-1] else "without an end"
         paid = "" if self.total_reward is None else f", return {self.total_reward:,.4g}"
         columns = f"{describe_observations(self.observations.shape[1:])}, {actions}"
@@ -176,8 +176,8 @@ def _check_shapes(trajectory: Trajectory) -> None:
             f"next observations have shape {trajectory.next_observations.shape}; "
             f"expected {observations.shape} as the observations"
         )
-    if 0 in observations.shape[1:] or (actions.ndim == 2 and actions.shape[1] == 0):
-        raise DemonstrationError("observations or actions have no columns; expected at least one of each")
+    if 0 in observations.shape[1:] or (discrete and actions.shape[1:] == (0,)):
+        raise DemonstrationError("observations or discrete actions have no columns; expected at least one of each")
     for name in ("terminated", "truncated", "next_known"):
         array = getattr(trajectory, name)
         if array.dtype != np.bool_ or array.ndim != 1:

@@ -41,6 +41,11 @@ class ShapeSettings(Protocol):
     """The settings of a reward that decide which mends apply; ``REDConfig`` has them."""
 
     @property
+    def inputs(self) -> str:
+        """What the reward looks at; that of states alone pays all actions alike."""
+        ...
+
+    @property
     def recipe(self) -> str:
         """The recipe by which the reward is fitted."""
         ...
@@ -123,7 +128,7 @@ def warnings_of(checks: Sequence[Check], settings: ShapeSettings, *, imitating: 
     steeper = None if settings.shape == "logarithmic" else "take shape='logarithmic'"
     better = "take recipe='calibrated'" if paper else steeper
     found = []
-    if expert - pays[RANDOM_ACTIONS] < FLAT:
+    if settings.inputs != "state" and expert - pays[RANDOM_ACTIONS] < FLAT:
         found.append(
             f"The reward is flat: it pays {expert:.2f} for the expert's held-out rows and {pays[RANDOM_ACTIONS]:.2f} "
             f"for random actions in the same states. {_mend('or', more, better)}"

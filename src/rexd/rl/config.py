@@ -56,6 +56,9 @@ class TrainConfig(Settings):
     Meanwhile the critics learn from what the cloned policy does."""
     actor_ramp: int = 2_000
     """Number of updates after these over which the critics' part in the actor's loss grows from 0 to 1 (sbx-sac)."""
+    inverse_model: bool = True
+    """Whether a model of the agent's own steps labels demonstrations without actions (off-policy, arXiv 1805.01954).
+    They are then replayed and cloned as if these actions had been recorded."""
     absorbing: bool = False
     """Whether episodes continue in an absorbing state after a terminal one until the time limit (arXiv 1809.02925).
     Without it, an end has a worth where demonstrations end in terminal states (docs/training.md)."""
@@ -164,6 +167,7 @@ class TrainSettings(TypedDict, total=False):
     warm_start: int
     actor_starts: int
     actor_ramp: int
+    inverse_model: bool
     absorbing: bool
     learning_rate: float
     batch_size: int

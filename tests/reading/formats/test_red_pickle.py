@@ -84,7 +84,10 @@ def test_rewards_are_kept_and_other_keys_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"actions": None}, r"has no 'actions'; found 'observations', expected actions as 'actions', 'action'"),
+        (
+            {"actions": None, "ac": np.zeros((6, 1))},
+            r"has no 'actions'; found 'observations', 'ac', expected actions as 'actions', 'action'",
+        ),
         ({"observations": None}, "has no 'observations'; found 'actions'"),
         ({"observations": {"text": ["a"] * 6}}, "observations have no part that is an array of numbers"),
         (

@@ -293,3 +293,27 @@ class TestEnds:
         plain = draw(40, replay=marked_replay())
         both = draw(40, replay=ending, matching=Doubled())
         np.testing.assert_allclose(both.reward, plain.reward * np.where(plain.done > 0, 3.0, 2.0))
+
+
+class TestStatesAlone:
+    def states(self, horizon=None):
+        shown = marked_replay()
+        return replace(shown, act=np.zeros((len(shown.obs), 0), np.float32), horizon=horizon)
+
+    def test_all_rows_are_the_agents_and_none_is_cloned(self):
+        alone, without = draw(3, replay=self.states()), draw(3)
+        assert alone.clone_obs.shape == (3, 0, 2)
+        for one, other in zip(alone, without, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_ends_have_their_worth(self):
+        alone, without = draw(30, replay=self.states(horizon=50)), draw(30)
+        ended = without.done > 0.0
+        assert ended.any()
+        assert (alone.reward[ended] > without.reward[ended]).all()
+        np.testing.assert_array_equal(alone.reward[~ended], without.reward[~ended])
+
+    def test_labels_make_them_like_others(self):
+        labelled = self.states().labelled(marked_replay().act)
+        for one, other in zip(draw(3, replay=labelled), draw(3, replay=marked_replay()), strict=True):
+            np.testing.assert_array_equal(one, other)

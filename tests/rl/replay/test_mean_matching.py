@@ -136,3 +136,13 @@ def test_a_goal_tells_as_much_as_there_are_trajectories():
     assert found[0] == pytest.approx(1 / np.sqrt(4000), rel=0.8)
     assert found[1] == pytest.approx(np.std([-1.0, 1.0, -2.0, 2.0], ddof=1) / 2, rel=1e-5)
     assert standard_error(rows[:1000], trajectory[:1000])[0] == pytest.approx(1 / np.sqrt(1000), rel=0.1)
+
+
+def test_of_states_alone_the_observations_are_matched():
+    alone = MeanMatching(0.2, replay(act=np.zeros((N, 0), np.float32)))
+    rows, whole = around((-0.6, 0.0)), MeanMatching(0.2, replay())
+    np.testing.assert_array_equal(alone.difference(buffer_of(rows, act=0.9)), whole.difference(buffer_of(rows))[:2])
+    places = [[-0.6, 9.0], [0.4, 9.0]]
+    np.testing.assert_allclose(
+        shaped(alone, buffer_of(rows, act=0.9), places), shaped(whole, buffer_of(rows), places), rtol=1e-5
+    )

@@ -42,8 +42,8 @@ def describe(raw: Demonstrations, fitted: Demonstrations) -> dict[str, Any]:
             "columns": None if raw.n_actions is not None else raw.act_dim,
             "count": fitted.n_actions,
             "dtype": str(first.actions.dtype),
-            "low": seen.low,
-            "high": seen.high,
+            "low": seen.low if raw.has_actions else None,
+            "high": seen.high if raw.has_actions else None,
         },
         "returns": seen.returns if len(seen.returns) == len(raw) else None,
         "constant_columns": np.flatnonzero(~varying).tolist(),
@@ -79,7 +79,8 @@ def _see(demos: Demonstrations, bounds: tuple[Array, Array] | None) -> Looking[_
     while (t := (yield)) is not None:
         seen.terminated += bool(t.terminated.any())
         seen.missing += int((~t.next_known).sum())
-        seen.low, seen.high = min(seen.low, float(t.actions.min())), max(seen.high, float(t.actions.max()))
+        if t.actions.size:
+            seen.low, seen.high = min(seen.low, float(t.actions.min())), max(seen.high, float(t.actions.max()))
         if t.total_reward is not None:
             seen.returns.append(t.total_reward)
         if bounds is not None:
@@ -109,7 +110,9 @@ def print_described(found: dict[str, Any]) -> None:
             "unused": f"{unused:,} transitions that a selection left out" if unused else None,
             "ends": f"{found['terminated']} terminated, {found['trajectories'] - found['terminated']} truncated",
             "observations": f"{columns} columns, {found['observations']['dtype']}",
-            "actions": f"{kind}, {actions['dtype']}, {actions['low']:.4g} to {actions['high']:.4g}",
+            "actions": "not recorded"
+            if actions["low"] is None
+            else f"{kind}, {actions['dtype']}, {actions['low']:.4g} to {actions['high']:.4g}",
             "outside bounds": None
             if outside is None
             else f"{outside['entries']:,} action entries ({outside['share']:.1%}) lie beyond the action space",

@@ -16,6 +16,7 @@ from rexd.cli.show.output import note, print_json, print_table
 from rexd.cli.show.waiting import Waiting
 from rexd.demos.choices import describe_one
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.states_alone import without_actions
 from rexd.demos.streamed import lengths_of
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 from rexd.inspection.mends.target_format import fit_to_format
@@ -44,6 +45,8 @@ class ReadOptions(opt.SelectionOptions):
     """Write the first N trajectories. None: all."""
     subsample: Annotated[int, tyro.conf.arg(metavar="K")] = 1
     """Write every K-th transition of each trajectory, from a random offset. Minari cannot hold these."""
+    without_actions: bool = False
+    """Write the states alone, as if no action had been recorded. Only rexd's npz can hold these."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Command:
                 reading = read(self.inputs, self.data, task)
                 waiting.step("mending", 1, 3)
                 demos = mend(_selected(reading.demos, self.data.trajectories, self.leave_out), self.mends, task)
+                demos = without_actions(demos) if self.data.without_actions else demos
                 demos = _thinned(demos, self.data.subsample, self.seed)
                 demos = demos if env is None else _of_environment(demos, env)
                 demos = fit_to_format(demos, target.target)

@@ -33,6 +33,11 @@ def fit_to_format(demos: Demonstrations, target: str) -> Demonstrations:
     item = WRITTEN[target]
     if item.holds == "everything":
         return demos
+    if not demos.has_actions:
+        raise DemonstrationError(
+            f"{demos.source}: there are no actions, and {item.tool} has some for each step; write npz, which holds "
+            "states alone (--to npz)"
+        )
     mended = replace(_without_unused(demos), trajectories=mapped(demos.trajectories, lambda _, t: _native(t)))
     seen = _look(mended)
     check = _check_episodes if item.holds == "episodes" else _check_rows

@@ -13,6 +13,7 @@ from rexd.reading.formats import (
     array_pair,
     csv_pair,
     csv_plain,
+    csv_states,
     csv_table,
     d3rlpy_hdf5,
     d4rl,
@@ -56,6 +57,7 @@ FORMATS: tuple[Format, ...] = (
     *CONTENT_FORMATS,
     csv_table.FORMAT,
     csv_pair.FORMAT,
+    csv_states.FORMAT,
     csv_plain.FORMAT,
 )
 """All formats in the order in which they are tried: a format that asks for more comes before one that asks for less."""

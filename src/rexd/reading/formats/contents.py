@@ -11,6 +11,7 @@ from rexd.reading.containers.held import Held
 from rexd.reading.formats import (
     array_dict,
     dict_parts,
+    named_states,
     plain_array,
     red_pickle,
     trajectory_dicts,
@@ -29,6 +30,7 @@ CONTENT_FORMATS: tuple[Format, ...] = (
     trajectory_dicts.FORMAT,
     tuples.FORMAT,
     array_dict.FORMAT,
+    named_states.FORMAT,
     plain_array.FORMAT,
     red_pickle.FORMAT,
 )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.states_alone import no_actions
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError
 from rexd.reading.containers.source import Source
@@ -58,6 +59,18 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         DemonstrationError: A column is missing or holds no numbers, or the boundaries are not clear.
     """
+    return read_table(source, hints)
+
+
+FORMAT = Format("text table with named columns (CSV)", sniff, load)
+
+
+def read_table(source: Source, hints: Hints) -> Demonstrations:
+    """Read a table with named columns, with actions or without.
+
+    Raises:
+        DemonstrationError: A column is missing or holds no numbers, or the boundaries are not clear.
+    """
     if source.table is None:
         raise DemonstrationError(f"{source.name}: has no rows of numbers; expected a header and rows. Write it again")
     header, kinds = source.table.names or (), source.table.kinds[: source.table.width]
@@ -67,15 +80,14 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     counts = [number for number in ignored if kinds[number] == "integer"]
     rows = source.table.rows([*place, *counts])
     found: dict[str, Array] = {role: rows[:, [place[n] for n in numbers]] for role, numbers in columns.items()}
-    if len(columns["actions"]) == 1 and kinds[columns["actions"][0]] == "integer":
+    if "actions" not in columns:
+        found["actions"] = no_actions(len(rows))
+    elif len(columns["actions"]) == 1 and kinds[columns["actions"][0]] == "integer":
         found["actions"] = whole(found["actions"])
     others: dict[Any, Any] = dict.fromkeys(header[number] for number in ignored)
     others |= {header[number]: values for number, values in zip(counts, rows.T[len(place) :], strict=True)}
     labels = {role: [header[number] for number in numbers] for role, numbers in columns.items()}
     return read_named(source.name, found, labels, others, hints, notes)
-
-
-FORMAT = Format("text table with named columns (CSV)", sniff, load)
 
 
 def whole(actions: Array) -> Array:

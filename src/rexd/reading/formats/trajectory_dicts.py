@@ -7,6 +7,7 @@ Berkeley's CS285 (https://github.com/berkeleydeeprlcourse) writes the keys ``obs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
@@ -31,22 +32,30 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     Raises:
         DemonstrationError: A trajectory has no observations or actions, or they differ in shape.
     """
-    paths = items(source.content)
+    return read_paths(source.name, items(source.content), hints)
+
+
+FORMAT = Format("list of one dict for each trajectory (CS285)", sniff, load, tool="CS285, Decision Transformer, rllab")
+
+
+def read_paths(source_name: str, paths: Sequence[Any], hints: Hints) -> Demonstrations:
+    """Read one dict of arrays for each trajectory.
+
+    Raises:
+        DemonstrationError: A trajectory has no observations or actions, or they differ in shape.
+    """
     keys = find_keys(paths[0])
     for number, path in enumerate(paths):
         if not isinstance(path, dict):
             raise DemonstrationError(
-                f"{source.name}: trajectory {number} is a {type(path).__name__}; expected a dict as trajectory 0"
+                f"{source_name}: trajectory {number} is a {type(path).__name__}; expected a dict as trajectory 0"
             )
     episodes = [{role: path[key] for role, key in keys.items() if key in path} for path in paths]
     notes = ignored_note((key for key in paths[0] if key not in keys.values()), "each trajectory")
     if all(episode.keys() == episodes[0].keys() for episode in episodes):
         columns = {role: [episode[role] for episode in episodes] for role in episodes[0]}
-        columns, turned = with_episodes_first(source.name, columns, hints)
+        columns, turned = with_episodes_first(source_name, columns, hints)
         if turned:  # the dicts are single steps of several environments
             episodes = [dict(zip(columns, parts, strict=True)) for parts in zip(*columns.values(), strict=True)]
             notes = [*turned, *notes]
-    return from_episodes(source.name, episodes, hints=hints, notes=notes)
-
-
-FORMAT = Format("list of one dict for each trajectory (CS285)", sniff, load, tool="CS285, Decision Transformer, rllab")
+    return from_episodes(source_name, episodes, hints=hints, notes=notes)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.states_alone import NOTE
 from rexd.demos.trajectory import Array, Trajectory
 from rexd.errors import DemonstrationError
 from rexd.flattening import Flattening
@@ -63,7 +64,8 @@ def from_steps(
         known = ~(ends.terminated | ends.truncated)
         known[-1:] = True
     trajectories = cut(source_name, ends, NormalColumns(obs, acts, following, known, rewards))
-    demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes))
+    lacking = [] if trajectories[0].actions.size else [NOTE]
+    demos = Demonstrations(trajectories, source=source_name, notes=(*ends.notes, *notes, *lacking))
     if ends.recorded:
         check_lengths(demos, replace(hints, lengths=None))  # find_ends has checked these
     return demos

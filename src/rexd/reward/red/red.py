@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.known_next import with_known_next
+from rexd.demos.states_alone import check_inputs
 from rexd.errors import DemonstrationError, NotFittedError, RexdError
 from rexd.progress import Progress
 from rexd.reward.base import RewardModel
@@ -95,6 +97,7 @@ class RED(RewardModel):
             DemonstrationError: There are too few rows, no column varies, or these are no demonstrations.
         """
         demonstrations = _demonstrations(demonstrations, self.config.seed)
+        check_inputs(demonstrations, self.config.inputs)
         sha256, horizon = demonstrations.sha256, horizon_of(demonstrations)
         known = np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
@@ -318,11 +321,9 @@ def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | N
 
 
 def _with_known_next(demonstrations: Demonstrations) -> Demonstrations:
-    """Leave out the rows whose next observation was not recorded."""
-    kept = tuple(t.rows(np.flatnonzero(t.next_known)) for t in demonstrations.trajectories if t.next_known.any())
-    unused = tuple(t.rows(np.flatnonzero(t.next_known)) for t in demonstrations.unused if t.next_known.any())
-    if not kept:
+    kept = with_known_next(demonstrations)
+    if kept is None:
         raise DemonstrationError(
             f"{demonstrations.source}: no row has a recorded next observation; use inputs='state-action' or 'state'"
         )
-    return replace(demonstrations, trajectories=kept, unused=unused)
+    return kept

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from rexd.rl.config import TrainConfig
 from rexd.rl.replay.batches import Batch, BatchRecipe, draw_batches
 from rexd.rl.replay.best_episodes import BestEpisodes
-from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.inverse_model import InverseModel, within
 from rexd.rl.replay.mean_matching import MeanMatching
 from rexd.rl.wrappers.block_rewards import BlockRewardLearner
 
@@ -42,6 +44,8 @@ class DemonstrationLearner(BlockRewardLearner):
     batch_rng: np.random.Generator
     average_actor: Any
     gamma: float  # the algorithm's
+    seed: Any
+    action_space: Any
 
     def learn_from(
         self,
@@ -67,6 +71,30 @@ class DemonstrationLearner(BlockRewardLearner):
         self.best = BestEpisodes(best_episodes, replay.horizon)
         self.matching = MeanMatching(mean_matching, replay)
 
+    def label(self, rows: int) -> Float32:
+        """Label states alone with the actions that the agent's own steps say lead from each to the next.
+
+        The labels depend on nothing but these steps and the seed, so that they can be made again.
+
+        Args:
+            rows: The number of the agent's first steps that are learnt from.
+
+        Returns:
+            (N, A) the labels, in the learner's units.
+        """
+        shown, buffer = self.demonstrations, self.replay_buffer
+        assert shown is not None
+        obs, act, next_obs = (
+            array[: rows // buffer.n_envs].reshape(rows, -1)
+            for array in (buffer.observations, buffer.actions, buffer.next_observations)
+        )
+        model = InverseModel.fit(obs, act, next_obs, seed=self.seed + rows)
+        labels = within(self.action_space, model.label(shown.obs, shown.next_obs))
+        self.demonstrations = shown.labelled(labels)
+        if self.matching is not None:
+            self.matching = MeanMatching(self.matching.weight, self.demonstrations)
+        return labels
+
     def draw(self, steps: int, batch_size: int) -> Batch[Any]:
         """Draw the batches of ``steps`` updates: arrays (steps, batch_size, ...)."""
         recipe = BatchRecipe(
@@ -83,3 +111,8 @@ class DemonstrationLearner(BlockRewardLearner):
         """Keep what is not the algorithm's own out of its zip."""
         inherited: list[str] = super()._excluded_save_params()  # type: ignore[misc]  # the algorithm's
         return [*inherited, "demonstrations", "best", "matching", "losses", "batch_rng", "average_actor"]
+
+
+def starts_as_clone(config: TrainConfig, replay: DemonstrationReplay | None) -> bool:
+    """Whether the policy starts as a clone of the demonstrations."""
+    return replay is not None and replay.has_actions and config.warm_start > 0

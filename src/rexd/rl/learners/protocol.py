@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
@@ -61,6 +62,17 @@ class Learner(Protocol):
 
     def warm_start(self, policy: Policy) -> None:
         """Start from the weights of a policy, such as one that behavioural cloning has fitted."""
+        ...
+
+    def label(self, rows: int) -> NDArray[np.float32]:
+        """Label states alone with actions, to be replayed and cloned from the next update on (off-policy).
+
+        Args:
+            rows: The number of the agent's first steps that the labels are made from.
+
+        Returns:
+            (N, A) the labels: scaled to [-1, 1], or one-hot.
+        """
         ...
 
     def save_zip(self, path: Path) -> None:

@@ -73,8 +73,10 @@ def clone(
         A policy for raw observations. It has no σ, so that every continuous action is the mode.
 
     Raises:
-        DemonstrationError: The actions do not fit the action space.
+        DemonstrationError: There are no actions, or they do not fit the action space.
     """
+    if not demonstrations.has_actions:
+        raise DemonstrationError(f"{demonstrations.source}: there are no actions, so that there is nothing to clone")
     rows = demonstrations.transitions()
     image = demonstrations.image
     scale = None if image else ObservationScale.of(demonstrations)

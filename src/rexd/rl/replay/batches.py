@@ -87,15 +87,15 @@ def draw_batches(
 
     Returns:
         Arrays (steps, batch_size, ...). The rows to clone are (steps, batch_size // 2, ...), or (steps, 0, ...)
-        without demonstrations.
+        without demonstrations, or without their actions.
     """
     replay, discount = recipe.replay, recipe.discount
     shape = unshaped if recipe.matching is None else recipe.matching.shaper(buffer)
-    n_demo = round(recipe.share * batch_size) if replay is not None and len(replay.critic_rows) else 0
+    n_demo = round(recipe.share * batch_size) if replay is not None and replay.replayable else 0
     n_step = steps_ahead(buffer, recipe.n_step)
     ends = replay is not None and replay.horizon is not None
     rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape, ends=ends)
-    if replay is None:
+    if replay is None or not replay.has_actions:
         return Batch(*rows, rows.obs[:, :0], rows.act[:, :0], rows.reward[:, :0])
     if n_demo:
         rows = CriticRows(*_joined(rows, _demonstrated_rows(replay, rng, (steps, n_demo), discount, shape)))

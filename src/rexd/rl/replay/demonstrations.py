@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class DemonstrationReplay:
     Attributes:
         obs: (N, D) float32.
         act: (N, A) float32, scaled to [-1, 1] as in the replay buffer of the learner; discrete actions are one-hot.
+            (N, 0) for states alone, of which nothing is replayed or cloned.
         next_obs: (N, D) float32.
         reward: (N,) float32 in [0, 1].
         done: (N,) float32, 1 where the step was terminal.
@@ -40,6 +41,20 @@ class DemonstrationReplay:
     trajectory: NDArray[np.int64]
     step: NDArray[np.int64]
     horizon: int | None = None
+
+    @property
+    def has_actions(self) -> bool:
+        """Whether there are actions to replay and to clone."""
+        return bool(self.act.shape[1])
+
+    @property
+    def replayable(self) -> bool:
+        """Whether there are transitions that a critic may learn from."""
+        return self.has_actions and len(self.critic_rows) > 0
+
+    def labelled(self, act: Float32) -> DemonstrationReplay:
+        """Return states alone with actions (N, A), as if they had been recorded."""
+        return replace(self, act=act)
 
     @classmethod
     def of(
@@ -63,7 +78,9 @@ class DemonstrationReplay:
             horizon: The reward's.
         """
         rows = demonstrations.transitions()
-        if low is None or high is None:
+        if not demonstrations.has_actions:
+            act = rows.act
+        elif low is None or high is None:
             assert demonstrations.n_actions is not None
             act = one_hot(rows.act, demonstrations.n_actions)
         else:

@@ -100,7 +100,10 @@ class MeanMatching:
 
         def shaped(obs: Float32, act: Float32, reward: Float32) -> Float32:
             columns = obs.shape[-1]
-            moved = obs @ scaled[:columns] + act @ scaled[columns:] - agent
+            moved = obs @ scaled[:columns]
+            if len(scaled) > columns:  # of states alone, observations are compared and actions are not
+                moved = moved + act @ scaled[columns:]
+            moved = moved - agent
             return np.asarray(reward * (1.0 + weight * moved.clip(-FACTOR, FACTOR)), np.float32)
 
         return shaped
@@ -112,8 +115,8 @@ class MeanMatching:
             buffer: The agent's transitions with their learned rewards.
 
         Returns:
-            (D + A,) in standard deviations of the demonstrations; None while there are too few steps after the starts
-            of episodes.
+            (D + A,), or (D,) for states alone, in standard deviations of the demonstrations; None while there are too
+            few steps after the starts of episodes.
         """
         at = latest(buffer)
         past = steps_of(buffer.dones[at]) >= self.start
@@ -121,7 +124,8 @@ class MeanMatching:
             return None
         weights = (buffer.rewards[at] + np.float32(_TRACE)) * past
         sums = [np.tensordot(weights, array[at], 2) for array in (buffer.observations, buffer.actions)]
-        return np.asarray((np.concatenate(sums) / weights.sum() - self.mean) / self.spread, np.float32)
+        means = np.concatenate(sums)[: len(self.mean)] / weights.sum()
+        return np.asarray((means - self.mean) / self.spread, np.float32)
 
 
 def latest(buffer: ReplayBuffer) -> NDArray[np.int64]:

@@ -37,7 +37,8 @@ class Comparison:
     @property
     def cloned(self) -> bool:
         """Whether the policy of the run starts as a clone of the demonstrations that can be compared with."""
-        return self._reward is not None and self._context.config.warm_start > 0
+        shown = self._demonstrations is not None and self._demonstrations.has_actions
+        return shown and self._reward is not None and self._context.config.warm_start > 0
 
     def evaluate_clone(self, policy: Policy) -> None:
         """Play the policy that the run starts from, in the first episodes of the final evaluation."""

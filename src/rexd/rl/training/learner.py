@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from gymnasium.spaces import Box
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.known_next import with_known_next
+from rexd.demos.spaces import action_count
 from rexd.errors import import_extra
 from rexd.evaluation.policies import RandomPolicy
 from rexd.evaluation.rollouts import rollout
@@ -16,9 +19,12 @@ from rexd.reward.controls import AbsorbingReward
 from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.learners.protocol import Learner
 from rexd.rl.policies.cloning import clone
+from rexd.rl.policies.policy import Policy
 from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.fallback import Fallback
+from rexd.rl.training.labels import Labels, labels_states
 from rexd.rl.training.run_folder import CHECKPOINT_FILE
 from rexd.rl.wrappers.absorbing import add_absorbing
 from rexd.rl.wrappers.scaling import ObservationScale
@@ -27,9 +33,22 @@ from rexd.rl.wrappers.training_env import training_environment
 SCALE_EPISODES = 5
 
 
-def build_learner(
-    demonstrations: Demonstrations | None, model: RewardModel | None, context: RunContext
-) -> tuple[Learner, Fallback | None]:
+class Built(NamedTuple):
+    """What a run begins with.
+
+    Attributes:
+        learner: The learner.
+        labels: Labels demonstrations without actions while the learner learns; None where nothing is labelled.
+        fallback: What the run keeps where a learnt reward teaches it nothing; None where it keeps its best policy in
+            any case.
+    """
+
+    learner: Learner
+    labels: Labels | None = None
+    fallback: Fallback | None = None
+
+
+def build_learner(demonstrations: Demonstrations | None, model: RewardModel | None, context: RunContext) -> Built:
     """Put the algorithm on its environment, and start it from a clone of the demonstrations.
 
     Args:
@@ -38,11 +57,14 @@ def build_learner(
         context: The run.
 
     Returns:
-        The learner, and what the run keeps where a learnt reward teaches it nothing; None where it keeps its best
-        policy in any case.
+        The learner, and what the loop does for it.
     """
     config = context.config
     shown, paying = demonstrations, model
+    labelling = labels_states(config, demonstrations)
+    if labelling and demonstrations is not None:
+        shown = demonstrations = with_known_next(demonstrations)
+        assert demonstrations is not None
     if config.absorbing and demonstrations is not None and model is not None:
         shown = add_absorbing(demonstrations)
         paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
@@ -65,17 +87,27 @@ def build_learner(
         horizon = getattr(paying, "horizon", None)
         replay = DemonstrationReplay.of(shown, rewards, scale, *bounds, horizon=horizon)
     learner = _learner_class(config)(config, venv, scale, replay)
-    if shown is None or paying is None or config.warm_start == 0:
-        return learner, None
-    actions = (space.low, space.high) if isinstance(space, Box) else shown.n_actions
+    if shown is None or paying is None or not (shown.has_actions or labelling):
+        return Built(learner)
+    actions = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
     assert actions is not None
-    fit = partial(clone, shown, action_space=actions, seed=config.seed, squashed=off_policy)
-    if not (context.folder / CHECKPOINT_FILE).is_file():
+    fit = partial(clone, action_space=actions, seed=config.seed, squashed=off_policy)
+    labels = None
+    if labelling:
+        start = partial(fit, updates=config.warm_start) if config.warm_start else None
+        labels = Labels(shown, space, start, cloned_until=SETTLED)
+    elif config.warm_start and not (context.folder / CHECKPOINT_FILE).is_file():
         context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
-        learner.warm_start(fit(updates=config.warm_start))
-    if replay is None or config.cloning_weight == 0.0 or config.reward_source != "learned":
-        return learner, None  # the result of a control is what it learns
-    return learner, Fallback(fit, float(replay.reward.mean()), getattr(model, "horizon", None))
+        learner.warm_start(fit(shown, updates=config.warm_start))
+    if replay is None or 0 in (config.warm_start, config.cloning_weight) or config.reward_source != "learned":
+        return Built(learner, labels)  # the result of a control is what it learns
+    keep = partial(_clone_of, shown, labels, fit)
+    return Built(learner, labels, Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None)))
+
+
+def _clone_of(shown: Demonstrations, labels: Labels | None, fit: Callable[..., Policy]) -> Policy:
+    """Clone the demonstrations for as long as held-out rows say; states alone with their latest labels."""
+    return fit(shown if labels is None else labels.latest)
 
 
 def _random_scale(context: RunContext) -> ObservationScale:

@@ -12,14 +12,14 @@ import torch
 from rexd.evaluation.evaluate import Evaluation, evaluate
 from rexd.files import write_json
 from rexd.reward.base import RewardModel
-from rexd.rl.learners.protocol import Learner, State
+from rexd.rl.learners.protocol import State
 from rexd.rl.observers.episode_watch import EpisodeWatch
 from rexd.rl.policies.policy import POLICY_FILE, Policy, ensemble, load_policy
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
-from rexd.rl.training.fallback import Fallback
+from rexd.rl.training.learner import Built
 from rexd.rl.training.selection import Selection
 
 RECENT = "recent"  # the name of the arrays of earlier policies in a checkpoint
@@ -31,27 +31,26 @@ class TrainingLoop:
     def __init__(
         self,
         context: RunContext,
-        learner: Learner,
+        built: Built,
         reward: RewardModel | None,
         *,
         started: float,
         comparison: Comparison,
-        fallback: Fallback | None = None,
     ) -> None:
         """Take the parts of a run, and its checkpoint if there is one.
 
         Args:
             context: The settings, folder, environment and observer of the run.
-            learner: A learner without experience.
+            built: A learner without experience, and what is done for it.
             reward: Scores the episodes of evaluations, and so selects the best policy. None selects by the
                 environment's reward, which then is what the learner is trained on.
             started: ``time.monotonic()`` when the run began.
             comparison: What the result is compared with.
-            fallback: What to keep where the reward taught nothing; None keeps the best policy whatever it earned.
         """
-        self.context, self.learner, self.reward = context, learner, reward
+        self.context, self.reward = context, reward
+        self.learner, self.labels, self.fallback = built
         self.config, self.folder, self.observer = context.config, context.folder, context.observer
-        self.started, self.comparison, self.fallback, self.seconds_before = started, comparison, fallback, 0.0
+        self.started, self.comparison, self.seconds_before = started, comparison, 0.0
         self.selection = Selection(self._play, self.config.evaluation_episodes, self.config.seed)
         self.records: list[dict[str, Any]] = []
         self.recent: list[Policy] = []  # of the latest evaluations, as many as the ensemble has members
@@ -61,6 +60,8 @@ class TrainingLoop:
 
     def _resume(self, state: State, progress: dict[str, Any]) -> None:
         self.learner.load_state(state)
+        if self.labels is not None:
+            self.labels.restore(self.learner)
         self.recent = _recent(state, self._policy())
         self.selection.best, self.selection.steps = progress["best"], progress["selection_steps"]
         self.seconds_before, self.comparison.clone = progress["seconds"], progress.get("clone")
@@ -82,12 +83,21 @@ class TrainingLoop:
             while self.learner.steps < self.config.steps:
                 target = (self.learner.steps // self.config.evaluate_every + 1) * self.config.evaluate_every
                 before, started = self.learner.steps, time.monotonic()
-                self.learner.learn(min(target, self.config.steps) - before, [watch, losses])
+                self._learn(min(target, self.config.steps), [watch, losses])
                 speed = (self.learner.steps - before) / max(time.monotonic() - started, 1e-9)
                 losses.show(before=self.learner.steps)  # the record has those of the last step
                 record, state = self._evaluate(watch)
                 board.evaluated(record, state, speed)
         self._finish()
+
+    def _learn(self, target: int, callbacks: list[Any]) -> None:
+        """Learn until a number of steps is reached; demonstrations without actions are labelled on the way."""
+        if self.labels is not None:
+            for step in self.labels.due(self.learner.steps, target):
+                self.learner.learn(step - self.learner.steps, callbacks)
+                self.labels.make(self.learner, step)
+        if target > self.learner.steps:
+            self.learner.learn(target - self.learner.steps, callbacks)
 
     def _evaluate(self, watch: EpisodeWatch) -> tuple[dict[str, Any], State]:
         """Judge the present policy, keep it if it is the best, and write metrics and a checkpoint.

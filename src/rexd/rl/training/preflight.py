@@ -13,6 +13,7 @@ from rexd.configs import Settings
 from rexd.demos.choices import factors_of
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import action_count, fit_to_spaces
+from rexd.demos.states_alone import check_inputs
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
@@ -21,6 +22,7 @@ from rexd.flattening import Flattening, is_image
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import SBX, TrainConfig
+from rexd.rl.training.labels import EVERY, labels_states
 
 MOST_COMBINATIONS = 256
 """Largest number of combinations of several discrete choices that sbx-sac-discrete values."""
@@ -87,6 +89,8 @@ def check_before_work(
             for note in fitted.notes:
                 say(note)
         config = with_algorithm(config, env.action_space)
+        if fitted is not None and not fitted.has_actions:
+            say(check_states_alone(fitted, config, reward))
         flattening = Flattening.of(env.observation_space)
         limit = limit_of(env, make_env.max_episode_steps, longest=longest)
         check_start(env, config.seed)
@@ -96,6 +100,35 @@ def check_before_work(
         say(limit.note)
     observations = None if flattening.plain else flattening
     return Checked(fitted, replace(make_env, max_episode_steps=limit.steps), config, observations)
+
+
+def check_states_alone(demonstrations: Demonstrations, config: TrainConfig, reward: Any) -> str:
+    """Check that a run can learn from demonstrations without actions, and return what it does with them.
+
+    Raises:
+        RexdError: The reward looks at actions, or nothing else than actions could teach.
+    """
+    labelled = labels_states(config, demonstrations)
+    found = f"{demonstrations.source}: there are no actions"
+    if config.reward_source == "adversarial":
+        raise RexdError(
+            f"{found}, and the discriminator compares those of the demonstrations with the agent's; use the learned "
+            "reward with inputs that need none (--reward.inputs state-next-state)"
+        )
+    if config.reward_source == "constant" and not labelled:
+        raise RexdError(
+            f"{found}, so that no demonstration is replayed, and a constant reward teaches nothing else; let an "
+            "inverse model label them (inverse_model=True, more than 1,000 steps of SAC), or use the learned reward"
+        )
+    if config.reward_source == "learned":
+        settings = config.reward if reward is None else getattr(reward, "config", None)
+        check_inputs(demonstrations, getattr(settings, "inputs", ""))
+    if labelled:
+        return (
+            f"the demonstrations have no actions: from step {EVERY:,} on, a model of the agent's own steps labels "
+            "them, and they are then replayed and cloned"
+        )
+    return "the demonstrations have no actions: none is replayed or cloned, and the reward alone teaches"
 
 
 def with_algorithm(config: TrainConfig, space: Space[Any]) -> TrainConfig:

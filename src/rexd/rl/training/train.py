@@ -110,9 +110,9 @@ def _run(
         if resume and _finished(context):
             return load_run(context.folder)
         model = _reward(demonstrations, given, context)
-        learner, fallback = build_learner(demonstrations, model, context)
+        built = build_learner(demonstrations, model, context)
         comparison = Comparison(context, demonstrations, model)
-        loop = TrainingLoop(context, learner, model, started=started, comparison=comparison, fallback=fallback)
+        loop = TrainingLoop(context, built, model, started=started, comparison=comparison)
     with one_torch_thread() if context.config.algorithm in SBX else nullcontext():
         loop.run()
     return load_run(context.folder)

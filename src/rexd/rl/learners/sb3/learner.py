@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from rexd.errors import RunError
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
+from rexd.rl.learners.from_demonstrations import starts_as_clone
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
-from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
 from rexd.rl.wrappers.scaling import ObservationScale
 
 HIDDEN = (256, 256)
@@ -145,7 +146,7 @@ class Sb3SacLearner(Sb3Learner):
             env,
             policy_kwargs={"net_arch": list(HIDDEN)},
             device="cpu",
-            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
+            **sac_settings(config, env.action_space, cloned=starts_as_clone(config, replay)),
         )
         model.backup_entropy = config.backup_entropy
         model.n_step = config.n_step
@@ -183,6 +184,10 @@ class Sb3SacLearner(Sb3Learner):
         actor = self.model.actor
         _warm_start(_mean_layers(actor.latent_pi, actor.mu), policy, self.scale, "squashed-gaussian")
         self.model.average_actor.load_state_dict(actor.state_dict())
+
+    def label(self, rows: int) -> Float32:
+        """Label states alone by the first ``rows`` of the agent's own steps."""
+        return self.model.label(rows)
 
     def state(self) -> State:
         """Return networks, the averaged actor, optimisers, the entropy coefficient and the replay buffer."""
@@ -270,6 +275,10 @@ class Sb3PpoLearner(Sb3Learner):
         """Return the latest losses and statistics by name."""
         logged = self.model.logger.name_to_value
         return {name.removeprefix("train/"): float(v) for name, v in logged.items() if name.startswith("train/")}
+
+    def label(self, rows: int) -> Float32:
+        """Refuse: nothing that is labelled would be replayed."""
+        raise NotImplementedError("PPO replays no demonstrations")
 
     def policy(self) -> Policy:
         """Return the present policy, for raw observations."""

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
+from rexd.rl.learners.from_demonstrations import starts_as_clone
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sbx.actions import scaling_to
 from rexd.rl.learners.sbx.categorical import CategoricalPolicy
@@ -24,7 +25,8 @@ from rexd.rl.learners.sbx.dac import AdversarialSAC
 from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
-from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.replay.one_hot import OneHotReplayBuffer
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -54,7 +56,7 @@ class SbxLearner:
             env,
             policy_kwargs={"layer_norm": True},
             replay_buffer_class=None if continuous else OneHotReplayBuffer,
-            **sac_settings(config, env.action_space, cloned=replay is not None and config.warm_start > 0),
+            **sac_settings(config, env.action_space, cloned=starts_as_clone(config, replay)),
         )
         self.model.backup_entropy = config.backup_entropy
         # The rewards of a discriminator are not known before it judges a batch, which holds no steps in a row.
@@ -62,6 +64,8 @@ class SbxLearner:
         # Without a logger, every call of learn leaves an empty folder in the system's temporary folder.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
         if replay is not None:
+            cloning = config.cloning_weight and (replay.has_actions or config.inverse_model)
+            starts = config.actor_starts + (0 if replay.has_actions else SETTLED)
             self.model.learn_from(
                 replay,
                 share=config.demonstration_share,
@@ -69,7 +73,7 @@ class SbxLearner:
                 best_episodes=config.best_episodes,
                 mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
                 # An actor that has nothing to clone would have nothing to do until its critics are ready.
-                schedule=Schedule(config.actor_starts, config.actor_ramp) if config.cloning_weight else AT_ONCE,
+                schedule=Schedule(starts, config.actor_ramp) if cloning else AT_ONCE,
             )
 
     @property
@@ -128,6 +132,10 @@ class SbxLearner:
             head["kernel"], head["bias"] = head["kernel"] * factor, head["bias"] * factor
         self.model.policy.actor_state = self.model.policy.actor_state.replace(params=params)
         self.model.average_actor = jax.tree.map(jnp.array, params)
+
+    def label(self, rows: int) -> Float32:
+        """Label states alone by the first ``rows`` of the agent's own steps."""
+        return self.model.label(rows)
 
     def state(self) -> State:
         """Return networks, optimisers, random keys and the replay buffer."""

@@ -219,7 +219,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
                 self.tau,
                 self.target_entropy,
                 self.backup_entropy,
-                self.cloning_weight if self.demonstrations is not None else 0.0,
+                self.cloning_weight if self.demonstrations is not None and self.demonstrations.has_actions else 0.0,
                 Schedule(*map(float, self.schedule)),
             ),
         )
@@ -233,7 +233,7 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
 
     def _batches(self, steps: int, batch_size: int) -> Batch[Any]:
         drawn = self.draw(steps, batch_size)
-        if self.demonstrations is None:  # a row of the agent, weighted by zero, since the mean of no rows would be NaN
+        if not drawn.clone_obs.shape[1]:  # a row of the agent, weighted by zero, since the mean of no rows would be NaN
             drawn = drawn._replace(
                 clone_obs=drawn.obs[:, :1], clone_act=drawn.act[:, :1], clone_own=np.ones_like(drawn.reward[:, :1])
             )
