@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.streamed import MOST_ROWS, Streamed, drawn, joined, lengths_of, mapped, picked
-from rexd.demos.trajectory import Array, Trajectory, describe_observations
+from rexd.demos.trajectory import Array, Trajectory, check_alike, describe_observations
 from rexd.demos.transitions import Transitions, stack
 from rexd.errors import DemonstrationError
 
@@ -386,20 +386,3 @@ class Demonstrations:
             unused=unused,
             notes=self.notes if note is None else (*self.notes, note),
         )
-
-
-def check_alike(source: str, number: int, trajectory: Trajectory, first: Trajectory) -> Trajectory:
-    """Return a trajectory after checking that it has the same columns as the first one.
-
-    Raises:
-        DemonstrationError: Its observations or actions have other columns.
-    """
-    own, one = (describe_observations(t.observations.shape[1:]) for t in (trajectory, first))
-    if own != one:
-        raise DemonstrationError(f"{source}: trajectory {number} has {own}, trajectory 0 has {one}; all must agree")
-    if trajectory.actions.shape[1:] != first.actions.shape[1:]:
-        raise DemonstrationError(
-            f"{source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "
-            f"trajectory 0 of {first.actions.shape[1:]}; all must agree"
-        )
-    return trajectory

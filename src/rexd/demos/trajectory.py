@@ -148,6 +148,23 @@ class Trajectory:
         return Trajectory(**picked)
 
 
+def check_alike(source: str, number: int, trajectory: Trajectory, first: Trajectory) -> Trajectory:
+    """Return a trajectory after checking that it has the same columns as the first one.
+
+    Raises:
+        DemonstrationError: Its observations or actions have other columns.
+    """
+    own, one = (describe_observations(t.observations.shape[1:]) for t in (trajectory, first))
+    if own != one:
+        raise DemonstrationError(f"{source}: trajectory {number} has {own}, trajectory 0 has {one}; all must agree")
+    if trajectory.actions.shape[1:] != first.actions.shape[1:]:
+        raise DemonstrationError(
+            f"{source}: trajectory {number} has actions of shape {trajectory.actions.shape[1:]}, "
+            f"trajectory 0 of {first.actions.shape[1:]}; all must agree"
+        )
+    return trajectory
+
+
 def _check_shapes(trajectory: Trajectory) -> None:
     observations, actions = trajectory.observations, trajectory.actions
     image = observations.ndim == 4 and observations.dtype == np.uint8

@@ -17,10 +17,10 @@ import numpy as np
 
 from rexd.demos import streamed
 from rexd.demos.choices import ActionCount
-from rexd.demos.demonstrations import Demonstrations, check_alike
+from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import action_count, box_columns
 from rexd.demos.streamed import Numbers, Streamed
-from rexd.demos.trajectory import Array, Trajectory
+from rexd.demos.trajectory import Array, Trajectory, check_alike
 from rexd.errors import DemonstrationError, UnsafeFileError
 from rexd.reading.containers.folders import read_json, text_in_json
 from rexd.reading.containers.source import Source

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rexd.demos.demonstrations import Demonstrations, check_alike
+from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.equal_rows import equal_rows
 from rexd.demos.streamed import BLOCK_ROWS, Numbers, Streamed
-from rexd.demos.trajectory import Array, BoolArray, Trajectory
+from rexd.demos.trajectory import Array, BoolArray, Trajectory, check_alike
 from rexd.reading.rows.columns import NormalColumns
 from rexd.reading.rows.ends.episode_ends import Ends, RecordedEnds, find_ends, find_gaps
 from rexd.reading.rows.from_steps import as_next_observations, check_lengths, cut
