@@ -146,7 +146,7 @@ def test_minari() -> None:
     check(demos)
     assert demos.env_id == "Hopper-v5"
     episodes[0].observations = {"position": np.zeros((5, 3))}
-    with pytest.raises(DemonstrationError, match="some observations are dicts, and 'observations' is a ndarray"):
+    with pytest.raises(DemonstrationError, match="some observations are dicts, and 'observations' is one array"):
         rexd.to_demonstrations(episodes)
 
 

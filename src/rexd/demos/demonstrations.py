@@ -53,6 +53,8 @@ class Demonstrations:
         """Check that the trajectories agree with one another."""
         if not len(self.trajectories):
             raise DemonstrationError(f"{self.source}: no trajectories; expected at least one")
+        if isinstance(self.n_actions, np.integer):  # as Gymnasium's spaces have it
+            object.__setattr__(self, "n_actions", int(self.n_actions))
         first = self.trajectories[0]
         if self.column_names and len(self.column_names) != self.obs_dim:
             raise DemonstrationError(

@@ -80,7 +80,7 @@ def test_the_first_release_is_read_as_arrays(tmp_path: Path) -> None:
         ({"terminated_1": 0.5}, "'terminated_1' is missing or no whole number"),
         ({"actions_1": np.zeros((2, 2))}, "trajectory 1 has 3 observations for 2 actions"),
         ({"rewards_1": np.zeros(2)}, "trajectory 1 has 2 rewards for 3 actions"),
-        ({f"observations_{n}": np.zeros((k, 4, 4, 1), "u1") for n, k in enumerate(LENGTHS)}, "as images do"),
+        ({f"observations_{n}": np.zeros((k, 4, 4, 1)) for n, k in enumerate(LENGTHS)}, "as images do"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:

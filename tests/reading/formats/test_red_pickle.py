@@ -67,6 +67,7 @@ def test_every_protocol_is_told_by_content(tmp_path: Path, protocol: int) -> Non
         (np.zeros(6, int), (3,)),
         (np.zeros((6, 1), int), (3,)),
         (np.zeros((6, 1, 1), int), (3,)),
+        (np.zeros((6, 2), int), (3, 2)),  # two choices at the same time
     ],
 )
 def test_action_shapes(tmp_path: Path, actions: np.ndarray[Any, Any], shape: tuple[int, ...]) -> None:
@@ -102,7 +103,6 @@ def test_rewards_are_kept_and_other_keys_noted(tmp_path: Path) -> None:
         ({"observations": np.array([None] * 6)}, "observations are an object array"),
         ({"actions": np.zeros((4, 1))}, r"actions have shape \(4, 1\), observations 6 rows"),
         ({"actions": np.float64(3)}, "actions are a float64"),
-        ({"actions": np.zeros((6, 2), int)}, "trajectory 0: actions have shape"),
         ({"rewards": np.zeros(5)}, "rewards have shape"),
         ({"actions": np.array([[0], [0], [0], [0], [np.nan], [0]])}, "trajectory 1: actions: .* at step 1"),
         ({"observations": np.diag([0, 0, 0, np.inf, 0, 0.0])}, "trajectory 1: observations: .* at step 0"),

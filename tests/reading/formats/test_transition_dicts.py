@@ -109,7 +109,7 @@ def test_n_step_rewards(tmp_path: Path) -> None:
         (5, {"obs": None}, "row 5 has no 'obs'; found 'action', 'reward', 'next_obs', 'done'"),
         (5, {"obs": np.ones(4)}, r"observations have shape \(4,\) in row 5 and \(3,\) in row 0"),
         (5, {"obs": "text"}, "observations are a str"),
-        (0, {"obs": {"pixels": np.ones(3)}}, "some observations are dicts, and 'next_obs' is a ndarray"),
+        (0, {"obs": {"pixels": np.ones(3)}}, "some observations are dicts, and 'next_obs' is one array"),
         (5, {"action": np.full(2, np.nan)}, "trajectory 1: actions: .* at step 1"),
     ],
 )

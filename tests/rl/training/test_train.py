@@ -257,7 +257,7 @@ class TestLoop:
         content = json.loads((tmp_path / "run" / "config.json").read_text())
         assert content["env"] == "pull"
         assert content["demonstrations_sha256"] == demonstrations().clip_actions(-2.0, 1.0).sha256
-        assert run.config == replace(CONFIG, seed=4)
+        assert run.config == replace(CONFIG, seed=4, algorithm="sbx-sac")
 
     def test_a_folder_in_use_is_left_alone(self, scripted, tmp_path):
         scripted()
@@ -442,7 +442,7 @@ def test_the_environment_s_reward_cannot_reach_the_learner(finished, tmp_path):
 def test_the_folder_is_complete(finished):
     assert {path.name for path in finished.path.iterdir()} == FILES
     assert finished.env == "Steer-v0"
-    assert finished.config == CONFIG
+    assert finished.config == replace(CONFIG, algorithm="sbx-sac")  # what auto chose is recorded
     assert finished.config == TrainConfig.from_dict(json.loads((finished.path / "config.json").read_text())["train"])
 
 

@@ -100,9 +100,10 @@ class Joining:
                     for number, each in enumerate(several)
                 ]
             elif value is not None:
+                kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
                 raise SpaceMismatchError(
-                    f"some observations are dicts, and {keys[role]!r} is a {type(value).__name__}; expected the same "
-                    "of all. Drop those that differ"
+                    f"some observations are dicts, and {keys[role]!r} is one {kind}; expected the same of all. Drop "
+                    "those that differ"
                 )
         return made
 
