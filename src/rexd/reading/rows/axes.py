@@ -55,7 +55,7 @@ def with_episodes_first(
     same, observations = dict(columns), columns["observations"]
     listed = not isinstance(observations, np.ndarray) or observations.dtype.hasobject
     arrays = _stacked(source, columns) if listed else {k: v for k, v in columns.items() if isinstance(v, np.ndarray)}
-    if told or arrays is None or arrays["observations"].ndim != 3:
+    if told or arrays is None or arrays["observations"].ndim != 3 or arrays.get("actions", np.empty((1, 1))).ndim < 2:
         return same, []
     first, second = arrays.get("actions", arrays["observations"]).shape[:2]
     steps_first = _tell(arrays, hints, first, second)
@@ -113,7 +113,8 @@ def _chained(observations: Array, following: Array) -> bool | None:
 def _last_places(arrays: Mapping[str, Array]) -> bool | None:
     """Return which axis has an end in each of its last places, and no end anywhere else."""
     shape = arrays["observations"].shape[:2]
-    flags = [arrays[name].reshape(shape) != 0 for name in _FLAGS if name in arrays and arrays[name].shape[:2] == shape]
+    marked = [arrays[name] for name in _FLAGS if name in arrays]
+    flags = [each.reshape(shape) != 0 for each in marked if each.shape[:2] == shape and each.size == math.prod(shape)]
     if not flags:
         return None
     ends = np.logical_or.reduce(flags)
