@@ -129,3 +129,10 @@ def test_values_that_are_not_finite_are_left_to_others() -> None:
     assert len(notes) == 1
     with pytest.raises(DemonstrationError, match=r"trajectory 0: observations: .* NaN, infinite or beyond float32"):
         read(values)
+
+
+@pytest.mark.parametrize("odd", [{"actions": np.zeros(3)}, {"terminated": np.zeros((3, 4, 3))}])
+def test_arrays_of_another_number_of_axes_tell_nothing(odd: dict[str, Any]) -> None:
+    listed = {"observations": [np.zeros((4, 2))] * 3, "actions": [np.zeros((4, 1))] * 3}
+    content = listed | {name: list(values) for name, values in odd.items()}
+    assert with_episodes_first("x", content, Hints()) == (content, [])
