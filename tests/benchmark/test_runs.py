@@ -63,6 +63,13 @@ def test_a_task_may_keep_out_of_a_regime():
     assert "1x1/B-ours-seed0" in ids(suite(tasks=tasks))
 
 
+def test_states_alone_are_not_cloned():
+    alone = suite()
+    alone = replace(alone, tasks=(replace(alone.tasks[0], without_actions=True), *alone.tasks[1:]))
+    assert [name for name in ids(alone) if "-bc-" in name] == ["4x5/B-bc-seed0", "4x5/B-bc-seed1"]
+    assert "4x5/A-ours-seed0" in ids(alone)
+
+
 def test_a_part_of_a_suite():
     assert ids(narrowed(suite(), tasks=["A"], regimes=["1x1"])) == ["1x1/A-ours-seed0", "1x1/A-ours-seed1"]
     # methods keep to their own seeds and regimes, unless they are asked for by name

@@ -150,6 +150,8 @@ def expand(suite: Suite, *, steps: int | None = None) -> list[RunSpec]:
                 for task in suite.tasks:
                     if task.regimes and regime.name not in task.regimes:
                         continue
+                    if task.without_actions and method.kind == "cloning":  # there is nothing to clone
+                        continue
                     wanted = method.steps_of(task, regime)
                     runs.append(RunSpec(suite.name, task, regime, method, seed, min(wanted, steps or wanted)))
     return runs
