@@ -136,3 +136,9 @@ def test_arrays_of_another_number_of_axes_tell_nothing(odd: dict[str, Any]) -> N
     listed = {"observations": [np.zeros((4, 2))] * 3, "actions": [np.zeros((4, 1))] * 3}
     content = listed | {name: list(values) for name, values in odd.items()}
     assert with_episodes_first("x", content, Hints()) == (content, [])
+
+
+def test_arrays_of_other_places_are_left_to_those_who_read_them() -> None:
+    content: dict[str, Any] = {"observations": walks(4, 50).swapaxes(0, 1), "actions": np.zeros((50, 4, 1))}
+    assert len(with_episodes_first("x", content, Hints())[1]) == 1
+    assert with_episodes_first("x", content | {"rewards": np.zeros((50, 3))}, Hints())[1] == []

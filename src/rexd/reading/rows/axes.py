@@ -70,7 +70,7 @@ def with_episodes_first(
                 "(episode_length in Python)"
             )
         )
-    if not steps_first:
+    if not steps_first or any(array.ndim > 1 and array.shape[1] != second for array in arrays.values()):
         return same, []
     note = (
         f"the first axis is time: {first} steps of {second} environments, as vectorised collection stores them, were "

@@ -175,8 +175,9 @@ def _first(content: Any, joining: Joining) -> Any:
         rows = items(content)
         if not len(rows):
             return None
-        if joining.is_observation(rows[0]) and not isinstance(content, np.ndarray) and not has_needed(rows[0]):
-            return rows[0] if len(rows) > 1 else None
+        row = joining.is_observation(rows[0]) and not isinstance(content, np.ndarray) and not has_needed(rows[0])
+        if row and not all(isinstance(each, Mapping) for each in rows):  # dicts alone are trajectories without actions
+            return rows[0]
         content = rows[0]
     return None
 
