@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+pytest.importorskip("gymnasium")
+
 from gymnasium.spaces import Box, Discrete
 
 from rexd.demos import Demonstrations, Trajectory, fit_to_spaces

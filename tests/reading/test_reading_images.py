@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("gymnasium")
+
 from pixel_task import IMAGE, PixelTask, watched
 
 import rexd

@@ -6,9 +6,12 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
+
+pytest.importorskip("gymnasium")
+
+import gymnasium
 from goal_task import NAMES, GoalTask, recorded
 from golden import Golden
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
+pytest.importorskip("gymnasium")
+
 from pixel_task import IMAGE, PixelTask, watched
 
 import rexd
