@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.reward.beginner import moved
 from rexd.reward.rows import Float32, Rows
 
 Score = Callable[[Rows], Float32]
@@ -64,26 +65,37 @@ class KnownErrors:
         uniform: Demonstrated states with uniformly random actions.
         others: Demonstrated states with other rows' actions.
         unused: Expert rows that a selection left out; None without such rows.
+        moved: Demonstrated rows, moved by a little of what that policy reaches; None without one.
+        beginner: Rows of the policy that learning begins with; None without an environment.
     """
 
     held_out: Float32
     uniform: Float32
     others: Float32
     unused: Float32 | None
+    moved: Float32 | None = None
+    beginner: Float32 | None = None
 
 
-def known_errors(demonstrations: Demonstrations, held_out: Float32, novelty: Score, seed: int) -> KnownErrors:
+def known_errors(
+    demonstrations: Demonstrations, held_out: Float32, novelty: Score, seed: int, beginner: Rows | None = None
+) -> KnownErrors:
     """Score rows of known kinds.
 
     Args:
         demonstrations: The demonstrations that the models were fitted to.
         held_out: (N,) error of each row by the model that never saw it.
         novelty: Scores any rows by all models together.
-        seed: Seed of the unrelated actions.
+        seed: Seed of the unrelated actions, and of the moves.
+        beginner: Rows of the policy that learning begins with, if they are known.
     """
     unused = demonstrations.unused_transitions()
     uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed))
-    return KnownErrors(held_out, uniform, others, None if unused is None else novelty(Rows.of_transitions(unused)))
+    left_out = None if unused is None else novelty(Rows.of_transitions(unused))
+    if beginner is None:
+        return KnownErrors(held_out, uniform, others, left_out)
+    near = moved(Rows.of_transitions(demonstrations.transitions()), beginner, seed)
+    return KnownErrors(held_out, uniform, others, left_out, novelty(near), novelty(beginner))
 
 
 def calibrate(errors: KnownErrors) -> Calibration:
@@ -93,6 +105,8 @@ def calibrate(errors: KnownErrors) -> Calibration:
     anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform, others]), ANCHOR_QUANTILE))
     if anchor < LEAST_ANCHOR * median:
         anchor = ASSUMED_ANCHOR * median
+    if errors.moved is not None and errors.beginner is not None:
+        median, anchor = max(median, float(np.median(errors.moved))), max(anchor, float(np.median(errors.beginner)))
     unit = max(median, float(np.finfo(np.float32).tiny))
     return Calibration(
         median=median,

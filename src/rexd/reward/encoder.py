@@ -37,7 +37,13 @@ class Encoder:
 
     @classmethod
     def fit(
-        cls, columns: InputColumns, raw: Tensor, *, relevance: Tensor | None = None, standardised: bool = True
+        cls,
+        columns: InputColumns,
+        raw: Tensor,
+        *,
+        relevance: Tensor | None = None,
+        least: Tensor | None = None,
+        standardised: bool = True,
     ) -> Encoder:
         """Take mean and standard deviation of the raw columns, and drop the columns that never vary.
 
@@ -45,6 +51,8 @@ class Encoder:
             columns: What the raw columns are.
             raw: (N, raw columns) rows, as ``InputColumns.concatenate`` returns them.
             relevance: (raw columns,) factors of the columns; None leaves all at 1.
+            least: (raw columns,) float64, what each standard deviation is raised to where it is smaller
+                (``rexd.reward.beginner``); None leaves all as they are. It brings no column back that never varies.
             standardised: False keeps every column as it is.
         """
         factors = torch.ones(raw.shape[1]) if relevance is None else relevance
@@ -54,6 +62,7 @@ class Encoder:
         wide = raw.double()
         mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
         kept = torch.nonzero(varies(mean, std) & (factors >= LEAST_RELEVANCE)).flatten()
+        std = std if least is None else torch.maximum(std, least)
         return cls(columns, mean[kept].float(), std[kept].float(), kept, factors)
 
     @property

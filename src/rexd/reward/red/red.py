@@ -18,6 +18,7 @@ from rexd.demos.states_alone import check_inputs
 from rexd.errors import DemonstrationError, NotFittedError, RexdError
 from rexd.progress import Progress
 from rexd.reward.base import RewardModel
+from rexd.reward.beginner import least_spread
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
@@ -82,6 +83,7 @@ class RED(RewardModel):
         progress: Progress | None = None,
         *,
         velocity_columns: Sequence[int] | None = None,
+        beginner: Rows | None = None,
     ) -> Self:
         """Distil, calibrate and check.
 
@@ -92,6 +94,8 @@ class RED(RewardModel):
                 transitions are drawn.
             progress: Called with the number of updates done and in all.
             velocity_columns: Observation columns that are velocities; with them the worst standstill is checked.
+            beginner: Rows of the policy that learning begins with, which set the least scale
+                (``rexd.reward.beginner``). Without them the demonstrations' spread is the only scale.
 
         Raises:
             DemonstrationError: There are too few rows, no column varies, or these are no demonstrations.
@@ -103,7 +107,7 @@ class RED(RewardModel):
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
             demonstrations = _with_known_next(demonstrations)
-        best = self._best_candidate(demonstrations, progress)
+        best = self._best_candidate(demonstrations, beginner, progress)
         calibration, distilled = best.calibration, best.distilled
         sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
         fitted = FittedRED(
@@ -116,7 +120,9 @@ class RED(RewardModel):
         self._take(SavedRED(self.config, fitted, checks, held_out, sha256, horizon))
         return self
 
-    def _best_candidate(self, demonstrations: Demonstrations, progress: Progress | None) -> _Candidate:
+    def _best_candidate(
+        self, demonstrations: Demonstrations, beginner: Rows | None, progress: Progress | None
+    ) -> _Candidate:
         """Fit a model for each way of weighting the columns, and return the one that separates best."""
         columns = InputColumns.of(demonstrations, self.config.inputs, clock=self.config.clock)
         rows = demonstrations.transitions()
@@ -127,23 +133,32 @@ class RED(RewardModel):
         else:
             fold = assign_folds(rows.trajectory, self.config.folds)
         if columns.image:
+            beginner = None  # pixels have one spread, and none of them can be too narrow
             found: list[Encoder] = [self._image_encoder(columns, known)]
         else:
-            found = self._encoders(columns, raw, rows.trajectory, fold)
+            least = None if beginner is None else least_spread(columns, beginner)
+            found = self._encoders(columns, raw, rows.trajectory, fold, least)
         encoders = [encoder for encoder in found if encoder.describes_rows]
         if not encoders:
             raise DemonstrationError(f"{demonstrations.source}: no column varies; there is nothing to learn from")
         best: _Candidate | None = None
         for number, encoder in enumerate(encoders):
             part = _part_of(progress, number, len(encoders))
-            candidate = self._candidate(demonstrations, encoder, encoder.standardise(encoder.raw(known)), fold, part)
+            candidate = self._candidate(
+                demonstrations, encoder, encoder.standardise(encoder.raw(known)), fold, beginner, part
+            )
             if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
                 best = candidate
         assert best is not None
         return best
 
     def _encoders(
-        self, columns: InputColumns, raw: Tensor, trajectory: NDArray[np.int64], fold: NDArray[np.int64]
+        self,
+        columns: InputColumns,
+        raw: Tensor,
+        trajectory: NDArray[np.int64],
+        fold: NDArray[np.int64],
+        least: Tensor | None,
     ) -> list[Encoder]:
         """Return the encoders to try: noisy actions weighted down, then also what only tells episodes apart."""
         if self.config.recipe == "paper":
@@ -152,7 +167,7 @@ class RED(RewardModel):
         relevance = column_relevance(raw, torch.from_numpy(trajectory))
         if bool((relevance < NOTABLE).any()):
             weights.append(weights[0] * relevance)
-        return [Encoder.fit(columns, raw, relevance=weight) for weight in weights]
+        return [Encoder.fit(columns, raw, relevance=weight, least=least) for weight in weights]
 
     def _image_encoder(self, columns: InputColumns, rows: Rows) -> Encoder:
         """Return the encoder of images, of which there are no columns to weigh."""
@@ -176,6 +191,7 @@ class RED(RewardModel):
         encoder: Encoder,
         x: Tensor,
         fold: NDArray[np.int64],
+        beginner: Rows | None,
         progress: Progress | None,
     ) -> _Candidate:
         """Distil the models of all folds on encoded rows ``x`` (N, C), and calibrate them."""
@@ -192,7 +208,7 @@ class RED(RewardModel):
         distilled = Distilled(encoder, target, predictor)
         by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
         held_out = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
-        errors = known_errors(demonstrations, held_out, distilled.novelty, self.config.seed)
+        errors = known_errors(demonstrations, held_out, distilled.novelty, self.config.seed, beginner)
         return _Candidate(distilled, errors, calibrate(errors))
 
     def novelty_of(self, rows: Rows) -> Float32:

@@ -7,9 +7,10 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.spaces import action_count
 from rexd.envs.velocity_columns import velocity_columns
 from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
@@ -18,8 +19,10 @@ from rexd.reward.checks import RANDOM_POLICY, ZERO_ACTIONS, Check
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
+from rexd.rl.policies.cloning import ActionSpace, clone
 
 EPISODES = 3
+BEGINNER_EPISODES = 10
 
 
 def fit_in_environment(
@@ -29,7 +32,10 @@ def fit_in_environment(
     progress: Progress | None = None,
     velocities: Sequence[int] | None = None,
 ) -> RED:
-    """Fit RED, search the worst standstill, and score policies that know nothing.
+    """Fit RED on a scale that reaches its beginner, search the worst standstill, and score policies that know nothing.
+
+    The beginner is the clone of the demonstrations. Its episodes, like those of the checks, do not count as steps of
+    the learner.
 
     Args:
         config: Settings of the reward.
@@ -40,13 +46,28 @@ def fit_in_environment(
     """
     env = make_env()
     try:
-        RandomPolicy(env.action_space, config.seed)  # refuses actions without bounds before the fit, not after it
+        space = env.action_space
+        RandomPolicy(space, config.seed)  # refuses actions without bounds before the fit, not after it
         velocities = velocity_columns(env) if velocities is None else velocities
     finally:
         env.close()
-    model = RED(config).fit(demonstrations, progress, velocity_columns=velocities)
+    beginner = beginner_rows(demonstrations, make_env, space, config.seed)
+    model = RED(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
     model.add_checks(environment_checks(model, make_env, config.seed))
     return model
+
+
+def beginner_rows(
+    demonstrations: Demonstrations, make_env: Callable[[], gymnasium.Env[Any, Any]], space: Space[Any], seed: int
+) -> Rows | None:
+    """Play the clone of the demonstrations; None where there are no actions, or images."""
+    if not demonstrations.has_actions or demonstrations.image:
+        return None
+    count = action_count(space, "the environment")
+    bounds: ActionSpace = (space.low, space.high) if isinstance(space, Box) else count
+    policy = clone(demonstrations, action_space=bounds, seed=seed)
+    episodes = rollout(make_env, policy, BEGINNER_EPISODES, seed=seed)
+    return Rows.joined([Rows.of_trajectory(episode) for episode in episodes])
 
 
 def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> tuple[Check, ...]:
