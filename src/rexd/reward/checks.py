@@ -18,6 +18,7 @@ UNUSED = "expert rows, unused"
 RANDOM_ACTIONS = "expert states, random actions"
 OTHER_ACTIONS = "expert states, other rows' actions"
 STANDSTILL = "worst standstill"
+CLONE = "clone of the demonstrations"
 RANDOM_POLICY = "random policy"
 ZERO_ACTIONS = "zero actions"
 FLAT = 0.1  # a smaller difference between the expert and random actions drowns in the critic's error

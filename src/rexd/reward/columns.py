@@ -74,10 +74,8 @@ class InputColumns:
     @property
     def of_states(self) -> Tensor:
         """Whether each column is one of an observation, or of a next one: (columns,) bool."""
-        first = torch.arange(len(self.names)) < self.obs_dim
-        return (
-            first | (torch.arange(len(self.names)) < 2 * self.obs_dim) if self.inputs == "state-next-state" else first
-        )
+        states = 2 * self.obs_dim if self.inputs == "state-next-state" else self.obs_dim
+        return torch.arange(len(self.names)) < states
 
     def concatenate(self, rows: Rows, typical_clock: float = 0.0) -> Tensor:
         """Return the columns side by side: (batch, columns) float32.

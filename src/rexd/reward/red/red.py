@@ -132,8 +132,9 @@ class RED(RewardModel):
             fold = np.full(len(raw), -1)  # none is held out
         else:
             fold = assign_folds(rows.trajectory, self.config.folds)
+        if columns.image or self.config.recipe == "paper":
+            beginner = None  # pixels have one spread, and the paper takes the demonstrations alone
         if columns.image:
-            beginner = None  # pixels have one spread, and none of them can be too narrow
             found: list[Encoder] = [self._image_encoder(columns, known)]
         else:
             least = None if beginner is None else least_spread(columns, beginner)

@@ -1,4 +1,7 @@
-"""What a run keeps if its reward taught nothing: the clone of the demonstrations.
+"""What a run keeps if its reward taught less than cloning does: the clone of the demonstrations.
+
+The clone is a candidate of the selection like any policy of the run, and is kept where it earns more. It is kept, too,
+where the reward says nothing of what policies do.
 
 Demonstrations may show only a part of a task, such as one goal of many. Whatever the policy then does elsewhere is far
 outside the support of the demonstrations, where the reward cannot tell one action from another, and training only
@@ -17,6 +20,10 @@ from rexd.rl.policies.policy import Policy
 # Smallest share of what demonstrations earn that counts as learnt. Measured shares are at most 0.05 where nothing was
 # learnt, and at least 0.38 elsewhere (docs/lab/selection-and-cloning.md).
 LEAST_PAID = 0.1
+EARNS_MORE = (
+    "the clone of the demonstrations earns more of the learned reward than any policy of the run, and is kept; train "
+    "for more steps, or look at what the reward pays (rexd score)"
+)
 
 
 @dataclass(frozen=True)

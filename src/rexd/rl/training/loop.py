@@ -19,6 +19,7 @@ from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
+from rexd.rl.training.fallback import EARNS_MORE
 from rexd.rl.training.learner import Built
 from rexd.rl.training.selection import Selection
 
@@ -159,11 +160,16 @@ class TrainingLoop:
         """Evaluate the selected policy in fresh episodes; this is the result of the run."""
         chosen = [record for record in self.records if record["selected"]]
         selected_at = chosen[-1]["steps"] if chosen else None
-        if self.fallback is not None and chosen and (why := self.fallback.why(chosen[-1])) is not None:
-            self.observer.message(why)
+        if self.fallback is not None and chosen:
+            why = self.fallback.why(chosen[-1])
             self.learner.warm_start(self.fallback.clone())
-            self._keep(self._policy())
-            selected_at = 0
+            clone = self._policy()
+            if why is None and self.selection.judge(clone)[2]:
+                why = EARNS_MORE
+            if why is not None:
+                self.observer.message(why)
+                self._keep(clone)
+                selected_at = 0
         result = self._play(load_policy(self.folder), self.config.final_episodes, self.config.seed)
         write_json(
             self.folder / files.EVALUATION_FILE,

@@ -15,7 +15,7 @@ from rexd.envs.velocity_columns import velocity_columns
 from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
 from rexd.progress import Progress
-from rexd.reward.checks import RANDOM_POLICY, ZERO_ACTIONS, Check
+from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS, Check
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
@@ -23,6 +23,7 @@ from rexd.rl.policies.cloning import ActionSpace, clone
 
 EPISODES = 3
 BEGINNER_EPISODES = 10
+BEGINNER_UPDATES = 1000  # which take a second or two
 
 
 def fit_in_environment(
@@ -51,8 +52,11 @@ def fit_in_environment(
         velocities = velocity_columns(env) if velocities is None else velocities
     finally:
         env.close()
-    beginner = beginner_rows(demonstrations, make_env, space, config.seed)
+    paper = config.recipe == "paper"
+    beginner = None if paper else beginner_rows(demonstrations, make_env, space, config.seed)
     model = RED(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
+    if beginner is not None:
+        model.add_checks([Check.of(CLONE, model.novelty_of(beginner), model)])
     model.add_checks(environment_checks(model, make_env, config.seed))
     return model
 
@@ -65,7 +69,7 @@ def beginner_rows(
         return None
     count = action_count(space, "the environment")
     bounds: ActionSpace = (space.low, space.high) if isinstance(space, Box) else count
-    policy = clone(demonstrations, action_space=bounds, seed=seed)
+    policy = clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
     episodes = rollout(make_env, policy, BEGINNER_EPISODES, seed=seed)
     return Rows.joined([Rows.of_trajectory(episode) for episode in episodes])
 
