@@ -623,6 +623,30 @@ def test_where_the_reward_teaches_nothing_the_clone_is_kept(tmp_path):
     )
 
 
+class PaysTheClone(PaysPush):
+    """A reward that no policy of a short run earns as much of as the clone does."""
+
+    def __init__(self):
+        super().__init__()
+        bounds = (np.float32([-2.0]), np.float32([1.0]))
+        self.clone = clone(demonstrations().clip_actions(*bounds), action_space=bounds, seed=CONFIG.seed)
+
+    def predict(self, obs, act=None, next_obs=None, step=None):
+        return np.exp(-8.0 * np.abs(act - self.clone.predict(obs)[0])).max(axis=1).astype(np.float32)
+
+
+@pytest.mark.slow
+def test_the_clone_is_a_candidate_of_the_selection(tmp_path):
+    config, watch, reward = replace(CONFIG, warm_start=20, steps=40), Watching(), PaysTheClone()
+    run = train(demonstrations(), env="Steer-v0", out=tmp_path / "run", reward=reward, config=config, observer=watch)
+    expected, _ = reward.clone.predict(raw_observations())
+    assert run.evaluation["selected_at"] == 0
+    assert run.evaluation["learned"]["mean"] == pytest.approx(LENGTH, rel=0.01)
+    np.testing.assert_allclose(run.policy().predict(raw_observations())[0], expected, atol=1e-4)
+    assert run.metrics()[-1]["learned_return"] < 0.9 * LENGTH
+    assert any("earns more of the learned reward" in message for message in watch.messages)
+
+
 @pytest.mark.parametrize("settings", [{"cloning_weight": 0.0}, {"warm_start": 0}])
 def test_a_learner_that_does_not_clone_keeps_what_it_learnt(tmp_path, settings):
     config = replace(CONFIG, steps=40, **{"warm_start": 20, **settings})
