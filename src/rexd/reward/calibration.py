@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.hindsight import goals_of
 from rexd.reward.rows import Float32, Rows
 
 Score = Callable[[Rows], Float32]
@@ -107,7 +108,8 @@ def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, 
     """Return demonstrated states with uniformly random actions, and the same states with the actions of other rows.
 
     Uniform actions span the action space where it is known, else the range of the demonstrated actions. Both have
-    the next observations of other rows, for models of (s, s').
+    the next observations of other rows, for models of (s, s'). Where there are goals, the states have what other rows
+    achieved as their goals: what is done for another goal has nothing to do with this one.
     """
     rows = demonstrations.transitions()
     rng = np.random.default_rng(seed)
@@ -119,4 +121,8 @@ def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, 
         low, high = demonstrations.action_bounds or (rows.act.min(axis=0), rows.act.max(axis=0))
         uniform = rng.uniform(low, high, size=(ANCHOR_ROWS, rows.act.shape[1])).astype(np.float32)
     obs, next_obs, step = rows.obs[pick], rows.next_obs[other], rows.step[pick]
+    goals = goals_of(demonstrations)
+    if goals is not None:
+        elsewhere = goals.achieved(rows.obs)[rng.integers(len(rows), size=ANCHOR_ROWS)]
+        obs, next_obs = goals.exchanged(obs, elsewhere), goals.exchanged(next_obs, elsewhere)
     return Rows(obs, uniform, next_obs, step), Rows(obs, rows.act[other], next_obs, step)

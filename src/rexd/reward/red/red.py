@@ -166,7 +166,7 @@ class RED(RewardModel):
         """Return a factor for each raw column: (R²)² for continuous actions, 1 for everything else."""
         factors = torch.ones(raw.shape[1])
         if columns.inputs == "state-action" and not columns.discrete:
-            first, last = columns.obs_dim, columns.obs_dim + columns.act_dim
+            first, last = columns.seen_dim, columns.seen_dim + columns.act_dim
             factors[first:last] = action_predictability(raw[:, :first], raw[:, first:last], fold, self.config)
         return factors
 

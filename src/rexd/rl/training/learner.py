@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.hindsight import goals_of
 from rexd.demos.known_next import with_known_next
 from rexd.demos.spaces import action_count
 from rexd.errors import import_extra
@@ -21,10 +22,11 @@ from rexd.rl.learners.protocol import Learner
 from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy
 from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.fallback import Fallback
-from rexd.rl.training.labels import Labels, labels_states
+from rexd.rl.training.labels import Labels, in_units, labels_states
 from rexd.rl.training.run_folder import CHECKPOINT_FILE
 from rexd.rl.wrappers.absorbing import add_absorbing
 from rexd.rl.wrappers.scaling import ObservationScale
@@ -86,7 +88,8 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
         bounds = (space.low, space.high) if isinstance(space, Box) else ()
         horizon = getattr(paying, "horizon", None)
         replay = DemonstrationReplay.of(shown, rewards, scale, *bounds, horizon=horizon)
-    learner = _learner_class(config)(config, venv, scale, replay)
+    hindsight = _hindsight(demonstrations, model, scale, space, config)
+    learner = _learner_class(config)(config, venv, scale, replay, hindsight)
     if shown is None or paying is None or not (shown.has_actions or labelling):
         return Built(learner)
     actions = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
@@ -103,6 +106,25 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
         return Built(learner, labels)  # the result of a control is what it learns
     keep = partial(_clone_of, shown, labels, fit)
     return Built(learner, labels, Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None)))
+
+
+def _hindsight(
+    demonstrations: Demonstrations | None,
+    model: RewardModel | None,
+    scale: ObservationScale,
+    space: Space[Any],
+    config: TrainConfig,
+) -> Hindsight | None:
+    """Return what keeps the agent's episodes with other goals; None where no learnt reward can pay for them.
+
+    An absorbing state has no goal, so that there are no other goals with absorbing states.
+    """
+    goals = None if demonstrations is None else goals_of(demonstrations)
+    off_policy = config.algorithm != "sb3-ppo"
+    if goals is None or model is None or config.reward_source != "learned" or config.absorbing or not off_policy:
+        return None
+    ends = getattr(model, "horizon", None) is not None
+    return Hindsight(goals, model, scale, partial(in_units, space), ends=ends, seed=config.seed)
 
 
 def _clone_of(shown: Demonstrations, labels: Labels | None, fit: Callable[..., Policy]) -> Policy:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.hindsight import goals_of, with_other_goals
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.given import EnvLike, GivenEnvironment, given_environment
 from rexd.errors import RexdError, import_extra
@@ -109,8 +110,11 @@ def _run(
     with begun_folder(context.folder, description, resume=resume):
         if resume and _finished(context):
             return load_run(context.folder)
-        model = _reward(demonstrations, given, context)
-        built = build_learner(demonstrations, model, context)
+        shown = None if demonstrations is None else with_other_goals(demonstrations)
+        if shown is not None and shown is not demonstrations:
+            context.observer.message(shown.notes[-1])
+        model = _reward(shown, given, context)
+        built = build_learner(shown, model, context)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, built, model, started=started, comparison=comparison)
     with one_torch_thread() if context.config.algorithm in SBX else nullcontext():
@@ -130,6 +134,7 @@ def _description(
         "train": config.to_dict(),
         "demonstrations_sha256": None if demonstrations is None else demonstrations.sha256,
         "demonstrations_source": None if demonstrations is None else demonstrations.source,
+        **({} if demonstrations is None or (goals := goals_of(demonstrations)) is None else {"goals": goals.to_dict()}),
         "demonstrations_offsets": None if demonstrations is None else list(demonstrations.offsets),
         **provenance(),
     }
