@@ -58,6 +58,8 @@ class RunSpec:
         }
         if self.task.without_actions:  # other results do not record it
             selection["without_actions"] = True
+        if self.task.goals is not None:
+            selection["goals"] = self.task.goals.to_dict()
         return {**task, **selection, "kind": self.method.kind, **training}
 
     def to_dict(self) -> dict[str, Any]:

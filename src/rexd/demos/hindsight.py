@@ -80,7 +80,5 @@ def stops(achieved: NDArray[np.floating], most: int) -> NDArray[np.int64]:
 def _copies(trajectory: Trajectory, goals: Goals, most: int) -> list[Trajectory]:
     achieved = goals.achieved(trajectory.next_observations)
     return [
-        with_goal(trajectory, goals, achieved[at], int(at))
-        for at in stops(achieved, most)
-        if trajectory.next_known[at]
+        with_goal(trajectory, goals, achieved[at], int(at)) for at in stops(achieved, most) if trajectory.next_known[at]
     ]
