@@ -30,7 +30,8 @@ def test_other_names_are_no_goals(names):
 
 
 @pytest.mark.parametrize(
-    "goals", [Goals((0, 1), (4, 5)), Goals((0, 1), (4, 5), "achieved-desired"), Goals((0, 1), (4, 5), "desired-achieved")]
+    "goals",
+    [Goals((0, 1), (4, 5)), Goals((0, 1), (4, 5), "achieved-desired"), Goals((0, 1), (4, 5), "desired-achieved")],
 )
 def test_another_goal_leaves_what_is_achieved_and_all_other_columns(goals):
     goal = np.array([7.0, -3.0])
@@ -67,7 +68,9 @@ def test_columns_that_cannot_be_those_of_goals(columns, message):
 
 
 def test_columns_that_do_not_exist():
-    with pytest.raises(SpaceMismatchError, match=r"x\.npz: .* reached in \[8, 9\], but there are 9 observation columns"):
+    with pytest.raises(
+        SpaceMismatchError, match=r"x\.npz: .* in \[8, 9\], but there are 9 observation columns"
+    ):
         Goals((4, 5), (8, 9)).check(9, "x.npz")
 
 

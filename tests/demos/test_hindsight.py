@@ -7,7 +7,7 @@ import pytest
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
-from rexd.demos.hindsight import goals_of, stops, with_goal, with_other_goals
+from rexd.demos.hindsight import at_goals, goals_of, rows_for_goals, stops, with_goal, with_other_goals
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
 
@@ -106,3 +106,36 @@ def test_with_goal_leaves_the_trajectory_as_it_is():
     before = t.observations.copy()
     with_goal(t, GOALS, np.array([9.0]), 3)
     np.testing.assert_array_equal(t.observations, before)
+
+
+def arriving(terminated=False):
+    """It walks ten steps to the goal and stays there for another ten."""
+    place = np.concatenate([0.4 * np.arange(11), np.full(10, GOAL)])
+    observations = np.stack([np.arange(21.0), np.full(21, GOAL), place - GOAL], axis=1)
+    return Trajectory.from_steps(observations, np.zeros((20, 1)), terminated=terminated)
+
+
+def test_an_expert_is_at_its_goal_after_nine_tenths_of_its_way():
+    whole = replace(shown(arriving(), walk()), unused=(arriving(),))
+    kept = at_goals(whole)
+    assert kept.trajectories[0].observations[:, 0].tolist() == list(range(9, 20))
+    assert np.abs(kept.trajectories[0].next_observations[:, 2]).max() < 0.1
+    assert len(kept.trajectories[1]) == 1
+    assert len(kept.unused[0]) == 11
+    assert at_goals(replace(whole, goals=None)).lengths.tolist() == [20, 8]
+
+
+def test_where_nothing_moves_every_row_is_at_the_goal():
+    still = arriving().rows(np.arange(12, 20))
+    assert at_goals(shown(still)).lengths.tolist() == [8]
+
+
+def test_a_reward_estimates_the_support_of_staying_or_else_of_the_way():
+    at_goal, spread = rows_for_goals(shown(arriving()), stays=True)
+    assert at_goal.lengths.tolist() == [11]
+    assert spread.lengths.tolist() == with_other_goals(shown(arriving())).lengths.tolist()
+    way, nothing = rows_for_goals(shown(arriving(terminated=True)), stays=False)
+    assert nothing is None
+    assert len(way) == len(spread)
+    plain = replace(shown(), goals=None)
+    assert rows_for_goals(plain, stays=True) == (plain, None)

@@ -17,6 +17,7 @@ from rexd.demos.goals import Goals
 from rexd.demos.trajectory import Trajectory
 
 COPIES = 12  # of each trajectory, at most
+ARRIVED = 0.9  # share of its way after which an expert is at its goal
 
 
 def goals_of(demonstrations: Demonstrations) -> Goals | None:
@@ -46,6 +47,36 @@ def with_other_goals(demonstrations: Demonstrations, copies: int = COPIES) -> De
     )
 
 
+def rows_for_goals(demonstrations: Demonstrations, *, stays: bool) -> tuple[Demonstrations, Demonstrations | None]:
+    """Return the rows whose support a reward should estimate, and the rows that tell how widely its columns spread.
+
+    An expert that stays at its goal shows there what is wanted: on its way, it is as far from its goal as a policy may
+    be at any time. The support is then that of the rows at the goal, and the spread that of the way, with all goals.
+    Where reaching the goal ends the episode, the end has a worth of its own, and the support is that of the way.
+
+    Args:
+        demonstrations: What the expert did; without goals, they are returned as they are, and no spread.
+        stays: Whether the expert stays at its goal, so that no episode ends in a terminal state.
+    """
+    if goals_of(demonstrations) is None:
+        return demonstrations, None
+    everywhere = with_other_goals(demonstrations)
+    return (at_goals(demonstrations), everywhere) if stays else (everywhere, None)
+
+
+def at_goals(demonstrations: Demonstrations) -> Demonstrations:
+    """Keep the rows in which the expert is at its goal: those after nine tenths of its way.
+
+    Trajectories without any movement are kept whole, and demonstrations without goals stay as they are.
+    """
+    goals = goals_of(demonstrations)
+    if goals is None:
+        return demonstrations
+    parts = (demonstrations.trajectories, demonstrations.unused)
+    kept, unused = (tuple(t.rows(slice(_arrival(t, goals), None)) for t in part) for part in parts)
+    return replace(demonstrations, trajectories=kept, unused=unused, offsets=())
+
+
 def with_goal(trajectory: Trajectory, goals: Goals, goal: NDArray[np.floating], last: int) -> Trajectory:
     """Return a trajectory up to row ``last``, as if it had been after another goal, (G,).
 
@@ -70,11 +101,22 @@ def stops(achieved: NDArray[np.floating], most: int) -> NDArray[np.int64]:
 
     The end is left out, where a trajectory is after what it reaches. There are no steps where nothing moves.
     """
-    way = np.cumsum(np.linalg.norm(np.diff(achieved, axis=0), axis=1, ord=2))
+    way = way_of(achieved)
     if not len(way) or not way[-1] > 0.0:
         return np.zeros(0, np.int64)
     parts = way[-1] * np.arange(1, most + 1) / (most + 1)
     return np.unique(np.searchsorted(way, parts) + 1).clip(max=len(achieved) - 1)
+
+
+def way_of(achieved: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the length of the way after each step but the first: (T, G) what is achieved -> (T - 1,)."""
+    return np.cumsum(np.linalg.norm(np.diff(achieved.astype(np.float64), axis=0), axis=1))
+
+
+def _arrival(trajectory: Trajectory, goals: Goals) -> int:
+    """Return the first row at the goal."""
+    way = way_of(goals.achieved(trajectory.next_observations))
+    return int(np.searchsorted(way, ARRIVED * way[-1])) + 1 if len(way) and way[-1] > 0.0 else 0
 
 
 def _copies(trajectory: Trajectory, goals: Goals, most: int) -> list[Trajectory]:

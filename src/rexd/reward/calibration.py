@@ -73,7 +73,13 @@ class KnownErrors:
     unused: Float32 | None
 
 
-def known_errors(demonstrations: Demonstrations, held_out: Float32, novelty: Score, seed: int) -> KnownErrors:
+def known_errors(
+    demonstrations: Demonstrations,
+    held_out: Float32,
+    novelty: Score,
+    seed: int,
+    elsewhere: Demonstrations | None = None,
+) -> KnownErrors:
     """Score rows of known kinds.
 
     Args:
@@ -81,9 +87,10 @@ def known_errors(demonstrations: Demonstrations, held_out: Float32, novelty: Sco
         held_out: (N,) error of each row by the model that never saw it.
         novelty: Scores any rows by all models together.
         seed: Seed of the unrelated actions.
+        elsewhere: Rows that achieved what counts as other goals; None takes those of ``demonstrations``.
     """
     unused = demonstrations.unused_transitions()
-    uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed))
+    uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed, elsewhere))
     return KnownErrors(held_out, uniform, others, None if unused is None else novelty(Rows.of_transitions(unused)))
 
 
@@ -104,12 +111,14 @@ def calibrate(errors: KnownErrors) -> Calibration:
     )
 
 
-def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, Rows]:
+def unrelated_actions(
+    demonstrations: Demonstrations, seed: int, elsewhere: Demonstrations | None = None
+) -> tuple[Rows, Rows]:
     """Return demonstrated states with uniformly random actions, and the same states with the actions of other rows.
 
     Uniform actions span the action space where it is known, else the range of the demonstrated actions. Both have
     the next observations of other rows, for models of (s, s'). Where there are goals, the states have what other rows
-    achieved as their goals: what is done for another goal has nothing to do with this one.
+    (or the rows ``elsewhere``) achieved as their goals: what is done for another goal has nothing to do with this one.
     """
     rows = demonstrations.transitions()
     rng = np.random.default_rng(seed)
@@ -123,6 +132,7 @@ def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, 
     obs, next_obs, step = rows.obs[pick], rows.next_obs[other], rows.step[pick]
     goals = goals_of(demonstrations)
     if goals is not None:
-        elsewhere = goals.achieved(rows.obs)[rng.integers(len(rows), size=ANCHOR_ROWS)]
-        obs, next_obs = goals.exchanged(obs, elsewhere), goals.exchanged(next_obs, elsewhere)
+        achieved = goals.achieved(rows.obs if elsewhere is None else elsewhere.transitions().obs)
+        others = achieved[rng.integers(len(achieved), size=ANCHOR_ROWS)]
+        obs, next_obs = goals.exchanged(obs, others), goals.exchanged(next_obs, others)
     return Rows(obs, uniform, next_obs, step), Rows(obs, rows.act[other], next_obs, step)

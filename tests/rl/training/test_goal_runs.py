@@ -84,7 +84,7 @@ def test_the_goal_interface_is_found_and_recorded(of_parts):
 
 def test_the_reward_sees_the_way_to_the_goal_alone(of_parts):
     reward = of_parts.reward()
-    assert reward.encoder_.columns.names == ["achieved - desired[0]", "action[0]", "clock"]
+    assert reward.encoder_.columns.names == ["achieved - desired[0]", "action[0]"]
     env = GoalTask()
     row = flatten(env.observation_space, env.reset(seed=3)[0])[None]
     act, step = np.zeros((1, 1), np.float32), np.zeros(1, np.int64)

@@ -65,7 +65,6 @@ class Command:
 
     def run(self) -> None:
         """Fit the reward, save it, and print its checks."""
-        from rexd.demos.hindsight import with_other_goals
         from rexd.inspection.data.strides import subsampled_findings
         from rexd.reward.checks import warnings_of
 
@@ -75,7 +74,7 @@ class Command:
         chosen = opt.select_with_goals(opt.load(self.files, self.data), self.data, self.settings.seed)
         for found in subsampled_findings(chosen):
             warn(f"{found.message}; choose {found.mend}")
-        demos = with_other_goals(chosen.held(self.settings.seed))
+        demos = chosen.held(self.settings.seed)
         for text in demos.notes:
             note(text)
         with ProgressBar() as progress:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.hindsight import rows_for_goals
 from rexd.demos.known_next import with_known_next
 from rexd.demos.states_alone import check_inputs
 from rexd.errors import DemonstrationError, NotFittedError, RexdError
@@ -99,11 +100,12 @@ class RED(RewardModel):
         demonstrations = _demonstrations(demonstrations, self.config.seed)
         check_inputs(demonstrations, self.config.inputs)
         sha256, horizon = demonstrations.sha256, horizon_of(demonstrations)
+        demonstrations, spread = rows_for_goals(demonstrations, stays=horizon is None)
         known = np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
             demonstrations = _with_known_next(demonstrations)
-        best = self._best_candidate(demonstrations, progress)
+        best = self._best_candidate(demonstrations, progress, spread)
         calibration, distilled = best.calibration, best.distilled
         sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
         fitted = FittedRED(
@@ -116,9 +118,15 @@ class RED(RewardModel):
         self._take(SavedRED(self.config, fitted, checks, held_out, sha256, horizon))
         return self
 
-    def _best_candidate(self, demonstrations: Demonstrations, progress: Progress | None) -> _Candidate:
-        """Fit a model for each way of weighting the columns, and return the one that separates best."""
-        columns = InputColumns.of(demonstrations, self.config.inputs, clock=self.config.clock)
+    def _best_candidate(
+        self, demonstrations: Demonstrations, progress: Progress | None, spread: Demonstrations | None
+    ) -> _Candidate:
+        """Fit a model for each way of weighting the columns, and return the one that separates best.
+
+        Where the expert stays at its goal, ``spread`` holds all rows with all goals, which scale the columns, and what
+        is paid does not depend on the time.
+        """
+        columns = InputColumns.of(demonstrations, self.config.inputs, clock=self.config.clock and spread is None)
         rows = demonstrations.transitions()
         known = Rows.of_transitions(rows)
         raw = columns.concatenate(known)
@@ -128,6 +136,8 @@ class RED(RewardModel):
             fold = assign_folds(rows.trajectory, self.config.folds)
         if columns.image:
             found: list[Encoder] = [self._image_encoder(columns, known)]
+        elif spread is not None and self.config.recipe != "paper":
+            found = [Encoder.fit(columns, columns.concatenate(Rows.of_transitions(spread.transitions())))]
         else:
             found = self._encoders(columns, raw, rows.trajectory, fold)
         encoders = [encoder for encoder in found if encoder.describes_rows]
@@ -136,7 +146,8 @@ class RED(RewardModel):
         best: _Candidate | None = None
         for number, encoder in enumerate(encoders):
             part = _part_of(progress, number, len(encoders))
-            candidate = self._candidate(demonstrations, encoder, encoder.standardise(encoder.raw(known)), fold, part)
+            x = encoder.standardise(encoder.raw(known))
+            candidate = self._candidate(demonstrations, encoder, x, fold, part, spread)
             if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
                 best = candidate
         assert best is not None
@@ -177,6 +188,7 @@ class RED(RewardModel):
         x: Tensor,
         fold: NDArray[np.int64],
         progress: Progress | None,
+        spread: Demonstrations | None,
     ) -> _Candidate:
         """Distil the models of all folds on encoded rows ``x`` (N, C), and calibrate them."""
         n_models = max(int(fold.max()) + 1, 1)
@@ -192,7 +204,7 @@ class RED(RewardModel):
         distilled = Distilled(encoder, target, predictor)
         by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
         held_out = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
-        errors = known_errors(demonstrations, held_out, distilled.novelty, self.config.seed)
+        errors = known_errors(demonstrations, held_out, distilled.novelty, self.config.seed, spread)
         return _Candidate(distilled, errors, calibrate(errors))
 
     def novelty_of(self, rows: Rows) -> Float32:

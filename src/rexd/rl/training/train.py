@@ -113,7 +113,7 @@ def _run(
         shown = None if demonstrations is None else with_other_goals(demonstrations)
         if shown is not None and shown is not demonstrations:
             context.observer.message(shown.notes[-1])
-        model = _reward(shown, given, context)
+        model = _reward(demonstrations, given, context)
         built = build_learner(shown, model, context)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, built, model, started=started, comparison=comparison)
