@@ -68,9 +68,7 @@ def test_columns_that_cannot_be_those_of_goals(columns, message):
 
 
 def test_columns_that_do_not_exist():
-    with pytest.raises(
-        SpaceMismatchError, match=r"x\.npz: .* in \[8, 9\], but there are 9 observation columns"
-    ):
+    with pytest.raises(SpaceMismatchError, match=r"x\.npz: .* in \[8, 9\], but there are 9 observation columns"):
         Goals((4, 5), (8, 9)).check(9, "x.npz")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     if config.absorbing and demonstrations is not None and model is not None:
         shown = add_absorbing(demonstrations)
         paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
-    scale = _random_scale(context) if shown is None else ObservationScale.of(shown)
+    scale = _scale(shown, context)
     off_policy = config.algorithm != "sb3-ppo"
     venv = training_environment(
         context.make_env,
@@ -132,13 +133,20 @@ def _clone_of(shown: Demonstrations, labels: Labels | None, fit: Callable[..., P
     return fit(shown if labels is None else labels.latest)
 
 
-def _random_scale(context: RunContext) -> ObservationScale:
-    """Standardise observations by what a random policy sees, where there are no demonstrations."""
+def _scale(shown: Demonstrations | None, context: RunContext) -> ObservationScale:
+    """Standardise observations by the demonstrations, or by what a random policy sees where there are none.
+
+    Where there are goals, it is by both: for other goals, the agent goes where no demonstration is.
+    """
+    if shown is not None and (context.goals is None or context.config.absorbing):
+        return ObservationScale.of(shown)
     seed = context.config.seed
     env = context.make_env()
     policy = RandomPolicy(env.action_space, seed)
     env.close()
     played = rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)
+    if shown is not None:
+        return ObservationScale.of(replace(shown, trajectories=(*shown.trajectories, *played)))
     scale = ObservationScale.of(Demonstrations(tuple(played)))
     return scale.with_indicator() if context.config.absorbing else scale
 

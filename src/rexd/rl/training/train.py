@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.goals import Goals
 from rexd.demos.hindsight import goals_of, with_other_goals
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.given import EnvLike, GivenEnvironment, given_environment
@@ -87,8 +88,9 @@ def train(
         if given.note is not None:
             told.message(given.note)
         checked = check_before_work(demonstrations, make_env, config, reward, told.message)
-        context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations)
-        description = _description(checked.config, checked.demonstrations, given, checked.make_env)
+        goals = None if checked.demonstrations is None else goals_of(checked.demonstrations)
+        context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations, goals)
+        description = _description(checked.config, checked.demonstrations, given, checked.make_env, goals)
         with says_what_is_kept(context.folder):
             return _run(checked.demonstrations, reward, context, description, resume=resume)
 
@@ -123,7 +125,11 @@ def _run(
 
 
 def _description(
-    config: TrainConfig, demonstrations: Demonstrations | None, given: GivenEnvironment, make_env: EnvironmentFactory
+    config: TrainConfig,
+    demonstrations: Demonstrations | None,
+    given: GivenEnvironment,
+    make_env: EnvironmentFactory,
+    goals: Goals | None,
 ) -> dict[str, Any]:
     """Return the content of the run's ``config.json``."""
     return {
@@ -134,7 +140,7 @@ def _description(
         "train": config.to_dict(),
         "demonstrations_sha256": None if demonstrations is None else demonstrations.sha256,
         "demonstrations_source": None if demonstrations is None else demonstrations.source,
-        **({} if demonstrations is None or (goals := goals_of(demonstrations)) is None else {"goals": goals.to_dict()}),
+        **({} if goals is None else {"goals": goals.to_dict()}),
         "demonstrations_offsets": None if demonstrations is None else list(demonstrations.offsets),
         **provenance(),
     }
