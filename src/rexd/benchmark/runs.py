@@ -52,7 +52,7 @@ class RunSpec:
         task = {name: getattr(self.task, name) for name in ("env", "demonstrations", "columns")}
         task["env_kwargs"] = dict(self.task.env_kwargs)
         training = {} if self.method.kind == "cloning" else _training(self)
-        selection = {
+        selection: dict[str, Any] = {
             "trajectories": self.regime.trajectories,
             "subsample": self.regime.subsample if self.task.subsampled else 1,
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -144,10 +143,10 @@ def _scale(shown: Demonstrations | None, context: RunContext) -> ObservationScal
     env = context.make_env()
     policy = RandomPolicy(env.action_space, seed)
     env.close()
-    played = rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)
+    played = Demonstrations(tuple(rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)))
     if shown is not None:
-        return ObservationScale.of(replace(shown, trajectories=(*shown.trajectories, *played)))
-    scale = ObservationScale.of(Demonstrations(tuple(played)))
+        return ObservationScale.of(shown, played)
+    scale = ObservationScale.of(played)
     return scale.with_indicator() if context.config.absorbing else scale
 
 
