@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from line_task import ENV, make_demonstrations
@@ -141,6 +143,9 @@ def test_fit_takes_the_columns_of_a_goal(rexd, demos_file, tmp_path):
         {"desired": [0], "reached": [1], "relative": "desired-achieved"},
         3,
     )
+    scored = rexd("score", path, demos_file, "--json")  # the rows of the fit are others than those of the file
+    assert scored.status == 0, scored.err
+    assert [part["length"] for part in json.loads(scored.out)["trajectories"]] == [40, 40, 40, 40]
 
 
 @pytest.mark.parametrize(

@@ -137,5 +137,8 @@ def test_a_reward_estimates_the_support_of_staying_or_else_of_the_way():
     way, nothing = rows_for_goals(shown(arriving(terminated=True)), stays=False)
     assert nothing is None
     assert len(way) == len(spread)
+    few, nothing = rows_for_goals(shown(walk()), stays=True)  # it is at its goal in a single row
+    assert nothing is None
+    assert len(few) > 1
     plain = replace(shown(), goals=None)
     assert rows_for_goals(plain, stays=True) == (plain, None)

@@ -17,6 +17,7 @@ from rexd.demos.goals import Goals
 from rexd.demos.trajectory import Trajectory
 
 COPIES = 12  # of each trajectory, at most
+FEWEST = 8  # rows at goals, on which the support of being there can be calibrated
 ARRIVED = 0.9  # share of its way after which an expert is at its goal
 
 
@@ -52,7 +53,8 @@ def rows_for_goals(demonstrations: Demonstrations, *, stays: bool) -> tuple[Demo
 
     An expert that stays at its goal shows there what is wanted: on its way, it is as far from its goal as a policy may
     be at any time. The support is then that of the rows at the goal, and the spread that of the way, with all goals.
-    Where reaching the goal ends the episode, the end has a worth of its own, and the support is that of the way.
+    Where reaching the goal ends the episode, the end has a worth of its own, and the support is that of the way; so it
+    is where fewer than ``FEWEST`` rows are at a goal.
 
     Args:
         demonstrations: What the expert did; without goals, they are returned as they are, and no spread.
@@ -61,7 +63,8 @@ def rows_for_goals(demonstrations: Demonstrations, *, stays: bool) -> tuple[Demo
     if goals_of(demonstrations) is None:
         return demonstrations, None
     everywhere = with_other_goals(demonstrations)
-    return (at_goals(demonstrations), everywhere) if stays else (everywhere, None)
+    there = at_goals(demonstrations)
+    return (there, everywhere) if stays and there.n_transitions >= FEWEST else (everywhere, None)
 
 
 def at_goals(demonstrations: Demonstrations) -> Demonstrations:

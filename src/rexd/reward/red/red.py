@@ -59,7 +59,8 @@ class RED(RewardModel):
         fitted_: The networks and the scale that were learnt.
         checks_: What the reward pays for rows of known kinds.
         held_out_novelty_: (N,) float32, the error of each demonstrated row by the model that never saw it; with the
-            paper's recipe, which holds nothing out, by the model that was fitted to it.
+            paper's recipe, which holds nothing out, by the model that was fitted to it. Where there are goals, the rows
+            are those of ``rexd.demos.hindsight.rows_for_goals``.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 
