@@ -22,7 +22,7 @@ from rexd.reward.base import RewardModel
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
-from rexd.reward.encoder import Encoder
+from rexd.reward.encoder import Encoder, at_goal_encoder
 from rexd.reward.ends import horizon_of
 from rexd.reward.image_encoder import ImageEncoder, pixels_shape
 from rexd.reward.red.between_episodes import column_relevance
@@ -138,7 +138,7 @@ class RED(RewardModel):
         if columns.image:
             found: list[Encoder] = [self._image_encoder(columns, known)]
         elif spread is not None and self.config.recipe != "paper":
-            found = [Encoder.fit(columns, columns.concatenate(Rows.of_transitions(spread.transitions())))]
+            found = [at_goal_encoder(columns, raw, columns.concatenate(Rows.of_transitions(spread.transitions())))]
         else:
             found = self._encoders(columns, raw, rows.trajectory, fold)
         encoders = [encoder for encoder in found if encoder.describes_rows]
