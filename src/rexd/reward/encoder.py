@@ -109,9 +109,9 @@ class Encoder:
 def at_goal_encoder(columns: InputColumns, there: Tensor, way: Tensor) -> Encoder:
     """Return the encoder of a reward for being at a goal.
 
-    The way to the goal is standardised by all ways, so that what is paid has a slope all along it. Of continuous actions
-    the spread is the geometric mean of those on the way and at the goal: by the way alone, an action that is too large
-    hardly counts, and by the goal alone, each action that leads there is as bad as any.
+    The way to the goal is standardised by all ways, so that what is paid has a slope all along it. The spread of
+    continuous actions is the geometric mean of those on the way and at the goal: by the way alone, an action that is
+    too large hardly counts, and by the goal alone, each action that leads there is as bad as any.
 
     Args:
         columns: What the raw columns are.
