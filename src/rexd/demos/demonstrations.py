@@ -39,7 +39,7 @@ class Demonstrations:
         column_names: The name of each observation column, such as ``desired_goal[1]``, where observations were recorded
             in several named parts; else empty.
         goals: Which columns know the goal, where that is told; their names may tell it too
-            (``rexd.demos.hindsight.goals_of``).
+            (``rexd.demos.other_goals.goals_of``).
     """
 
     trajectories: Sequence[Trajectory]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.hindsight import goals_of
+from rexd.demos.other_goals import goals_of
 from rexd.reward.rows import Float32, Rows
 
 Score = Callable[[Rows], Float32]

@@ -13,7 +13,7 @@ from torch import Tensor
 from rexd.demos.choices import one_hot
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
-from rexd.demos.hindsight import goals_of
+from rexd.demos.other_goals import goals_of
 from rexd.errors import SpaceMismatchError
 from rexd.reward.choices import Inputs
 from rexd.reward.rows import Rows

@@ -17,7 +17,7 @@ from steering import CONFIG
 
 import rexd
 from rexd.demos.goals import Goals
-from rexd.demos.hindsight import with_other_goals
+from rexd.demos.other_goals import with_other_goals
 from rexd.errors import RewardFileError, RunError, SpaceMismatchError
 from rexd.reading.from_memory import to_demonstrations
 from rexd.reward.calibration import unrelated_actions

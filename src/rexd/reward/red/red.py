@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.hindsight import rows_for_goals
 from rexd.demos.known_next import with_known_next
+from rexd.demos.other_goals import rows_for_goals
 from rexd.demos.states_alone import check_inputs
 from rexd.errors import DemonstrationError, NotFittedError, RexdError
 from rexd.progress import Progress
@@ -60,7 +60,7 @@ class RED(RewardModel):
         checks_: What the reward pays for rows of known kinds.
         held_out_novelty_: (N,) float32, the error of each demonstrated row by the model that never saw it; with the
             paper's recipe, which holds nothing out, by the model that was fitted to it. Where there are goals, the rows
-            are those of ``rexd.demos.hindsight.rows_for_goals``.
+            are those of ``rexd.demos.other_goals.rows_for_goals``.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 

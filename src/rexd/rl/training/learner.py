@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.hindsight import goals_of
 from rexd.demos.known_next import with_known_next
+from rexd.demos.other_goals import goals_of
 from rexd.demos.spaces import action_count
 from rexd.errors import import_extra
 from rexd.evaluation.policies import RandomPolicy

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
-from rexd.demos.hindsight import goals_of, with_other_goals
+from rexd.demos.other_goals import goals_of, with_other_goals
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.given import EnvLike, GivenEnvironment, given_environment
 from rexd.errors import RexdError, import_extra

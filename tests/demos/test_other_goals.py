@@ -7,7 +7,7 @@ import pytest
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
-from rexd.demos.hindsight import at_goals, goals_of, rows_for_goals, stops, with_goal, with_other_goals
+from rexd.demos.other_goals import at_goals, goals_of, rows_for_goals, stops, with_goal, with_other_goals
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import SpaceMismatchError
 
