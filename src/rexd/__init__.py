@@ -11,6 +11,7 @@ from rexd.lazy import lazy_names
 
 if TYPE_CHECKING:
     from rexd.demos import Demonstrations, Trajectory, Transitions
+    from rexd.demos.goals import Goals
     from rexd.errors import RexdError
     from rexd.reading.bundled import bundled_demonstrations
     from rexd.reading.formats.rexd_npz import save_demonstrations
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "RED",
     "Demonstrations",
+    "Goals",
     "REDConfig",
     "RewardModel",
     "RexdError",
@@ -49,6 +51,7 @@ __all__ = [
 _HOME = {
     "RED": "rexd.reward.red.red",
     "Demonstrations": "rexd.demos",
+    "Goals": "rexd.demos.goals",
     "REDConfig": "rexd.reward.red.config",
     "RewardModel": "rexd.reward.base",
     "RexdError": "rexd.errors",

@@ -9,7 +9,7 @@ from suites import TASK, suite
 
 from rexd.benchmark.execute import execute, select
 from rexd.benchmark.machine import machine
-from rexd.benchmark.runs import Folders, expand
+from rexd.benchmark.runs import Folders, RunSpec, expand
 from rexd.evaluation.policies import ConstantPolicy
 
 
@@ -87,3 +87,18 @@ def test_a_task_may_use_the_states_alone(tmp_path):
     assert not select(runs["states"], folders).has_actions
     assert runs["states"].settings["without_actions"] is True
     assert "without_actions" not in runs["whole"].settings  # results from before do not become stale
+
+
+def test_a_task_may_name_the_columns_of_a_goal(tmp_path):
+    task = {**TASK, "demonstrations": "shown.npz"}
+    rows = np.zeros((8, 4), np.float32)
+    np.savez(tmp_path / "shown.npz", obs=rows[:, :3], acts=rows[:, 3:], dones=np.arange(8) % 2 == 1)
+    found = suite(tasks={"plain": task, "goals": {**task, "goal": [0], "relative": [2]}}, methods={"ours": {}})
+    folders = Folders(tmp_path / "results", tmp_path / "runs", tmp_path)
+    runs = {run.task.name: run for run in expand(found) if run.regime.name == "1x1"}
+    expected = {"desired": [0], "reached": [2], "relative": "achieved-desired"}
+    assert select(runs["goals"], folders).goals.to_dict() == expected
+    assert select(runs["plain"], folders).goals is None
+    assert runs["goals"].settings["goals"] == expected
+    assert "goals" not in runs["plain"].settings  # results from before do not become stale
+    assert RunSpec.from_dict(json.loads(json.dumps(runs["goals"].to_dict()))).settings == runs["goals"].settings

@@ -63,6 +63,11 @@ def changed(**tables):
             changed(tasks=("A", {"regimes": ["4x1"]})),
             "tasks.A.regimes names '4x1'. Did you mean '4x5'? The regimes are 4x5, 1x1",
         ),
+        (
+            changed(tasks=("A", {"goal": [4, 5], "relative": [8]})),
+            "tasks.A: the goal has 2 columns, [4, 5], and what is reached has 1, [8]; expected as many",
+        ),
+        (changed(tasks=("A", {"goal": [4]})), "tasks.A: the goal has 1 columns, [4], and what is reached has 0"),
         (changed(tasks=("A/B", dict(TASK))), "'A/B' is no name for a file"),
         (changed(regimes=("1x1", {"trajectories": 0})), "regimes.1x1: trajectories and subsample"),
         (changed(regimes=("1x1", {"steps": {"C": 5}})), "regimes.1x1.steps names 'C'. The tasks are A, B"),

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from line_task import ENV, make_demonstrations
@@ -129,3 +131,35 @@ def test_states_alone(rexd, demos_file, tmp_path):
     assert "--reward.inputs state-next-state" in " ".join(refused.err.split())
     assert rexd(*words, "--inputs", "state", "--json").status == 0
     assert load_reward(tmp_path / "r.safetensors").config.inputs == "state"
+
+
+def test_fit_takes_the_columns_of_a_goal(rexd, demos_file, tmp_path):
+    path = tmp_path / "r.safetensors"
+    result = rexd("fit", demos_file, "-o", path, "--updates", 20, "--goal", "0:1", "--relative", "1", "--relative-is",
+                  "desired-achieved")  # fmt: skip
+    assert result.status == 0, result.err
+    columns = load_reward(path).encoder_.columns
+    assert (columns.goals.to_dict(), columns.obs_dim) == (
+        {"desired": [0], "reached": [1], "relative": "desired-achieved"},
+        3,
+    )
+    scored = rexd("score", path, demos_file, "--json")  # the rows of the fit are others than those of the file
+    assert scored.status == 0, scored.err
+    assert [part["length"] for part in json.loads(scored.out)["trajectories"]] == [40, 40, 40, 40]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--goal", "0:1"), "--goal is given without --relative"),
+        (("--relative", "1"), "--relative is given without --goal"),
+        (("--goal", "0:2", "--relative", "2"), "goal has 2 columns, [0, 1], and what is reached has 1, [2]"),
+        (("--goal", "1", "--relative", "1"), "share a column"),
+        (("--goal", "0", "--relative", "7"), "columns '7' do not exist; the observations have columns 0 to 2"),
+    ],
+)
+def test_columns_that_cannot_be_those_of_a_goal(rexd, demos_file, tmp_path, options, message):
+    result = rexd("fit", demos_file, "-o", tmp_path / "r.safetensors", *options)
+    assert result.status != 0
+    assert message in " ".join(result.err.split())
+    assert not (tmp_path / "r.safetensors").exists()

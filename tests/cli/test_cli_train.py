@@ -182,3 +182,10 @@ def test_demo(rexd, calls, demos_file, tmp_path, monkeypatch):
     assert [str(call["out"]) for call in calls] == ["runs/demo", "runs/demo-2"]
     assert "behavioural cloning" in again.out
     assert (tmp_path / "runs" / "demo" / demo.CLONED_FILE).is_file()
+
+
+def test_the_columns_of_a_goal_reach_training(rexd, calls, demos_file, tmp_path):
+    words = ("train", demos_file, "--env", ENV, "--steps", 400, "--goal", "0", "--relative", "1")
+    assert rexd(*words, "--out", tmp_path / "r").status == 0
+    goals = calls[0]["demonstrations"].goals
+    assert goals.to_dict() == {"desired": [0], "reached": [1], "relative": "achieved-desired"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -94,7 +95,7 @@ def select(run: RunSpec, folders: Folders) -> Demonstrations:
             whole = load_demonstrations(folders.data / task.demonstrations, env=env, columns=columns)
     finally:
         env.close()
-    chosen = whole.first(run.regime.trajectories)
+    chosen = replace(whole.first(run.regime.trajectories), goals=task.goals)
     chosen = without_actions(chosen) if task.without_actions else chosen
     every = run.regime.subsample if task.subsampled else 1
     return chosen.subsample(every, seed=run.seed) if every > 1 else chosen

@@ -52,12 +52,14 @@ class RunSpec:
         task = {name: getattr(self.task, name) for name in ("env", "demonstrations", "columns")}
         task["env_kwargs"] = dict(self.task.env_kwargs)
         training = {} if self.method.kind == "cloning" else _training(self)
-        selection = {
+        selection: dict[str, Any] = {
             "trajectories": self.regime.trajectories,
             "subsample": self.regime.subsample if self.task.subsampled else 1,
         }
         if self.task.without_actions:  # other results do not record it
             selection["without_actions"] = True
+        if self.task.goals is not None:
+            selection["goals"] = self.task.goals.to_dict()
         return {**task, **selection, "kind": self.method.kind, **training}
 
     def to_dict(self) -> dict[str, Any]:

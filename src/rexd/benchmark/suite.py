@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from rexd.benchmark.checked import build, check
+from rexd.demos.goals import Goals
 from rexd.errors import RexdError, did_you_mean
 from rexd.rl.config import TrainConfig
 
@@ -35,6 +36,8 @@ class Task:
         columns: Number of leading observation columns to keep; None keeps all.
         target: The return that a method should reach; None if there is no target.
         without_actions: Whether the states of the demonstrations are used alone, as if no action had been recorded.
+        goal: The observation columns that hold the goal, where observations are one array; with ``relative``.
+        relative: The columns that hold what is achieved minus the goal.
         subsampled: Whether the subsampling of the regime applies; it should not if episodes are short.
         regimes: Names of the regimes that the task is part of; empty for all.
     """
@@ -49,6 +52,8 @@ class Task:
     columns: int | None = None
     target: float | None = None
     without_actions: bool = False
+    goal: tuple[int, ...] = ()
+    relative: tuple[int, ...] = ()
     subsampled: bool = True
     regimes: tuple[str, ...] = ()
 
@@ -60,6 +65,13 @@ class Task:
             raise RexdError(
                 f"demonstrations_return {self.demonstrations_return} is not above random_return {self.random_return}"
             )
+        self.goals  # noqa: B018  # refuses columns that cannot be those of goals
+
+    @property
+    def goals(self) -> Goals | None:
+        """The columns of the goal; None where there is none, or its names tell them."""
+        named = self.goal or self.relative
+        return Goals(tuple(self.goal), tuple(self.relative), "achieved-desired") if named else None
 
 
 @dataclass(frozen=True)

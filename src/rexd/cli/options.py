@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.goals import Goals, Relative
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.states_alone import without_actions
 from rexd.errors import RexdError, import_extra
@@ -57,6 +58,19 @@ class SelectionOptions(DataOptions):
     """Keep every K-th transition of each trajectory, from a random offset."""
     without_actions: bool = False
     """Use the states alone, as if no action had been recorded; the reward then needs inputs without actions."""
+
+
+@dataclass(frozen=True)
+class LearningOptions(SelectionOptions):
+    """How to read a demonstration file, how much of it to use, and which of its columns know a goal."""
+
+    goal: Columns = None
+    """Observation columns that hold the goal of the episode, such as 4:6, counted among the columns that are kept; with
+    --relative. Goals of Gymnasium's goal interface need no options."""
+    relative: Columns = None
+    """Observation columns that hold how far the goal is, in the order of --goal, such as 8:10."""
+    relative_is: Relative = "achieved-desired"
+    """What the columns of --relative hold: what is achieved minus the goal, or the goal minus what is achieved."""
 
 
 def load(files: Sequence[str], options: DataOptions) -> Demonstrations:
@@ -133,6 +147,25 @@ def select(demos: Demonstrations, options: SelectionOptions, seed: int) -> Demon
     if options.without_actions:
         demos = without_actions(demos)
     return demos if options.subsample == 1 else demos.subsample(options.subsample, seed=seed)
+
+
+def select_with_goals(demos: Demonstrations, options: LearningOptions, seed: int) -> Demonstrations:
+    """Select the part of the demonstrations that is used, and tell it the columns of the goal.
+
+    Raises:
+        RexdError: Only one of the two options is given, or the columns cannot be those of goals.
+    """
+    chosen = select(demos, options, seed)
+    if options.goal is None and options.relative is None:
+        return chosen
+    if options.goal is None or options.relative is None:
+        given, missing = ("--relative", "--goal") if options.goal is None else ("--goal", "--relative")
+        raise RexdError(
+            f"{given} is given without {missing}; name the columns of the goal and those relative to it, such as "
+            "--goal 4:6 --relative 8:10"
+        )
+    desired, reached = (tuple(column_numbers(text, chosen.obs_dim)) for text in (options.goal, options.relative))
+    return replace(chosen, goals=Goals(desired, reached, options.relative_is))
 
 
 def open_environment(env: str, env_kwargs: dict[str, Any], *, render_mode: str | None = None) -> Any:

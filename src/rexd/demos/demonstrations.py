@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.demos.choices import ActionCount, describe, factors_of
+from rexd.demos.goals import Goals
 from rexd.demos.streamed import MOST_ROWS, Streamed, drawn, joined, lengths_of, mapped, picked
 from rexd.demos.trajectory import Array, Trajectory, check_alike, describe_observations
 from rexd.demos.transitions import Transitions, stack
@@ -37,6 +38,8 @@ class Demonstrations:
         action_bounds: The environment's lowest and highest actions, each (A,); None until they are known.
         column_names: The name of each observation column, such as ``desired_goal[1]``, where observations were recorded
             in several named parts; else empty.
+        goals: Which columns know the goal, where that is told; their names may tell it too
+            (``rexd.demos.other_goals.goals_of``).
     """
 
     trajectories: Sequence[Trajectory]
@@ -48,6 +51,7 @@ class Demonstrations:
     env_id: str | None = None
     action_bounds: tuple[Array, Array] | None = None
     column_names: tuple[str, ...] = ()
+    goals: Goals | None = None
 
     def __post_init__(self) -> None:
         """Check that the trajectories agree with one another."""
@@ -60,6 +64,8 @@ class Demonstrations:
             raise DemonstrationError(
                 f"{self.source}: {len(self.column_names)} column_names for {self.obs_dim} columns; expected as many"
             )
+        if self.goals is not None:
+            self.goals.check(self.obs_dim, self.source)
         for number, trajectory in enumerate(self._in_memory()):
             check_alike(self.source, number, trajectory, first)
         if first.discrete:
@@ -345,7 +351,7 @@ class Demonstrations:
             return replace(t, observations=t.observations[:, index], next_observations=t.next_observations[:, index])
 
         names = tuple(self.column_names[column] for column in index) if self.column_names else ()
-        unnamed = replace(self, column_names=())
+        unnamed = replace(self, column_names=(), goals=None)
         kept = unnamed._map(pick, f"kept {index.size} of {self.obs_dim} observation columns")
         return replace(kept, column_names=names)
 

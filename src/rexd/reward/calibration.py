@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.other_goals import goals_of
 from rexd.reward.beginner import moved
 from rexd.reward.rows import Float32, Rows
 
@@ -78,7 +79,13 @@ class KnownErrors:
 
 
 def known_errors(
-    demonstrations: Demonstrations, held_out: Float32, novelty: Score, seed: int, beginner: Rows | None = None
+    demonstrations: Demonstrations,
+    held_out: Float32,
+    novelty: Score,
+    seed: int,
+    *,
+    elsewhere: Demonstrations | None = None,
+    beginner: Rows | None = None,
 ) -> KnownErrors:
     """Score rows of known kinds.
 
@@ -87,10 +94,11 @@ def known_errors(
         held_out: (N,) error of each row by the model that never saw it.
         novelty: Scores any rows by all models together.
         seed: Seed of the unrelated actions, and of the moves.
+        elsewhere: Rows that achieved what counts as other goals; None takes those of ``demonstrations``.
         beginner: Rows of the policy that learning begins with, if they are known.
     """
     unused = demonstrations.unused_transitions()
-    uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed))
+    uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed, elsewhere))
     left_out = None if unused is None else novelty(Rows.of_transitions(unused))
     if beginner is None:
         return KnownErrors(held_out, uniform, others, left_out)
@@ -117,11 +125,14 @@ def calibrate(errors: KnownErrors) -> Calibration:
     )
 
 
-def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, Rows]:
+def unrelated_actions(
+    demonstrations: Demonstrations, seed: int, elsewhere: Demonstrations | None = None
+) -> tuple[Rows, Rows]:
     """Return demonstrated states with uniformly random actions, and the same states with the actions of other rows.
 
     Uniform actions span the action space where it is known, else the range of the demonstrated actions. Both have
-    the next observations of other rows, for models of (s, s').
+    the next observations of other rows, for models of (s, s'). Where there are goals, the states have what other rows
+    (or the rows ``elsewhere``) achieved as their goals: what is done for another goal has nothing to do with this one.
     """
     rows = demonstrations.transitions()
     rng = np.random.default_rng(seed)
@@ -133,4 +144,9 @@ def unrelated_actions(demonstrations: Demonstrations, seed: int) -> tuple[Rows, 
         low, high = demonstrations.action_bounds or (rows.act.min(axis=0), rows.act.max(axis=0))
         uniform = rng.uniform(low, high, size=(ANCHOR_ROWS, rows.act.shape[1])).astype(np.float32)
     obs, next_obs, step = rows.obs[pick], rows.next_obs[other], rows.step[pick]
+    goals = goals_of(demonstrations)
+    if goals is not None:
+        achieved = goals.achieved(rows.obs if elsewhere is None else elsewhere.transitions().obs)
+        others = achieved[rng.integers(len(achieved), size=ANCHOR_ROWS)]
+        obs, next_obs = goals.exchanged(obs, others), goals.exchanged(next_obs, others)
     return Rows(obs, uniform, next_obs, step), Rows(obs, rows.act[other], next_obs, step)

@@ -12,11 +12,14 @@ from torch import Tensor
 
 from rexd.demos.choices import one_hot
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.goals import Goals
+from rexd.demos.other_goals import goals_of
 from rexd.errors import SpaceMismatchError
 from rexd.reward.choices import Inputs
 from rexd.reward.rows import Rows
 
 CLOCK = "clock"
+AWAY = "achieved - desired"  # the name of the columns that hold the way to the goal
 CLOCK_STEPS = 20.0  # what counts as early; 5 and 100 do nearly as well (docs/lab/reward-inputs.md)
 
 
@@ -34,6 +37,8 @@ class InputColumns:
         observation_names: The names of the observation columns, such as ``desired_goal[1]``; empty where they are
             numbered.
         image: The shape (height, width, channels) of observations that are images, which are no columns; else empty.
+        goals: Which observation columns know the goal; what is achieved minus what is desired is then all that is
+            looked at of an observation, as ``compute_reward`` of Gymnasium's goal interface does. None without goals.
     """
 
     inputs: Inputs
@@ -44,6 +49,7 @@ class InputColumns:
     choices: tuple[int, ...] = ()
     observation_names: tuple[str, ...] = ()
     image: tuple[int, ...] = ()
+    goals: Goals | None = None
 
     @classmethod
     def of(cls, demonstrations: Demonstrations, inputs: Inputs, *, clock: bool) -> Self:
@@ -59,12 +65,20 @@ class InputColumns:
             choices,
             demonstrations.column_names,
             demonstrations.image,
+            goals_of(demonstrations),
         )
+
+    @property
+    def seen_dim(self) -> int:
+        """The number of columns that an observation becomes."""
+        return self.obs_dim if self.goals is None else len(self.goals.desired)
 
     @property
     def names(self) -> list[str]:
         """The names of the columns, such as ``observation[0]``."""
         names = list(self.observation_names) or [f"observation[{i}]" for i in range(self.obs_dim)]
+        if self.goals is not None:
+            names = [f"{AWAY}[{i}]" for i in range(self.seen_dim)]
         if self.inputs == "state-action":
             names += [f"action[{i}]" for i in range(self.act_dim)]
         elif self.inputs == "state-next-state":
@@ -74,7 +88,7 @@ class InputColumns:
     @property
     def of_states(self) -> Tensor:
         """Whether each column is one of an observation, or of a next one: (columns,) bool."""
-        states = 2 * self.obs_dim if self.inputs == "state-next-state" else self.obs_dim
+        states = 2 * self.seen_dim if self.inputs == "state-next-state" else self.seen_dim
         return torch.arange(len(self.names)) < states
 
     def concatenate(self, rows: Rows, typical_clock: float = 0.0) -> Tensor:
@@ -84,16 +98,20 @@ class InputColumns:
             rows: The rows; ``check`` says whether they fit.
             typical_clock: What the clock shows where the rows do not know their time.
         """
-        columns = [torch.zeros(len(rows), 0) if self.image else _tensor(rows.obs)]
+        columns = [torch.zeros(len(rows), 0) if self.image else _tensor(self._seen(rows.obs))]
         if self.inputs == "state-action" and rows.act is not None:
             discrete = rows.act.ndim == 1 or bool(self.choices)
             columns.append(_tensor(one_hot(rows.act, self.choices or self.act_dim) if discrete else rows.act))
         elif self.inputs == "state-next-state" and rows.next_obs is not None and not self.image:
-            columns.append(_tensor(rows.next_obs))
+            columns.append(_tensor(self._seen(rows.next_obs)))
         if self.clock:
             unknown = columns[0].new_full((len(rows), 1), typical_clock)
             columns.append(unknown if rows.step is None else _clock(rows.step))
         return torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
+
+    def _seen(self, obs: NDArray[Any]) -> NDArray[Any]:
+        """Return the columns that observations (batch, D) become, (batch, seen_dim)."""
+        return obs if self.goals is None else self.goals.difference(obs)
 
     def check(self, rows: Rows) -> None:
         """Refuse rows that do not fit, and name what was found and what was expected.

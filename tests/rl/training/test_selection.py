@@ -54,3 +54,12 @@ def test_an_equal_policy_replaces_the_earlier_one():
 
 def test_without_a_learned_return_the_true_one_selects():
     assert score_of(evaluation(4.0, 2, learned=False)) == 4.0
+
+
+def test_paired_policies_are_compared_in_the_same_first_episodes():
+    script = Script()
+    selection = Selection(script, EPISODES, SEED, paired=True)
+    # the first episodes are hard: what the best policy earns in all of them is out of reach there
+    found = [selection.judge(policy)[1:] for policy in ((2.0, 10.0), (4.0, 12.0), (3.0, 99.0), (5.0, 1.0))]
+    assert found == [(8.0, True), (10.0, True), (None, False), (2.0, False)]
+    assert (selection.best, selection.first) == (10.0, 4.0)

@@ -58,7 +58,7 @@ class Command:
     max_episode_steps: opt.StepLimit = None
     """With --env, cut an episode of the checks off after N steps. None: at the environment's own time limit; where it
     has none, after twice the longest demonstration."""
-    data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
+    data: Annotated[opt.LearningOptions, tyro.conf.arg(name="")] = field(default_factory=opt.LearningOptions)
     settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
     """Print the results as one JSON document."""
@@ -71,7 +71,7 @@ class Command:
         if self.max_episode_steps is not None and self.data.env is None:
             raise RexdError("--max-episode-steps is for checks in an environment; give one, such as --env Hopper-v5")
         check_writable(self.output)
-        chosen = opt.select(opt.load(self.files, self.data), self.data, self.settings.seed)
+        chosen = opt.select_with_goals(opt.load(self.files, self.data), self.data, self.settings.seed)
         for found in subsampled_findings(chosen):
             warn(f"{found.message}; choose {found.mend}")
         demos = chosen.held(self.settings.seed)

@@ -49,7 +49,9 @@ class Command:
         for text in demos.notes:
             note(text)
         rewards, rows = model.predict_demonstrations(demos), demos.transitions()
-        held_out = demos.sha256 == model.demonstrations_sha256_
+        # with goals, a reward is fitted to a part of the rows, or to copies of them too
+        fitted = len(model.held_out_novelty_) == len(rewards)
+        held_out = fitted and demos.sha256 == model.demonstrations_sha256_
         if held_out:
             rewards = model.reward_of_novelty(model.held_out_novelty_)
             note("the reward was fitted to these rows; each is scored by the model that never saw it")

@@ -80,7 +80,7 @@ class Command:
     max_episode_steps: opt.StepLimit = None
     """Cut an episode off after N steps. None: at the environment's own time limit; where it has none, after twice the
     longest demonstration."""
-    data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
+    data: Annotated[opt.LearningOptions, tyro.conf.arg(name="")] = field(default_factory=opt.LearningOptions)
     settings: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
     json: bool = False
     """Print the results as one JSON document."""
@@ -94,7 +94,7 @@ class Command:
         env = opt.chosen_environment(self.data.env, whole)
         out = self.out or Path("runs") / f"{file_name(env)}-seed{config.seed}"
         run = train_watched(
-            None if whole is None else opt.select(whole, self.data, config.seed),
+            None if whole is None else opt.select_with_goals(whole, self.data, config.seed),
             env=env,
             env_kwargs=opt.environment_arguments(self.data.env_kwargs),
             out=out,

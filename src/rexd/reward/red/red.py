@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.known_next import with_known_next
+from rexd.demos.other_goals import rows_for_goals
 from rexd.demos.states_alone import check_inputs
 from rexd.errors import DemonstrationError, NotFittedError, RexdError
 from rexd.progress import Progress
@@ -22,7 +23,7 @@ from rexd.reward.beginner import least_spread
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
-from rexd.reward.encoder import Encoder
+from rexd.reward.encoder import Encoder, at_goal_encoder
 from rexd.reward.ends import horizon_of
 from rexd.reward.image_encoder import ImageEncoder, pixels_shape
 from rexd.reward.red.between_episodes import column_relevance
@@ -59,7 +60,8 @@ class RED(RewardModel):
         fitted_: The networks and the scale that were learnt.
         checks_: What the reward pays for rows of known kinds.
         held_out_novelty_: (N,) float32, the error of each demonstrated row by the model that never saw it; with the
-            paper's recipe, which holds nothing out, by the model that was fitted to it.
+            paper's recipe, which holds nothing out, by the model that was fitted to it. Where there are goals, the rows
+            are those of ``rexd.demos.other_goals.rows_for_goals``.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 
@@ -103,11 +105,14 @@ class RED(RewardModel):
         demonstrations = _demonstrations(demonstrations, self.config.seed)
         check_inputs(demonstrations, self.config.inputs)
         sha256, horizon = demonstrations.sha256, horizon_of(demonstrations)
+        demonstrations, spread = rows_for_goals(demonstrations, stays=horizon is None)
         known = np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
             demonstrations = _with_known_next(demonstrations)
-        best = self._best_candidate(demonstrations, beginner, progress)
+        if spread is not None or demonstrations.image or self.config.recipe == "paper":
+            beginner = None  # what it would widen has a scale: all ways, or all pixels; the paper looks at neither
+        best = self._best_candidate(demonstrations, _Beside(beginner, spread), progress)
         calibration, distilled = best.calibration, best.distilled
         sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
         fitted = FittedRED(
@@ -120,11 +125,11 @@ class RED(RewardModel):
         self._take(SavedRED(self.config, fitted, checks, held_out, sha256, horizon))
         return self
 
-    def _best_candidate(
-        self, demonstrations: Demonstrations, beginner: Rows | None, progress: Progress | None
-    ) -> _Candidate:
+    def _best_candidate(self, demonstrations: Demonstrations, beside: _Beside, progress: Progress | None) -> _Candidate:
         """Fit a model for each way of weighting the columns, and return the one that separates best."""
-        columns = InputColumns.of(demonstrations, self.config.inputs, clock=self.config.clock)
+        spread = beside.spread
+        clock = self.config.clock and spread is None  # staying at a goal is worth the same at any time
+        columns = InputColumns.of(demonstrations, self.config.inputs, clock=clock)
         rows = demonstrations.transitions()
         known = Rows.of_transitions(rows)
         raw = columns.concatenate(known)
@@ -132,12 +137,12 @@ class RED(RewardModel):
             fold = np.full(len(raw), -1)  # none is held out
         else:
             fold = assign_folds(rows.trajectory, self.config.folds)
-        if columns.image or self.config.recipe == "paper":
-            beginner = None  # pixels have one spread, and the paper takes the demonstrations alone
         if columns.image:
             found: list[Encoder] = [self._image_encoder(columns, known)]
+        elif spread is not None and self.config.recipe != "paper":
+            found = [at_goal_encoder(columns, raw, columns.concatenate(Rows.of_transitions(spread.transitions())))]
         else:
-            least = None if beginner is None else least_spread(columns, beginner)
+            least = None if beside.beginner is None else least_spread(columns, beside.beginner)
             found = self._encoders(columns, raw, rows.trajectory, fold, least)
         encoders = [encoder for encoder in found if encoder.describes_rows]
         if not encoders:
@@ -145,9 +150,8 @@ class RED(RewardModel):
         best: _Candidate | None = None
         for number, encoder in enumerate(encoders):
             part = _part_of(progress, number, len(encoders))
-            candidate = self._candidate(
-                demonstrations, encoder, encoder.standardise(encoder.raw(known)), fold, beginner, part
-            )
+            x = encoder.standardise(encoder.raw(known))
+            candidate = self._candidate(demonstrations, encoder, x, fold, beside, part)
             if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
                 best = candidate
         assert best is not None
@@ -182,7 +186,7 @@ class RED(RewardModel):
         """Return a factor for each raw column: (R²)² for continuous actions, 1 for everything else."""
         factors = torch.ones(raw.shape[1])
         if columns.inputs == "state-action" and not columns.discrete:
-            first, last = columns.obs_dim, columns.obs_dim + columns.act_dim
+            first, last = columns.seen_dim, columns.seen_dim + columns.act_dim
             factors[first:last] = action_predictability(raw[:, :first], raw[:, first:last], fold, self.config)
         return factors
 
@@ -192,7 +196,7 @@ class RED(RewardModel):
         encoder: Encoder,
         x: Tensor,
         fold: NDArray[np.int64],
-        beginner: Rows | None,
+        beside: _Beside,
         progress: Progress | None,
     ) -> _Candidate:
         """Distil the models of all folds on encoded rows ``x`` (N, C), and calibrate them."""
@@ -209,7 +213,14 @@ class RED(RewardModel):
         distilled = Distilled(encoder, target, predictor)
         by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
         held_out = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
-        errors = known_errors(demonstrations, held_out, distilled.novelty, self.config.seed, beginner)
+        errors = known_errors(
+            demonstrations,
+            held_out,
+            distilled.novelty,
+            self.config.seed,
+            elsewhere=beside.spread,
+            beginner=beside.beginner,
+        )
         return _Candidate(distilled, errors, calibrate(errors))
 
     def novelty_of(self, rows: Rows) -> Float32:
@@ -310,6 +321,14 @@ class RED(RewardModel):
     def std_(self) -> Float32:
         """(C,) float32, standard deviations of the input columns that enter."""
         return self.encoder_.std.numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """What is known beside the demonstrations: rows of the beginner, or the ways to goals at which the expert stays."""
+
+    beginner: Rows | None
+    spread: Demonstrations | None
 
 
 @dataclass(frozen=True, eq=False)

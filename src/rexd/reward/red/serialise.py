@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rexd.demos.goals import Goals
 from rexd.errors import RewardFileError, RexdError
 from rexd.reward.calibration import Calibration
 from rexd.reward.checks import Check
@@ -67,6 +68,8 @@ def describe_reward(saved: SavedRED) -> tuple[dict[str, Any], dict[str, Tensor]]
         **({"choices": list(encoder.columns.choices)} if encoder.columns.choices else {}),
         **({"observation_names": list(names)} if (names := encoder.columns.observation_names) else {}),
         **({"image": list(encoder.columns.image)} if encoder.columns.image else {}),
+        **({} if (goals := encoder.columns.goals) is None else {"goals": goals.to_dict()}),
+        **({} if encoder.columns.clock == saved.config.clock else {"clock": encoder.columns.clock}),
         "columns": len(encoder.kept),
         "models": fitted.models,
         "rows": len(saved.held_out_novelty),
@@ -130,11 +133,14 @@ def _encoder(
         obs_dim=int(content["obs_dim"]),
         act_dim=int(content["act_dim"]),
         discrete=bool(content["discrete"]),
-        clock=config.clock,
+        clock=bool(content.get("clock", config.clock)),
         choices=tuple(map(int, content.get("choices", ()))),
         observation_names=tuple(map(str, content.get("observation_names", ()))),
         image=tuple(map(int, content.get("image", ()))),
+        goals=Goals.from_dict(content["goals"]) if "goals" in content else None,
     )
+    if columns.goals is not None:
+        columns.goals.check(columns.obs_dim, source)
     image = columns.image
     if image and (len(image) != 3 or min(image) < 1 or math.prod(image) > MOST_PIXELS):
         raise RewardFileError(f"{source}: images of shape {image}; expected a height, width and channels. Fit it anew")

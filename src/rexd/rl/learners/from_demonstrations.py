@@ -10,6 +10,7 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.replay.batches import Batch, BatchRecipe, draw_batches
 from rexd.rl.replay.best_episodes import BestEpisodes
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import InverseModel, within
 from rexd.rl.replay.mean_matching import MeanMatching
 from rexd.rl.wrappers.block_rewards import BlockRewardLearner
@@ -28,6 +29,7 @@ class DemonstrationLearner(BlockRewardLearner):
         n_step: Largest number of steps in the returns of the agent's rows.
         best: Finds the agent's own best episodes, which are cloned too.
         matching: Shapes rewards towards the means of the demonstrations.
+        hindsight: The agent's episodes with other goals; None without goals.
         losses: What the last update reported.
         batch_rng: Draws the rows of batches.
         average_actor: Running mean of the actor's weights, which is what evaluations play.
@@ -40,6 +42,7 @@ class DemonstrationLearner(BlockRewardLearner):
     n_step: int = 1
     best: BestEpisodes = BestEpisodes(0)
     matching: MeanMatching | None = None
+    hindsight: Hindsight | None = None
     losses: Any = None
     batch_rng: np.random.Generator
     average_actor: Any
@@ -104,15 +107,21 @@ class DemonstrationLearner(BlockRewardLearner):
             best=self.best,
             n_step=self.n_step,
             matching=self.matching,
+            hindsight=self.hindsight,
         )
         return draw_batches(self.replay_buffer, recipe, self.batch_rng, steps=steps, batch_size=batch_size)
 
     def _excluded_save_params(self) -> list[str]:
         """Keep what is not the algorithm's own out of its zip."""
         inherited: list[str] = super()._excluded_save_params()  # type: ignore[misc]  # the algorithm's
-        return [*inherited, "demonstrations", "best", "matching", "losses", "batch_rng", "average_actor"]
+        return [*inherited, "demonstrations", "best", "matching", "hindsight", "losses", "batch_rng", "average_actor"]
 
 
 def starts_as_clone(config: TrainConfig, replay: DemonstrationReplay | None) -> bool:
     """Whether the policy starts as a clone of the demonstrations."""
     return replay is not None and replay.has_actions and config.warm_start > 0
+
+
+def mean_matching_weight(config: TrainConfig, hindsight: Hindsight | None) -> float:
+    """Return β of ``MeanMatching``: 0 where there are goals, since other goals need other mean observations."""
+    return config.mean_matching if config.reward_source == "learned" and hindsight is None else 0.0

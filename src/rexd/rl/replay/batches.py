@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rexd.reward.ends import for_ever
 from rexd.rl.replay.best_episodes import BestEpisodes
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.hindsight import SHARE, Hindsight, Moved
 from rexd.rl.replay.mean_matching import MeanMatching, Shaper, unshaped
 from rexd.rl.replay.n_step import ahead, discounted, steps_ahead
 
@@ -63,6 +64,7 @@ class BatchRecipe:
         n_step: Number of steps of the agent whose rewards are added up where it falls often (``steps_ahead``); fewer
             where an episode ends. Demonstrations have returns of one step.
         matching: Shapes the rewards of all rows; None leaves them as they are.
+        hindsight: The agent's episodes with other goals, of which a part of its rows is drawn; None without goals.
     """
 
     discount: float
@@ -71,6 +73,7 @@ class BatchRecipe:
     best: BestEpisodes = field(default_factory=lambda: BestEpisodes(0))
     n_step: int = 1
     matching: MeanMatching | None = None
+    hindsight: Hindsight | None = None
 
 
 def draw_batches(
@@ -94,17 +97,22 @@ def draw_batches(
     n_demo = round(recipe.share * batch_size) if replay is not None and replay.replayable else 0
     n_step = steps_ahead(buffer, recipe.n_step)
     ends = replay is not None and replay.horizon is not None
-    rows = _own_rows(buffer, rng, (steps, batch_size - n_demo), n_step, discount, shape, ends=ends)
+    n_own = batch_size - n_demo
+    moved = None if recipe.hindsight is None else recipe.hindsight.rows(buffer)
+    n_moved = 0 if moved is None else round(SHARE * n_own)
+    rows = _own_rows(buffer, rng, (steps, n_own - n_moved), n_step, discount, shape, ends=ends)
+    if moved is not None:
+        rows = CriticRows(*_joined(rows, _moved_rows(moved, rng, (steps, n_moved), discount, shape, ends=ends)))
     if replay is None or not replay.has_actions:
         return Batch(*rows, rows.obs[:, :0], rows.act[:, :0], rows.reward[:, :0])
     if n_demo:
         rows = CriticRows(*_joined(rows, _demonstrated_rows(replay, rng, (steps, n_demo), discount, shape)))
     at, env = recipe.best.rows(buffer)
-    n_own = batch_size // 4 if len(at) else 0
-    shown = rng.integers(len(replay.obs), size=(steps, batch_size // 2 - n_own))
+    n_best = batch_size // 4 if len(at) else 0
+    shown = rng.integers(len(replay.obs), size=(steps, batch_size // 2 - n_best))
     clone: Sequence[NDArray[Any]] = (replay.obs[shown], replay.act[shown])
-    if n_own:
-        own = rng.integers(len(at), size=(steps, n_own))
+    if n_best:
+        own = rng.integers(len(at), size=(steps, n_best))
         clone = _joined(clone, (buffer.observations[at[own], env[own]], buffer.actions[at[own], env[own]]))
     clone_obs, clone_act = clone
     clone_own = np.zeros(clone_obs.shape[:2], np.float32)
@@ -140,6 +148,18 @@ def _own_rows(
         done=buffer.dones[last] * (np.float32(1.0) - buffer.timeouts[last]),  # a time limit is no end of the task
         discount=np.float32(discount) ** following.counts.sum(axis=-1, dtype=np.float32),
     )
+
+
+def _moved_rows(
+    moved: Moved, rng: np.random.Generator, size: tuple[int, int], discount: float, shape: Shaper, *, ends: bool
+) -> CriticRows:
+    """Draw rows of the agent with other goals, with returns of one step."""
+    pick = rng.integers(len(moved.obs), size=size)
+    obs, act, next_obs, reward, done = (column[pick] for column in moved)
+    paid = shape(obs, act, reward)
+    if ends:
+        paid = paid + for_ever(reward, done, discount)
+    return CriticRows(obs, act, next_obs, paid, done, np.full(size, discount, np.float32))
 
 
 def _demonstrated_rows(

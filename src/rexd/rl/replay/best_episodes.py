@@ -52,7 +52,7 @@ def best_rows(buffer: ReplayBuffer, most: int, horizon: int | None = None) -> Bu
     With a ``horizon``, returns count up to it.
     """
     size = buffer.size()
-    episodes = [span for env in range(buffer.n_envs) for span in _episodes(buffer.dones[:size, env], env)]
+    episodes = [span for env in range(buffer.n_envs) for span in episodes_of(buffer.dones[:size, env], env)]
     if not episodes:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     returns = np.array([_return(buffer, *episode, horizon) for episode in episodes])
@@ -72,7 +72,7 @@ def _return(buffer: ReplayBuffer, start: int, stop: int, env: int, horizon: int 
     return float(rewards @ times_counted(np.arange(stop - start), ended, horizon))
 
 
-def _episodes(dones: NDArray[np.float32], env: int) -> list[tuple[int, int, int]]:
+def episodes_of(dones: NDArray[np.float32], env: int) -> list[tuple[int, int, int]]:
     """Return (start, stop, env) of each complete episode of one environment."""
     stops = np.flatnonzero(dones) + 1
     starts = np.concatenate([[0], stops[:-1]])

@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 
+from rexd.demos.goals import Goals
 from rexd.flattening import Flattening
 from rexd.rl.config import TrainConfig
 from rexd.rl.observers.observer import Observer
@@ -27,6 +28,7 @@ class RunContext:
         observer: Is told of progress.
         observations: How the environment's own observations become columns, for the policies that are kept; None where
             they are one array of numbers.
+        goals: Which columns know the goal; None without goals.
     """
 
     config: TrainConfig
@@ -34,3 +36,4 @@ class RunContext:
     make_env: MakeEnv
     observer: Observer
     observations: Flattening | None = None
+    goals: Goals | None = None

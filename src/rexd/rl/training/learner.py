@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.known_next import with_known_next
+from rexd.demos.other_goals import goals_of
 from rexd.demos.spaces import action_count
 from rexd.errors import import_extra
 from rexd.evaluation.policies import RandomPolicy
@@ -21,10 +22,11 @@ from rexd.rl.learners.protocol import Learner
 from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy
 from rexd.rl.replay.demonstrations import DemonstrationReplay
+from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.fallback import Fallback
-from rexd.rl.training.labels import Labels, labels_states
+from rexd.rl.training.labels import Labels, in_units, labels_states
 from rexd.rl.training.run_folder import CHECKPOINT_FILE
 from rexd.rl.wrappers.absorbing import add_absorbing
 from rexd.rl.wrappers.scaling import ObservationScale
@@ -68,7 +70,7 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     if config.absorbing and demonstrations is not None and model is not None:
         shown = add_absorbing(demonstrations)
         paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
-    scale = _random_scale(context) if shown is None else ObservationScale.of(shown)
+    scale = _scale(shown, context)
     off_policy = config.algorithm != "sb3-ppo"
     venv = training_environment(
         context.make_env,
@@ -86,7 +88,8 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
         bounds = (space.low, space.high) if isinstance(space, Box) else ()
         horizon = getattr(paying, "horizon", None)
         replay = DemonstrationReplay.of(shown, rewards, scale, *bounds, horizon=horizon)
-    learner = _learner_class(config)(config, venv, scale, replay)
+    hindsight = _hindsight(demonstrations, model, scale, space, config)
+    learner = _learner_class(config)(config, venv, scale, replay, hindsight)
     if shown is None or paying is None or not (shown.has_actions or labelling):
         return Built(learner)
     actions = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
@@ -105,19 +108,45 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     return Built(learner, labels, Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None)))
 
 
+def _hindsight(
+    demonstrations: Demonstrations | None,
+    model: RewardModel | None,
+    scale: ObservationScale,
+    space: Space[Any],
+    config: TrainConfig,
+) -> Hindsight | None:
+    """Return what keeps the agent's episodes with other goals; None where no learnt reward can pay for them.
+
+    An absorbing state has no goal, so that there are no other goals with absorbing states.
+    """
+    goals = None if demonstrations is None else goals_of(demonstrations)
+    off_policy = config.algorithm != "sb3-ppo"
+    if goals is None or model is None or config.reward_source != "learned" or config.absorbing or not off_policy:
+        return None
+    ends = getattr(model, "horizon", None) is not None
+    return Hindsight(goals, model, scale, partial(in_units, space), ends=ends, seed=config.seed)
+
+
 def _clone_of(shown: Demonstrations, labels: Labels | None, fit: Callable[..., Policy]) -> Policy:
     """Clone the demonstrations for as long as held-out rows say; states alone with their latest labels."""
     return fit(shown if labels is None else labels.latest)
 
 
-def _random_scale(context: RunContext) -> ObservationScale:
-    """Standardise observations by what a random policy sees, where there are no demonstrations."""
+def _scale(shown: Demonstrations | None, context: RunContext) -> ObservationScale:
+    """Standardise observations by the demonstrations, or by what a random policy sees where there are none.
+
+    Where there are goals, it is by both: for other goals, the agent goes where no demonstration is.
+    """
+    if shown is not None and (context.goals is None or context.config.absorbing):
+        return ObservationScale.of(shown)
     seed = context.config.seed
     env = context.make_env()
     policy = RandomPolicy(env.action_space, seed)
     env.close()
-    played = rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)
-    scale = ObservationScale.of(Demonstrations(tuple(played)))
+    played = Demonstrations(tuple(rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)))
+    if shown is not None:
+        return ObservationScale.of(shown, played)
+    scale = ObservationScale.of(played)
     return scale.with_indicator() if context.config.absorbing else scale
 
 

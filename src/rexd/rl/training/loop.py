@@ -52,7 +52,9 @@ class TrainingLoop:
         self.learner, self.labels, self.fallback = built
         self.config, self.folder, self.observer = context.config, context.folder, context.observer
         self.started, self.comparison, self.seconds_before = started, comparison, 0.0
-        self.selection = Selection(self._play, self.config.evaluation_episodes, self.config.seed)
+        self.selection = Selection(
+            self._play, self.config.evaluation_episodes, self.config.seed, paired=context.goals is not None
+        )
         self.records: list[dict[str, Any]] = []
         self.recent: list[Policy] = []  # of the latest evaluations, as many as the ensemble has members
         checkpoint = files.load_checkpoint(self.folder)
@@ -65,6 +67,7 @@ class TrainingLoop:
             self.labels.restore(self.learner)
         self.recent = _recent(state, self._policy())
         self.selection.best, self.selection.steps = progress["best"], progress["selection_steps"]
+        self.selection.first = progress.get("first", self.selection.first)
         self.seconds_before, self.comparison.clone = progress["seconds"], progress.get("clone")
         self.records = [r for r in files.read_metrics(self.folder) if r["steps"] <= self.learner.steps]
         self.observer.message(f"resuming at {self.learner.steps:,} of {self.config.steps:,} steps")
@@ -129,6 +132,7 @@ class TrainingLoop:
         files.write_metrics(self.folder, self.records)
         progress = {
             "best": self.selection.best,
+            **({} if self.context.goals is None else {"first": self.selection.first}),
             "selection_steps": self.selection.steps,
             "seconds": self.seconds,
             "clone": self.comparison.clone,

@@ -195,7 +195,7 @@ def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     train = {name: value for name, value in config.get("train", {}).items() if name not in ("steps", "final_episodes")}
     reward = {f"reward.{name}": value for name, value in train.pop("reward", {}).items()}
-    others = ("env", "env_kwargs", "max_episode_steps", "demonstrations_sha256")
+    others = ("env", "env_kwargs", "max_episode_steps", "demonstrations_sha256", "goals")
     return {**train, **reward, **{name: config.get(name) for name in others}}
 
 

@@ -22,19 +22,24 @@ class Selection:
 
     Attributes:
         best: The highest return that was confirmed so far.
+        first: What the best policy earned in the first episodes alone.
         steps: The environment steps that judging took; they are not counted among those of the learner.
     """
 
-    def __init__(self, play: Play, episodes: int, seed: int) -> None:
+    def __init__(self, play: Play, episodes: int, seed: int, *, paired: bool = False) -> None:
         """Start with nothing selected.
 
         Args:
             play: Plays a policy.
             episodes: The number of episodes of an evaluation.
             seed: Seed of the run.
+            paired: Whether a policy seems to be the best if it is that in the same first episodes. Where each episode
+                has another goal, a few episodes may be harder than the further ones by far. Else, a policy must earn in
+                its first episodes what the best one earned in all.
         """
+        self._paired = paired
         self._play, self._episodes, self._seed = play, episodes, seed
-        self.best, self.steps = -np.inf, 0
+        self.best, self.first, self.steps = -np.inf, -np.inf, 0
 
     def judge(self, policy: Policy) -> tuple[Evaluation, float | None, bool]:
         """Evaluate a policy.
@@ -47,7 +52,7 @@ class Selection:
         confirmed = self._confirmed(policy, result)
         if confirmed is None or confirmed < self.best:
             return result, confirmed, False
-        self.best = confirmed
+        self.best, self.first = confirmed, score_of(result)
         return result, confirmed, True
 
     def _confirmed(self, policy: Policy, result: Evaluation) -> float | None:
@@ -57,7 +62,7 @@ class Selection:
         (docs/lab/selection-and-cloning.md).
         """
         score, episodes = score_of(result), len(result.episodes)
-        if score < self.best:
+        if score < (self.first if self._paired else self.best):
             return None
         further = self._played(policy, CONFIRMATIONS * episodes, CONFIRMATION_SEED)
         return (score + CONFIRMATIONS * score_of(further)) / (1 + CONFIRMATIONS)

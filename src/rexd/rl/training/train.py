@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.goals import Goals
+from rexd.demos.other_goals import goals_of, with_other_goals
 from rexd.envs.factory import EnvironmentFactory
 from rexd.envs.given import EnvLike, GivenEnvironment, given_environment
 from rexd.errors import RexdError, import_extra
@@ -86,8 +88,9 @@ def train(
         if given.note is not None:
             told.message(given.note)
         checked = check_before_work(demonstrations, make_env, config, reward, told.message)
-        context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations)
-        description = _description(checked.config, checked.demonstrations, given, checked.make_env)
+        goals = None if checked.demonstrations is None else goals_of(checked.demonstrations)
+        context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations, goals)
+        description = _description(checked.config, checked.demonstrations, given, checked.make_env, goals)
         with says_what_is_kept(context.folder):
             return _run(checked.demonstrations, reward, context, description, resume=resume)
 
@@ -109,8 +112,11 @@ def _run(
     with begun_folder(context.folder, description, resume=resume):
         if resume and _finished(context):
             return load_run(context.folder)
+        shown = None if demonstrations is None else with_other_goals(demonstrations)
+        if shown is not None and shown is not demonstrations:
+            context.observer.message(shown.notes[-1])
         model = _reward(demonstrations, given, context)
-        built = build_learner(demonstrations, model, context)
+        built = build_learner(shown, model, context)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, built, model, started=started, comparison=comparison)
     with one_torch_thread() if context.config.algorithm in SBX else nullcontext():
@@ -119,7 +125,11 @@ def _run(
 
 
 def _description(
-    config: TrainConfig, demonstrations: Demonstrations | None, given: GivenEnvironment, make_env: EnvironmentFactory
+    config: TrainConfig,
+    demonstrations: Demonstrations | None,
+    given: GivenEnvironment,
+    make_env: EnvironmentFactory,
+    goals: Goals | None,
 ) -> dict[str, Any]:
     """Return the content of the run's ``config.json``."""
     return {
@@ -130,6 +140,7 @@ def _description(
         "train": config.to_dict(),
         "demonstrations_sha256": None if demonstrations is None else demonstrations.sha256,
         "demonstrations_source": None if demonstrations is None else demonstrations.source,
+        **({} if goals is None else {"goals": goals.to_dict()}),
         "demonstrations_offsets": None if demonstrations is None else list(demonstrations.offsets),
         **provenance(),
     }

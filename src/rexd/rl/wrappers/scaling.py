@@ -32,9 +32,9 @@ class ObservationScale:
     std: Float32
 
     @classmethod
-    def of(cls, demonstrations: Demonstrations) -> Self:
+    def of(cls, *demonstrations: Demonstrations) -> Self:
         """Take the statistics of the demonstrated observations."""
-        obs = demonstrations.transitions().obs.astype(np.float64)
+        obs = np.concatenate([each.transitions().obs for each in demonstrations]).astype(np.float64)
         mean, std = obs.mean(axis=0), obs.std(axis=0)
         return cls(mean.astype(np.float32), np.where(std < SMALLEST_STD, 1.0, std).astype(np.float32))
 

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from rexd.errors import RunError
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
-from rexd.rl.learners.from_demonstrations import starts_as_clone
+from rexd.rl.learners.from_demonstrations import mean_matching_weight, starts_as_clone
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.wrappers.scaling import ObservationScale
 
 HIDDEN = (256, 256)
@@ -130,7 +131,12 @@ class Sb3SacLearner(Sb3Learner):
     model: DemonstrationSAC
 
     def __init__(
-        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
+        self,
+        config: TrainConfig,
+        env: VecEnv,
+        scale: ObservationScale,
+        replay: DemonstrationReplay | None,
+        hindsight: Hindsight | None = None,
     ) -> None:
         """Build the networks.
 
@@ -139,6 +145,7 @@ class Sb3SacLearner(Sb3Learner):
             env: An environment with standardised observations and the learned reward.
             scale: The scale by which it standardises observations.
             replay: Standardised demonstrations, or None to learn without.
+            hindsight: Keeps the agent's episodes with other goals; None without goals.
         """
         assert isinstance(env.action_space, Box)
         model = DemonstrationSAC(
@@ -150,13 +157,14 @@ class Sb3SacLearner(Sb3Learner):
         )
         model.backup_entropy = config.backup_entropy
         model.n_step = config.n_step
+        model.hindsight = hindsight
         if replay is not None:
             model.learn_from(
                 replay,
                 share=config.demonstration_share,
                 cloning_weight=config.cloning_weight,
                 best_episodes=config.best_episodes,
-                mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
+                mean_matching=mean_matching_weight(config, hindsight),
             )
         super().__init__(config, model, scale)
 
@@ -234,7 +242,12 @@ class Sb3PpoLearner(Sb3Learner):
     model: PPO
 
     def __init__(
-        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None = None
+        self,
+        config: TrainConfig,
+        env: VecEnv,
+        scale: ObservationScale,
+        replay: DemonstrationReplay | None = None,
+        hindsight: Hindsight | None = None,
     ) -> None:
         """Build the networks.
 
@@ -243,6 +256,7 @@ class Sb3PpoLearner(Sb3Learner):
             env: An environment with standardised observations and the learned reward.
             scale: The scale by which it standardises observations.
             replay: Ignored, since an on-policy algorithm replays nothing.
+            hindsight: Ignored likewise.
         """
         model = PPO(
             "MlpPolicy",

@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
-from rexd.rl.learners.from_demonstrations import starts_as_clone
+from rexd.rl.learners.from_demonstrations import mean_matching_weight, starts_as_clone
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sbx.actions import scaling_to
 from rexd.rl.learners.sbx.categorical import CategoricalPolicy
@@ -26,6 +26,7 @@ from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.replay.buffer_state import load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
+from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.replay.one_hot import OneHotReplayBuffer
 from rexd.rl.wrappers.scaling import ObservationScale
@@ -38,7 +39,12 @@ class SbxLearner:
     """A ``Learner`` on ``DemonstrationSAC``, or on ``AdversarialSAC`` where the reward is learnt against the agent."""
 
     def __init__(
-        self, config: TrainConfig, env: VecEnv, scale: ObservationScale, replay: DemonstrationReplay | None
+        self,
+        config: TrainConfig,
+        env: VecEnv,
+        scale: ObservationScale,
+        replay: DemonstrationReplay | None,
+        hindsight: Hindsight | None = None,
     ) -> None:
         """Build the networks.
 
@@ -47,6 +53,7 @@ class SbxLearner:
             env: An environment with standardised observations and the learned reward.
             scale: The scale by which it standardises observations.
             replay: Standardised demonstrations, or None to learn without.
+            hindsight: Keeps the agent's episodes with other goals; None without goals.
         """
         self.config, self.scale, self.space = config, scale, env.action_space
         algorithm = AdversarialSAC if config.reward_source == "adversarial" else DemonstrationSAC
@@ -63,6 +70,7 @@ class SbxLearner:
         self.model.n_step = 1 if config.reward_source == "adversarial" else config.n_step
         # Without a logger, every call of learn leaves an empty folder in the system's temporary folder.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
+        self.model.hindsight = hindsight
         if replay is not None:
             cloning = config.cloning_weight and (replay.has_actions or config.inverse_model)
             starts = config.actor_starts + (0 if replay.has_actions else SETTLED)
@@ -71,7 +79,7 @@ class SbxLearner:
                 share=config.demonstration_share,
                 cloning_weight=config.cloning_weight,
                 best_episodes=config.best_episodes,
-                mean_matching=config.mean_matching if config.reward_source == "learned" else 0.0,
+                mean_matching=mean_matching_weight(config, hindsight),
                 # An actor that has nothing to clone would have nothing to do until its critics are ready.
                 schedule=Schedule(starts, config.actor_ramp) if cloning else AT_ONCE,
             )
