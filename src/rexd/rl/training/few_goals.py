@@ -1,8 +1,8 @@
 """What is set for demonstrations of a task with goals that show few of its goals: nothing is cloned.
 
 A clone of one way to one goal goes that way whatever the goal, and demonstrations in half of each batch hold the
-critics to it. On Reacher from one trajectory, cloning had −9.8 after 4,000 steps, and without it the policy had −8.8, on
-its way to −6.2 (docs/training.md). Where many goals are shown, the clone knows what to do with a new one.
+critics to it. On Reacher from one trajectory, cloning had −9.8 after 4,000 steps, and without it the policy had −8.8,
+on its way to −6.2 (docs/training.md). Where many goals are shown, the clone knows what to do with a new one.
 """
 
 from __future__ import annotations
