@@ -23,10 +23,13 @@ class RewardModel(ABC):
         clock: Whether the model looks at ``step``, the number of steps since the start of an episode.
         horizon: The number of steps over which returns count, where the demonstrations end in terminal states
             (``rexd.reward.ends``); None elsewhere, and before ``fit``.
+        coverage: In which share of the observation's columns the demonstrations spread as widely as a beginner, so far
+            as that is known (``rexd.reward.beginner``); demonstrations that hardly move are replayed less.
     """
 
     clock: bool = False
     horizon: int | None = None
+    coverage: float = 1.0
 
     @abstractmethod
     def fit(self, demonstrations: Demonstrations) -> Self:

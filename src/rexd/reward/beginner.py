@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.reward.columns import InputColumns
+from rexd.reward.encoder import varies
 from rexd.reward.rows import Rows
 
 Float64 = NDArray[np.float64]
@@ -40,6 +41,20 @@ def least_spread(columns: InputColumns, beginner: Rows) -> Tensor:
     """Return the least standard deviation of each raw column: (columns,) float64; 0 for actions and the time."""
     spread = torch.from_numpy(spread_of(columns.concatenate(beginner).numpy()))
     return LEAST_SPREAD * spread * columns.of_states
+
+
+def coverage(columns: InputColumns, demonstrated: Tensor, beginner: Rows) -> float:
+    """Return in which share of the observation's columns the demonstrations need no least spread, within [0, 1].
+
+    Args:
+        columns: What the raw columns are.
+        demonstrated: (N, raw columns) rows of the demonstrations; columns in which they never vary do not count.
+        beginner: Rows of the policy that learning begins with.
+    """
+    wide = demonstrated.double()
+    mean, std = wide.mean(dim=0), wide.std(dim=0, correction=0)
+    counted = columns.of_states & varies(mean, std)
+    return float((std >= least_spread(columns, beginner))[counted].double().mean()) if bool(counted.any()) else 1.0
 
 
 def moved(rows: Rows, beginner: Rows, seed: int) -> Rows:

@@ -39,6 +39,8 @@ class Calibration:
             elsewhere.
         unused_median: Median error of the expert rows that a selection left out, which no model saw; None without
             such rows. It is near ``median`` where the folds tell the truth.
+        coverage: In which share of the observation's columns the demonstrations spread at least a tenth as far as the
+            policy that learning begins with (``rexd.reward.beginner``); 1 where that is not known.
     """
 
     median: float
@@ -46,6 +48,7 @@ class Calibration:
     quantiles: tuple[float, ...]
     separation: float
     unused_median: float | None = None
+    coverage: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""

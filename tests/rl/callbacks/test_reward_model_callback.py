@@ -1,3 +1,4 @@
+from itertools import pairwise
 from types import SimpleNamespace
 
 import gymnasium
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from counting import Counting
-from pointmass import HIGH, LOW, PointMass
+from pointmass import HIGH, LOW, OFFSET, WIDTH, PointMass
 
 pytest.importorskip("stable_baselines3")
 from reward_model_fakes import Consumed, Fake, FakeOfRows, Lines, Noise, One, StopAt
@@ -333,10 +334,67 @@ class Bypass(DQN):
         self._n_updates += gradient_steps
 
 
-class Dictionaries(PointMass):
+class Pixels(PointMass):
     def __init__(self):
         super().__init__()
-        self.observation_space = gymnasium.spaces.Dict({"x": self.observation_space})
+        self.observation_space = gymnasium.spaces.Box(0, 255, (36, 36, 3), np.uint8)
+
+
+class Parts(PointMass):
+    """The same task with the observation in two parts, and its side of the origin as a number of its own."""
+
+    def __init__(self):
+        super().__init__()
+        box = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float64)
+        side = gymnasium.spaces.Discrete(2)
+        self.observation_space = gymnasium.spaces.Dict({"far": box, "near": box, "side": side})
+
+    def reset(self, **kwargs):
+        observation, info = super().reset(**kwargs)
+        return self._parts(observation), info
+
+    def step(self, action):
+        observation, *rest = super().step(action)
+        return self._parts(observation), *rest
+
+    def _parts(self, observation):
+        return {"far": observation[:1], "near": observation[1:], "side": int(self.position[0] > 0.0)}
+
+
+class OfFourColumns(FakeOfRows):
+    """Keeps all rows that it was given, and pays by the columns that the task had before it had parts."""
+
+    def __init__(self):
+        super().__init__()
+        self.collected = []
+
+    def collect_data(self, data):
+        self.collected.extend(data)
+
+    def predict(self, obs, act, next_obs):
+        assert obs.shape[1] == next_obs.shape[1] == 4
+        return super().predict(obs[:, :2], act, next_obs[:, :2])
+
+
+class TestDictionaries:
+    """Columns are far, near, and the side one-hot."""
+
+    @pytest.mark.parametrize("normalised", [False, True])
+    @pytest.mark.parametrize("algorithm", [SAC, PPO])
+    def test_the_model_is_given_columns_and_the_policy_its_dictionary(self, algorithm, normalised):
+        rows = OfFourColumns()
+        env = DummyVecEnv([Parts])
+        env = VecNormalize(env, norm_reward=False, norm_obs_keys=["far", "near"]) if normalised else env
+        settings = {**SETTINGS[algorithm], "policy_kwargs": dict(TINY), "seed": 3, "device": "cpu"}
+        algorithm("MultiInputPolicy", env, **settings).learn(48, callback=RewardModelCallback(rows))
+        assert len(rows.collected) >= 32
+        assert all(row["obs"].shape == (4,) for row in rows.asked[-1])
+        for before, after in pairwise(rows.collected):
+            assert before["obs"].shape == before["next_obs"].shape == (4,)
+            position = (before["obs"][0].item() - OFFSET[0]) / WIDTH[0]
+            assert before["obs"][2:].tolist() == [float(position <= 0.0), float(position > 0.0)]
+            if not before["done"]:
+                torch.testing.assert_close(before["next_obs"], after["obs"])
 
 
 class TestRefused:
@@ -362,10 +420,10 @@ class TestRefused:
         with pytest.raises(RexdError, match="inside EveryNTimesteps"):
             self.learn(build(SAC), wrap=lambda callback: EveryNTimesteps(4, callback))
 
-    def test_dictionaries(self):
+    def test_images(self):
         callback = RewardModelCallback(Fake())
-        callback.init_callback(SAC("MultiInputPolicy", DummyVecEnv([Dictionaries]), buffer_size=10))
-        with pytest.raises(SpaceMismatchError, match="expected a Box with one dimension"):
+        callback.init_callback(SAC("CnnPolicy", DummyVecEnv([Pixels]), buffer_size=10))
+        with pytest.raises(SpaceMismatchError, match="expected one dimension"):
             callback.on_training_start({}, {})
 
     @pytest.mark.parametrize("steps", [24, 40])

@@ -19,7 +19,7 @@ from rexd.demos.states_alone import check_inputs
 from rexd.errors import DemonstrationError, NotFittedError, RexdError
 from rexd.progress import Progress
 from rexd.reward.base import RewardModel
-from rexd.reward.beginner import least_spread
+from rexd.reward.beginner import coverage, least_spread
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.columns import InputColumns
@@ -155,7 +155,10 @@ class RED(RewardModel):
             if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
                 best = candidate
         assert best is not None
-        return best
+        if beside.beginner is None:
+            return best
+        covered = coverage(columns, raw, beside.beginner)
+        return replace(best, calibration=replace(best.calibration, coverage=covered))
 
     def _encoders(
         self,
@@ -275,7 +278,7 @@ class RED(RewardModel):
     def _take(self, saved: SavedRED) -> None:
         self.fitted_, self.checks_ = saved.fitted, saved.checks
         self.held_out_novelty_, self.demonstrations_sha256_ = saved.held_out_novelty, saved.demonstrations_sha256
-        self.horizon = saved.horizon
+        self.horizon, self.coverage = saved.horizon, saved.fitted.calibration.coverage
 
     def _fitted(self) -> FittedRED:
         if not self.fitted:

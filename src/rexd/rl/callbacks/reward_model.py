@@ -18,16 +18,20 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
-from rexd.envs.spaces import check_spaces, clip_actions
+from rexd.envs.spaces import check_rewarded, check_spaces, clip_actions
 from rexd.errors import RexdError
+from rexd.flattening import Flattening
 from rexd.rl.callbacks.reward_model_rows import (
     DrivenRewardModel,
     MethodOverride,
+    arrays_of,
     as_rows,
     check_reward_model,
     clear_interval,
     estimate,
+    shaped,
     stack_steps,
+    tensors_of,
 )
 
 Array = NDArray[Any]
@@ -52,7 +56,8 @@ class RewardModelCallback(BaseCallback):
     carried out (clipped): ``obs`` (D,) float32 from before the step, ``action`` (A,) float32 or (1,) int64,
     ``next_obs`` (D,), ``reward`` (1,) of 0, and ``done``, ``terminated`` and ``truncated`` () bool. ``estimate`` is
     given rows with ``obs``, ``action``, ``next_obs`` and ``reward``. A model whose attribute ``accepts_batches`` is
-    true is given a dict of stacked NumPy arrays in the environment's dtypes instead, without ``reward``.
+    true is given a dict of stacked NumPy arrays in the environment's dtypes instead, without ``reward``. Dictionaries of
+    observations become columns by Gymnasium's rules for the reward model, and stay as they are for the policy.
 
     The callback logs ``reward_model/mean_reward``, the mean over the steps since the last line of the log, and
     ``reward_model/episode_return``, the learned return of the episodes that ended. Both are as estimated in the
@@ -66,6 +71,7 @@ class RewardModelCallback(BaseCallback):
     """
 
     _normalizer: VecNormalize | None
+    _flattening: Flattening  # how observations of several parts become columns
     _before: Array  # (n, D), the observations that the next actions are chosen for
     _returns: Array  # (n,) float64, the learned returns of the running episodes so far
     _bootstrap: tuple[Any, Any]  # values of the observations after the rollout, and which episodes had ended there
@@ -99,7 +105,9 @@ class RewardModelCallback(BaseCallback):
         self._check()
         self._normalizer = model.get_vec_normalize_env()
         normalizer = self._normalizer
-        self._before = np.array(model._last_obs if normalizer is None else normalizer.get_original_obs())
+        self._before = self._flattening.flatten(
+            model._last_obs if normalizer is None else normalizer.get_original_obs()
+        )
         if self.locals["reset_num_timesteps"] or self._driven is not model:  # all environments start new episodes
             self._steps.clear()
             self._returns = np.zeros(model.n_envs)
@@ -124,11 +132,12 @@ class RewardModelCallback(BaseCallback):
         step["rewards"][:] = 0
         if normalizer is not None:
             normalizer.old_reward = np.zeros_like(step["rewards"])  # off-policy algorithms store this reward
-        following = np.array(step["new_obs"] if normalizer is None else normalizer.get_original_obs())
+        following = self._flattening.flatten(step["new_obs"] if normalizer is None else normalizer.get_original_obs())
         reached = following.copy()
         for k in np.flatnonzero(dones):
             last = step["infos"][k]["terminal_observation"]
-            reached[k] = last if normalizer is None else normalizer.unnormalize_obs(last)
+            raw = last if normalizer is None else normalizer.unnormalize_obs(last)
+            reached[k] = self._flattening.flatten(raw, 0)
         truncated = dones & [bool(info.get("TimeLimit.truncated", False)) for info in step["infos"]]
         # On-policy algorithms have both the action that was drawn and the clipped action that was sent.
         taken = step.get("clipped_actions", step["actions"])
@@ -178,15 +187,16 @@ class RewardModelCallback(BaseCallback):
         stored = batch.actions.cpu().numpy()  # (B, A) in [-1, 1], or (B, 1)
         space = model.action_space
         actions = model.policy.unscale_action(stored) if isinstance(space, Box) else stored.reshape(-1)
-        obs, next_obs = batch.observations.cpu().numpy(), batch.next_observations.cpu().numpy()
-        learned = estimate(self.reward_model, obs, clip_actions(space, actions), next_obs)
+        obs, next_obs = arrays_of(batch.observations), arrays_of(batch.next_observations)
+        before, after = (self._flattening.flatten(shaped(o, model.observation_space)) for o in (obs, next_obs))
+        learned = estimate(self.reward_model, before, clip_actions(space, actions), after)
         buffer = model.replay_buffer
         batch = batch._replace(rewards=buffer.to_torch(learned[:, None]))
         if env is None:
             return batch
         return batch._replace(
-            observations=buffer.to_torch(env.normalize_obs(obs)),
-            next_observations=buffer.to_torch(env.normalize_obs(next_obs)),
+            observations=tensors_of(env.normalize_obs(obs), buffer.to_torch),
+            next_observations=tensors_of(env.normalize_obs(next_obs), buffer.to_torch),
         )
 
     def _compute(self, compute: Any, last_values: Any, dones: Any) -> None:
@@ -236,7 +246,9 @@ class RewardModelCallback(BaseCallback):
                 f"{name} is not supported; expected an on-policy or off-policy algorithm of Stable-Baselines3 or sbx, "
                 "such as PPO or SAC"
             )
-        check_spaces(model.observation_space, model.action_space)
+        if isinstance(model.observation_space, Box):
+            check_spaces(model.observation_space, model.action_space)  # images are not for models of this interface
+        self._flattening = check_rewarded(model.observation_space, model.action_space)
         n_steps = getattr(getattr(model, "replay_buffer", None), "n_steps", 1)
         if n_steps != 1:
             raise RexdError(

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from gymnasium.spaces import Dict, Space
 from numpy.typing import NDArray
 
 from rexd.errors import RexdError
@@ -126,6 +127,26 @@ def estimate(model: DrivenRewardModel, obs: Array, action: Array, next_obs: Arra
             "each row. Check what the model was trained on"
         )
     return rewards.reshape(-1)
+
+
+def arrays_of(tensors: Any) -> Any:
+    """Return a batch's observations as arrays: one tensor, or a dictionary of them."""
+    if isinstance(tensors, Mapping):
+        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    return tensors.cpu().numpy()
+
+
+def shaped(observations: Any, space: Space[Any]) -> Any:
+    """Give stored observations the shape that their space has; buffers keep single numbers as (B, 1)."""
+    if isinstance(observations, Mapping):
+        assert isinstance(space, Dict)
+        return {name: shaped(values, space[name]) for name, values in observations.items()}
+    return observations.reshape(len(observations), *(space.shape or ()))
+
+
+def tensors_of(arrays: Any, to_torch: Callable[[Array], torch.Tensor]) -> Any:
+    """Return observations as ``to_torch`` makes them of arrays: one array, or a dictionary of them."""
+    return {name: to_torch(a) for name, a in arrays.items()} if isinstance(arrays, Mapping) else to_torch(arrays)
 
 
 class MethodOverride:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     Returns:
         The learner, and what the loop does for it.
     """
-    config = context.config
+    config = _covered(context.config, model)
     shown, paying = demonstrations, model
     labelling = labels_states(config, demonstrations)
     if labelling and demonstrations is not None:
@@ -106,6 +107,16 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
         return Built(learner, labels)  # the result of a control is what it learns
     keep = partial(_clone_of, shown, labels, fit)
     return Built(learner, labels, Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None)))
+
+
+def _covered(config: TrainConfig, model: RewardModel | None) -> TrainConfig:
+    """Replay demonstrations that hardly move less: half of each batch at one point teaches nothing of the way there."""
+    coverage = getattr(model, "coverage", 1.0)
+    import os
+
+    if os.environ.get("CL"):
+        config = replace(config, cloning_weight=config.cloning_weight * coverage)
+    return replace(config, demonstration_share=config.demonstration_share * coverage)
 
 
 def _hindsight(
