@@ -7,9 +7,10 @@ import pytest
 from circling import CONSTANT, TINY, circling
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.reward.beginner import LEAST_MOVE, LEAST_SPREAD, least_spread, moved, spread_of
+from rexd.reward.beginner import LEAST_MOVE, LEAST_SPREAD, coverage, least_spread, moved, spread_of
 from rexd.reward.calibration import KnownErrors, calibrate
 from rexd.reward.columns import InputColumns
+from rexd.reward.files import load_reward
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
 
@@ -96,6 +97,24 @@ def test_where_the_expert_moves_as_much_nothing_changes_to_the_bit():
     plain, reaching = RED(**settings).fit(demos), RED(**settings).fit(demos, beginner=rows)
     assert plain.reward_of(rows).tobytes() == reaching.reward_of(rows).tobytes()
     assert plain.calibration_ == reaching.calibration_
+
+
+def test_coverage_is_the_share_of_columns_in_which_the_expert_spreads_as_widely():
+    columns = InputColumns.of(circling(), "state-action", clock=True)
+    raw = columns.concatenate(Rows.of_transitions(circling().transitions()))
+    spread = raw.numpy().std(axis=0)[:5]
+    far = np.float32([100.0, 1.0, 100.0, 1.0, 100.0])  # the third column that is far never varies in the demonstrations
+    obs = np.random.default_rng(0).normal(size=(400, 5)).astype(np.float32) * spread * far
+    beginner = Rows(obs, np.zeros((400, 2), np.float32), obs, np.zeros(400, np.int64))
+    assert coverage(columns, raw, beginner) == 0.5
+    assert coverage(columns, raw, Rows.of_transitions(circling().transitions())) == 1.0
+
+
+def test_coverage_is_kept_with_the_reward(tmp_path):
+    model = RED(**TINY, seed=0).fit(narrow(), beginner=straying(0.3))
+    assert model.coverage == model.calibration_.coverage == 0.0
+    assert load_reward(model.save(tmp_path / "r.safetensors")).coverage == 0.0
+    assert RED(**TINY, seed=0).fit(narrow()).coverage == 1.0
 
 
 def test_a_column_that_never_varies_stays_out_though_the_beginner_varies_it():

@@ -240,6 +240,12 @@ def test_scales_that_would_break_the_reward(write, content, value):
         load_reward(write(entries={"calibration": content[1]["calibration"] | {"anchor": value}}))
 
 
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "1"])
+def test_a_coverage_that_is_no_share(write, content, value):
+    with pytest.raises(RewardFileError):
+        load_reward(write(entries={"calibration": content[1]["calibration"] | {"coverage": value}}))
+
+
 def test_a_version_of_the_future(write):
     with pytest.raises(RewardFileError, match="reward file version 3; this rexd reads version 2"):
         load_reward(write(entries={"version": 3}))

@@ -140,7 +140,8 @@ class RED(RewardModel):
         if columns.image:
             found: list[Encoder] = [self._image_encoder(columns, known)]
         elif spread is not None and self.config.recipe != "paper":
-            found = [at_goal_encoder(columns, raw, columns.concatenate(Rows.of_transitions(spread.transitions())))]
+            way = columns.concatenate(Rows.of_transitions(spread.transitions()))
+            found = [at_goal_encoder(columns, raw, way, _reach(demonstrations))]
         else:
             least = None if beside.beginner is None else least_spread(columns, beside.beginner)
             found = self._encoders(columns, raw, rows.trajectory, fold, least)
@@ -341,6 +342,14 @@ class _Candidate:
     distilled: Distilled
     errors: KnownErrors
     calibration: Calibration
+
+
+def _reach(demonstrations: Demonstrations) -> Tensor | None:
+    """Return how far actions reach from the middle to a bound: (A,) float32; None where no bounds are known."""
+    if demonstrations.action_bounds is None:
+        return None
+    low, high = demonstrations.action_bounds
+    return torch.from_numpy(((high - low) / 2.0).astype(np.float32))
 
 
 def _demonstrations(given: DemonstrationsLike, seed: int) -> Demonstrations:

@@ -117,6 +117,8 @@ def _rebuild(source: str, content: dict[str, Any], tensors: dict[str, Tensor]) -
     for name, value in (("sigma", sigma), ("calibration.anchor", calibration.anchor)):
         if not 0.0 < value < math.inf:
             raise RewardFileError(f"{source}: {name} is {value}; expected a positive number. Fit the reward anew")
+    if not 0.0 <= calibration.coverage <= 1.0:
+        raise RewardFileError(f"{source}: coverage is {calibration.coverage}; expected 0 to 1. Fit the reward anew")
     fitted = FittedRED(encoder, target, predictor, config.shape, sigma, calibration)
     checks = tuple(Check(**check) for check in content["checks"])
     horizon = None if (steps := content.get("horizon")) is None else int(steps)

@@ -56,8 +56,8 @@ class RewardModelCallback(BaseCallback):
     carried out (clipped): ``obs`` (D,) float32 from before the step, ``action`` (A,) float32 or (1,) int64,
     ``next_obs`` (D,), ``reward`` (1,) of 0, and ``done``, ``terminated`` and ``truncated`` () bool. ``estimate`` is
     given rows with ``obs``, ``action``, ``next_obs`` and ``reward``. A model whose attribute ``accepts_batches`` is
-    true is given a dict of stacked NumPy arrays in the environment's dtypes instead, without ``reward``. Dictionaries of
-    observations become columns by Gymnasium's rules for the reward model, and stay as they are for the policy.
+    true is given a dict of stacked NumPy arrays in the environment's dtypes instead, without ``reward``. Dictionaries
+    of observations become columns by Gymnasium's rules for the reward model, and stay as they are for the policy.
 
     The callback logs ``reward_model/mean_reward``, the mean over the steps since the last line of the log, and
     ``reward_model/episode_return``, the learned return of the episodes that ended. Both are as estimated in the

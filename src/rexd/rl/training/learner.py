@@ -111,12 +111,7 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
 
 def _covered(config: TrainConfig, model: RewardModel | None) -> TrainConfig:
     """Replay demonstrations that hardly move less: half of each batch at one point teaches nothing of the way there."""
-    coverage = getattr(model, "coverage", 1.0)
-    import os
-
-    if os.environ.get("CL"):
-        config = replace(config, cloning_weight=config.cloning_weight * coverage)
-    return replace(config, demonstration_share=config.demonstration_share * coverage)
+    return replace(config, demonstration_share=config.demonstration_share * getattr(model, "coverage", 1.0))
 
 
 def _hindsight(
