@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from rexd.diagnosis.episodes import NOISE, noisy_clone
 from rexd.diagnosis.probes import NO_VELOCITY
 from rexd.diagnosis.sight import Sight
@@ -110,7 +112,11 @@ def _slow_finish(sight: Sight) -> Iterator[Finding]:
     demonstrations = sight.demonstrations
     if sight.model.horizon is None or demonstrations is None:
         return
-    ends = [t.rows(t.terminated) for t in (*demonstrations.trajectories, *demonstrations.unused) if t.terminated.any()]
+    ends = [
+        t.rows(np.flatnonzero(t.terminated))
+        for t in (*demonstrations.trajectories, *demonstrations.unused)
+        if t.terminated.any()
+    ]
     if not ends:
         return
     rows = Rows.joined([Rows.of_trajectory(end) for end in ends])

@@ -19,7 +19,7 @@ from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS, Check
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
-from rexd.rl.policies.cloning import ActionSpace, clone
+from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy
 
 EPISODES = 3
@@ -77,8 +77,8 @@ def beginner_policy(demonstrations: Demonstrations, space: Space[Any], seed: int
     """Clone the demonstrations for an environment's action space; None where there are no actions, or images."""
     if not demonstrations.has_actions or demonstrations.image:
         return None
-    count = action_count(space, "the environment")
-    bounds: ActionSpace = (space.low, space.high) if isinstance(space, Box) else count
+    bounds = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
+    assert bounds is not None  # a space that is no Box has a number of actions, or was refused
     return clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
 
 
