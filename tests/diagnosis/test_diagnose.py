@@ -8,15 +8,20 @@ from circling import TINY, VELOCITIES, circling, sparse
 from pixel_task import watched
 
 from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.trajectory import Trajectory
 from rexd.diagnosis.diagnose import diagnose, fit_for_diagnosis
-from rexd.diagnosis.episodes import NOISE, Played, noisy_clone
+from rexd.diagnosis.episodes import NOISE, Played, noisy_clone, play
+from rexd.envs.factory import EnvironmentFactory
 from rexd.errors import DemonstrationError, SpaceMismatchError
 from rexd.inspection.data.finding import exit_status
 from rexd.reading.anything import demonstrations_of
-from rexd.reward.checks import CLONE, EXPERT, RANDOM_POLICY, STANDSTILL
+from rexd.reading.bundled import bundled_demonstrations
+from rexd.reward.checks import CLONE, EXPERT, RANDOM_POLICY, STANDSTILL, ZERO_ACTIONS
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
+from rexd.reward.rows import Rows
+from rexd.rl.training.reward_in_env import fit_in_environment
 
 MIDDLING = REDConfig(target_layers=(128, 128), predictor_layers=(128,), outputs=32, updates=250)
 NARROW = 1e-5
@@ -153,3 +158,21 @@ def test_progress_is_told():
     diagnose({"red": model}, circling(), step=lambda doing, done, total: told.append((doing, done, total)))
     assert told[-1][0] == "scoring probes"
     assert told[-1][1] == told[-1][2] - 1
+
+
+@pytest.mark.slow
+def test_a_working_reward_on_the_bundled_demonstrations_is_good():
+    make_env = EnvironmentFactory("HalfCheetah-v5")
+    spaces = make_env()
+    demos = bundled_demonstrations("HalfCheetah-v5").subsample(20, seed=0)
+    demos = fit_to_spaces(demos, spaces.observation_space, spaces.action_space)
+    played = play(demos, make_env, seed=0)
+    model = fit_for_diagnosis(REDConfig(), demos, played, played.velocities)
+    found = diagnose({"red": model}, demos, played=played, velocities=played.velocities)[0]
+    assert found.grade.word == "good", found.findings
+    probes = found.sight.probes
+    assert min(probes[name].auroc for name in (RANDOM_POLICY, ZERO_ACTIONS)) > 0.95
+    assert probes[CLONE].pays > probes[noisy_clone(NOISE[-1])].pays + 0.2
+    as_trained = fit_in_environment(REDConfig(), demos, make_env)
+    rows = Rows.of_transitions(demos.transitions())
+    assert model.reward_of(rows).tobytes() == as_trained.reward_of(rows).tobytes()
