@@ -7,7 +7,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from pointmass import PointMass, demonstrate, discrete_expert
 
-from rexd.diagnosis.episodes import NOISE, NoisyPolicy, noisy_clone, play
+from rexd.diagnosis.episodes import NOISE, NOISY_EPISODES, NoisyPolicy, noisy_clone, play
 from rexd.errors import SpaceMismatchError
 from rexd.evaluation.policies import ConstantPolicy
 from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS
@@ -20,7 +20,12 @@ def test_each_policy_is_played_to_the_end_of_its_episodes():
     found = play(demonstrate(), PointMass, seed=0)
     assert list(found.episodes) == [RANDOM_POLICY, ZERO_ACTIONS, CLONE, *NOISY]
     counts = {name: len(episodes) for name, episodes in found.episodes.items()}
-    assert counts == dict.fromkeys(counts, EPISODES) | {CLONE: BEGINNER_EPISODES}
+    assert counts == {
+        RANDOM_POLICY: EPISODES,
+        ZERO_ACTIONS: EPISODES,
+        CLONE: BEGINNER_EPISODES,
+        **dict.fromkeys(NOISY, NOISY_EPISODES),
+    }
     assert all((t.terminated | t.truncated)[-1] for episodes in found.episodes.values() for t in episodes)
     assert {len(probe.rows) for probe in found.probes()} >= {30}
     assert found.velocities is None  # no MuJoCo

@@ -1,5 +1,7 @@
 """Probes that are made of demonstrations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from circling import VELOCITIES, choosing, circling, sparse
@@ -75,3 +77,13 @@ def test_episodes_become_a_probe_with_their_times():
     made = circling(trajectories=3, steps=7)
     probe = Probe.of_episodes("clone", made.trajectories)
     np.testing.assert_array_equal(probe.rows.step, np.tile(np.arange(7), 3))
+
+
+def test_the_largest_numbers_stay_finite():
+    def huge(t):
+        return replace(t, observations=3e38 * np.sign(t.observations), next_observations=3e38 * np.sign(t.observations))
+
+    demos = Demonstrations(tuple(huge(t) for t in circling()))
+    for probe in demonstrated_probes(demos, VELOCITIES, seed=0):
+        assert np.isfinite(probe.rows.obs).all(), probe.name
+        assert np.isfinite(probe.rows.next_obs).all(), probe.name

@@ -91,6 +91,19 @@ def fit_for_diagnosis(
     return RED(config).fit(demonstrations, fitting, velocity_columns=velocities, beginner=beginner)
 
 
+def check_columns(demonstrations: Demonstrations) -> None:
+    """Refuse demonstrations of which no probe can be made.
+
+    Raises:
+        DemonstrationError: The observations are images.
+    """
+    if demonstrations.image:
+        raise DemonstrationError(
+            f"{demonstrations.source}: has images of shape {demonstrations.image}; expected columns, as no probe is "
+            "made of images. The checks of rexd fit say what a reward on images pays"
+        )
+
+
 def diagnose(
     models: Mapping[str, Estimator],
     demonstrations: Demonstrations | None,
@@ -117,11 +130,8 @@ def diagnose(
         DemonstrationError: The observations are images, or ``data`` has too few trajectories or no rewards.
         SpaceMismatchError: A reward was fitted to other columns.
     """
-    if demonstrations is not None and demonstrations.image:
-        raise DemonstrationError(
-            f"{demonstrations.source}: has images of shape {demonstrations.image}; expected columns, as no probe is "
-            "made of images. The checks of rexd fit say what a reward on images pays"
-        )
+    if demonstrations is not None:
+        check_columns(demonstrations)
     probes = [] if demonstrations is None else list(demonstrated_probes(demonstrations, velocities, seed))
     probes += [] if played is None else played.probes()
     return tuple(

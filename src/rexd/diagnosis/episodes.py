@@ -26,6 +26,7 @@ from rexd.reward.rows import Rows
 from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, beginner_policy
 
 NOISE = (0.1, 0.3, 1.0)
+NOISY_EPISODES = 2  # of each
 Step = Callable[[str, int, int], None]
 """A function that is called with what is being done, how much of it is done, and how much there is in all."""
 
@@ -90,7 +91,7 @@ def play(
     if clone is not None:
         policies[CLONE] = (clone, BEGINNER_EPISODES)
         for size in NOISE:
-            policies[noisy_clone(size)] = (NoisyPolicy(clone, space, size, seed), EPISODES)
+            policies[noisy_clone(size)] = (NoisyPolicy(clone, space, size, seed), NOISY_EPISODES)
     episodes = {}
     for number, (name, (policy, count)) in enumerate(policies.items()):
         step(f"playing: {name}", number, len(policies))

@@ -126,6 +126,10 @@ def _along(rows: Rows, kind: str, column: int, move: NDArray[np.float64]) -> Row
 
 
 def _shifted(rows: Rows, move: NDArray[np.float64]) -> Rows:
-    """Move states, s and s' by the same."""
-    shift = move.astype(np.float32)
-    return replace(rows, obs=rows.obs + shift, next_obs=None if rows.next_obs is None else rows.next_obs + shift)
+    """Move states, s and s' by the same, as far as float32 reaches."""
+    most = np.finfo(np.float32).max
+
+    def shifted(states: Array) -> Array:
+        return np.clip(states + move, -most, most).astype(np.float32)
+
+    return replace(rows, obs=shifted(rows.obs), next_obs=None if rows.next_obs is None else shifted(rows.next_obs))

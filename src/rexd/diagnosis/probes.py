@@ -63,7 +63,7 @@ def _between(rows: Transitions, seed: int) -> Rows | None:
         return None
 
     def middle(values: Array) -> Array:
-        return np.asarray((values[one] + values[other]) / 2)
+        return np.asarray(values[one] / 2 + values[other] / 2)
 
     act = rows.act[one] if rows.act.dtype.kind != "f" else middle(rows.act)
     return Rows(middle(rows.obs), act, middle(rows.next_obs), middle(rows.step).astype(np.int64))

@@ -126,7 +126,10 @@ class Command:
         return {name: load_reward(name) for name in saved}
 
     def _demonstrations(self, files: Sequence[str]) -> Demonstrations:
+        from rexd.diagnosis.diagnose import check_columns
+
         demos = opt.select(opt.load(files, self.data), self.data, self.settings.seed).held(self.settings.seed)
+        check_columns(demos)  # before anything is played or fitted
         for text in demos.notes:
             note(text)
         if self.data.env is None and demos.env_id is not None:
