@@ -39,6 +39,7 @@ def test_with_an_environment_policies_are_played(rexd, demos_file):
     clone = probes["clone of the demonstrations"]
     assert clone["length"] == 12.0
     assert clone["learned_return"] == pytest.approx(12 * clone["reward"], rel=1e-5)
+    assert 0.0 <= clone["unpaid"] <= 1.0
     assert set(clone["separation"]) == {"auroc", "low", "high", "accepted"}
     assert probes["expert rows, held out"]["separation"] is None
 

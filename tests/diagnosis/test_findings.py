@@ -128,6 +128,17 @@ def test_a_clone_that_is_paid_like_the_expert_leaves_little_to_teach():
     assert "little-to-gain" not in found(scored(CLONE, 0.6), *noisy, *WORKING[2:])
 
 
+@pytest.mark.parametrize(("clone", "accepted", "pass_"), [(0.3, 0.98, True), (0.3, 0.5, False), (0.7, 0.98, False)])
+def test_random_actions_that_pass_where_the_clone_is_far(clone, accepted, pass_):
+    noisy = [scored(noisy_clone(size), 0.0) for size in NOISE]
+    random = scored(RANDOM_ACTIONS, 0.5, 0.82, accepted=accepted)
+    each = found(scored(CLONE, clone), *noisy, random)
+    assert ("actions-pass" in each) is pass_
+    if pass_:
+        assert each["actions-pass"].message.startswith("98% of random actions")
+        assert "actions-pass" not in found(scored(CLONE, clone), *noisy, random, model=Fake(inputs="state"))
+
+
 @pytest.mark.parametrize(
     ("ranks", "code", "severity"),
     [

@@ -32,10 +32,10 @@ class Fake:
         return np.asarray(self._pays(novelty), np.float32)
 
 
-def scored(name, pays, auroc=1.0, novelty=20.0):
+def scored(name, pays, auroc=1.0, novelty=20.0, accepted=0.0):
     """One probe; ``pays`` is a number, or what each row is paid."""
     reward = np.atleast_1d(np.asarray(pays, np.float32))
-    return Scored(name, np.full(len(reward), novelty, np.float32), reward, Separation(auroc, auroc, auroc, 0.0))
+    return Scored(name, np.full(len(reward), novelty, np.float32), reward, Separation(auroc, auroc, auroc, accepted))
 
 
 def sight(*probes, expert=0.75, model=None, columns=(), lengths=None, returns=None, ranks=None, demonstrations=None):

@@ -71,7 +71,7 @@ class Diagnosis:
         )
         separation = None if scored.separation is None else asdict(scored.separation)
         plain = _plain(name, len(scored.reward), scored.pays, scored.lies)
-        return {**plain, "separation": separation, **episodes}
+        return {**plain, "unpaid": scored.unpaid, "separation": separation, **episodes}
 
 
 def _plain(name: str, rows: int, reward: float, novelty: float) -> dict[str, Any]:

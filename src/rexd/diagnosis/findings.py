@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rexd.diagnosis.probes import NO_VELOCITY
-from rexd.diagnosis.shape import NOTHING, Shape
+from rexd.diagnosis.shape import Shape
 from rexd.diagnosis.sight import Sight
-from rexd.diagnosis.traps import trap_findings
+from rexd.diagnosis.traps import FAR, trap_findings
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.reward.checks import (
     CLONE,
@@ -16,6 +16,7 @@ from rexd.reward.checks import (
     RANDOM_ACTIONS,
     RANDOM_POLICY,
     SATURATED,
+    STANDSTILL_SHARE,
     UNUSED,
     ZERO_ACTIONS,
 )
@@ -26,8 +27,8 @@ MANY = 0.1  # of the expert's rows
 # Of the clone's rows: 0.94 are unpaid of a pendulum whose scale is the demonstrations' alone, which is not learnt
 # from, and 0.51 of the same with a scale that reaches the clone, which is.
 MOST, MANY_UNPAID = 0.9, 0.7
-# Of the expert's reward. From 0.37 on, what was tried was learnt from.
-FAR, NEAR = 0.25, 0.88
+NEAR = 0.88  # of the expert's reward
+PASSES = 0.9  # of random actions
 RANKED, HARDLY_RANKED = 0.7, 0.3  # Spearman's correlation
 
 
@@ -38,6 +39,7 @@ def find(sight: Sight, shape: Shape) -> tuple[Finding, ...]:
             *_separation(sight),
             *_shape(sight, shape),
             *_reach(sight),
+            *_actions_pass(sight),
             *trap_findings(sight),
             *_order(sight),
             *_given(sight),
@@ -116,8 +118,7 @@ def _reach(sight: Sight) -> Iterator[Finding]:
     clone = sight.probes.get(CLONE)
     if clone is None:
         return
-    unpaid = float((clone.reward < NOTHING).mean())
-    if unpaid < MANY_UNPAID:
+    if clone.unpaid < MANY_UNPAID:
         if clone.pays < FAR * sight.expert.pays:
             yield Finding(
                 "warning",
@@ -137,13 +138,29 @@ def _reach(sight: Sight) -> Iterator[Finding]:
             )
         return
     yield Finding(
-        "error" if unpaid > MOST else "warning",
+        "error" if clone.unpaid > MOST else "warning",
         "out-of-reach",
-        f"the clone, with which learning begins, lies at {clone.lies:.3g} ℓ, and {unpaid:.0%} of its rows earn "
+        f"the clone, with which learning begins, lies at {clone.lies:.3g} ℓ, and {clone.unpaid:.0%} of its rows earn "
         "nothing: there, no step is better than another",
         "fit the reward with its environment (rexd fit --env, rexd train), so that its scale reaches the clone; "
         + _more(sight),
     )
+
+
+def _actions_pass(sight: Sight) -> Iterator[Finding]:
+    """Actions that are not the expert's pass for them, where the clone has not yet come to the expert's states."""
+    clone, random = sight.probes.get(CLONE), sight.probes.get(RANDOM_ACTIONS)
+    if clone is None or random is None or random.separation is None or not sight.looks_at_actions:
+        return
+    if random.separation.accepted > PASSES and clone.pays < STANDSTILL_SHARE * sight.expert.pays:
+        yield Finding(
+            "warning",
+            "actions-pass",
+            f"{random.separation.accepted:.0%} of random actions in the expert's states are paid more than the "
+            f"worst-paid 5% of its own rows, and the clone earns {clone.pays:.2f} where the expert earns "
+            f"{sight.expert.pays:.2f}: the reward corrects neither actions nor the way to the expert's states well",
+            _more(sight),
+        )
 
 
 def _order(sight: Sight) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rexd.diagnosis.probe import Estimator
+from rexd.diagnosis.sight import NOTHING
 from rexd.reward.rows import Float32
 
-NOTHING = 0.01  # a reward that is as good as none
 LITTLE = 0.25  # of the expert's median reward
 RANGE = 2.0 ** np.arange(0.0, 20.25, 0.25)  # novelties, in ℓ, over which the steepest octave is looked for
 

@@ -16,6 +16,8 @@ from rexd.diagnosis.separation import Separation, separate
 from rexd.reward.checks import EXPERT, Check
 from rexd.reward.rows import Float32, Rows
 
+NOTHING = 0.01  # a reward that is as good as none
+
 
 @dataclass(frozen=True, eq=False)
 class Scored:
@@ -42,6 +44,11 @@ class Scored:
     def lies(self) -> float:
         """The median novelty in ℓ."""
         return float(np.median(self.novelty))
+
+    @property
+    def unpaid(self) -> float:
+        """The share of the rows that earn next to nothing."""
+        return float((self.reward < NOTHING).mean())
 
     @property
     def auroc(self) -> float:

@@ -15,6 +15,9 @@ from rexd.reward.rows import Rows
 
 ALIASED = 10.0  # ℓ; unused rows of a stride that misses nothing lie at 1 to 4 ℓ, in CartPole, from 25 rows, at 22 ℓ
 SHORTER = 1.5  # times; episodes that differ by less end alike
+# Of the expert's reward. From 0.37 on, what was tried was learnt from.
+FAR = 0.25
+MORE = 0.02  # a smaller difference between episodes is chance
 DOMINATES = 0.8  # of the novelty; Reacher, which is learnt, has a column with 0.7
 FEW = 3  # columns; of fewer, one is always half
 IMITATE = "train with demonstration replay and cloning (the defaults of rexd train), and watch the episodes"
@@ -97,7 +100,7 @@ def _noise(sight: Sight) -> Iterator[Finding]:
         return
     noisy = [sight.probes[noisy_clone(size)] for size in NOISE]
     best = max(noisy, key=lambda scored: scored.pays)
-    if best.pays > clone.pays + 0.02 and clone.pays < STANDSTILL_SHARE * sight.expert.pays:
+    if best.pays > clone.pays + MORE and clone.pays < FAR * sight.expert.pays:
         yield Finding(
             "warning",
             "noise-pays",
