@@ -131,6 +131,46 @@ def test_a_diagnosis_is_the_same_for_the_same_seed_and_plain_json(working):
     assert names[-1] == STANDSTILL  # a check that the reward brings, and that is not measured anew
 
 
+def disturbed(demos, size, seed):
+    """The same trajectories with noise on what is observed, and a true return that falls with it."""
+    rng = np.random.default_rng(seed)
+
+    def disturb(t):
+        noise = size * rng.normal(size=(len(t) + 1, 5)).astype(np.float32)
+        return replace(
+            t,
+            observations=t.observations + noise[:-1],
+            next_observations=t.next_observations + noise[1:],
+            rewards=np.full(len(t), -size),
+        )
+
+    return [disturb(t) for t in demos]
+
+
+def test_worse_trajectories_are_paid_less(working):
+    sizes = (0.1, 0.3, 0.5, 1.0, 2.0)
+    data = [t for seed, size in enumerate(sizes) for t in disturbed(circling(seed=9, steps=100), size, seed)]
+    mixed = Demonstrations(tuple(data), source="mixed.npz")
+    models = {"red": working.sight.model, "upside down": UpsideDown(working.sight.model)}
+    right, wrong = diagnose(models, sparse(), data=mixed)
+    assert right.sight.ranks.spearman > 0.9
+    assert "wrong-order" not in codes(right)
+    assert codes(wrong)["wrong-order"] == "error"
+
+
+class UpsideDown:
+    """A reward that pays the more the less another pays."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def reward_of_novelty(self, novelty):
+        return 1.0 - self._model.reward_of_novelty(novelty)
+
+
 def test_the_reward_alone_is_judged_by_its_own_held_out_rows(working):
     found = diagnose({"reward": working.sight.model}, None)[0]
     assert found.sight.expert.pays == working.sight.expert.pays
