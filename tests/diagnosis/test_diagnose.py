@@ -204,14 +204,14 @@ def test_progress_is_told():
 def test_a_working_reward_on_the_bundled_demonstrations_is_good():
     make_env = EnvironmentFactory("HalfCheetah-v5")
     spaces = make_env()
-    demos = bundled_demonstrations("HalfCheetah-v5").subsample(20, seed=0)
+    demos = bundled_demonstrations("HalfCheetah-v5")
     demos = fit_to_spaces(demos, spaces.observation_space, spaces.action_space)
     played = play(demos, make_env, seed=0)
     model = fit_for_diagnosis(REDConfig(), demos, played, played.velocities)
     found = diagnose({"red": model}, demos, played=played, velocities=played.velocities)[0]
     assert found.grade.word == "good", found.findings
     probes = found.sight.probes
-    assert min(probes[name].auroc for name in (RANDOM_POLICY, ZERO_ACTIONS)) > 0.95
+    assert min(probes[name].auroc for name in (RANDOM_POLICY, ZERO_ACTIONS)) > 0.9
     assert probes[CLONE].pays > probes[noisy_clone(NOISE[-1])].pays + 0.2
     as_trained = fit_in_environment(REDConfig(), demos, make_env)
     rows = Rows.of_transitions(demos.transitions())

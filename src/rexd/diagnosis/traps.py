@@ -36,7 +36,7 @@ def trap_findings(sight: Sight) -> Iterator[Finding]:
 def _standing_still(sight: Sight) -> Iterator[Finding]:
     expert, clone = sight.expert.pays, sight.probes.get(CLONE)
     still = sight.probes.get(ZERO_ACTIONS)
-    if still is not None and clone is not None and still.pays >= clone.pays and clone.pays < STANDSTILL_SHARE * expert:
+    if still is not None and clone is not None and still.pays >= clone.pays and clone.pays < FAR * expert:
         yield Finding(
             "error",
             "standing-pays-more",
@@ -48,12 +48,14 @@ def _standing_still(sight: Sight) -> Iterator[Finding]:
         return
     rest = sight.probes.get(NO_VELOCITY)
     if still is not None and still.pays > STANDSTILL_SHARE * expert:
+        ahead = clone is not None and clone.pays > still.pays
+        beside = "" if clone is None else f", and the clone {clone.pays:.2f}"
         yield Finding(
-            "warning",
+            "info" if ahead else "warning",
             "standing-still",
-            f"doing nothing earns {still.pays:.2f} a step where the expert's held-out rows earn {expert:.2f}: a policy "
-            "may learn to stand still",
-            IMITATE,
+            f"doing nothing earns {still.pays:.2f} a step where the expert's held-out rows earn {expert:.2f}{beside}: a "
+            "policy may learn to stand still",
+            "" if ahead else IMITATE,
         )
     elif still is None and rest is not None and rest.pays > STANDSTILL_SHARE * expert:
         yield Finding(
