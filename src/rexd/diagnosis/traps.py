@@ -53,8 +53,8 @@ def _standing_still(sight: Sight) -> Iterator[Finding]:
         yield Finding(
             "info" if ahead else "warning",
             "standing-still",
-            f"doing nothing earns {still.pays:.2f} a step where the expert's held-out rows earn {expert:.2f}{beside}: a "
-            "policy may learn to stand still",
+            f"doing nothing earns {still.pays:.2f} a step where the expert's held-out rows earn {expert:.2f}{beside}: "
+            "a policy may learn to stand still",
             "" if ahead else IMITATE,
         )
     elif still is None and rest is not None and rest.pays > STANDSTILL_SHARE * expert:
