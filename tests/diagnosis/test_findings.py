@@ -70,7 +70,9 @@ def test_actions_that_tell_nothing_are_no_fault_of_a_reward_on_states():
 
 
 def test_an_expert_that_is_paid_nothing_is_saturation():
-    assert found(scored(RANDOM_POLICY, 0.0), expert=0.03)["saturated"].severity == "error"
+    nothing = shape_of(Fake(pays=lambda novelty: 0.0 * novelty), 1.0, np.zeros(3, np.float32))
+    each = found(scored(RANDOM_POLICY, 0.0), expert=0.03, shape=nothing)
+    assert [(finding.code, finding.severity) for finding in each.values()] == [("saturated", "error")]
 
 
 def test_a_reward_that_pays_everything_alike_is_flat():

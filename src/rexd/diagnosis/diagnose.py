@@ -12,7 +12,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.diagnosis.episodes import Played, Step
 from rexd.diagnosis.findings import find
 from rexd.diagnosis.grade import Grade, grade_of
-from rexd.diagnosis.probe import Estimator, Probe
+from rexd.diagnosis.probe import Estimator
 from rexd.diagnosis.probes import demonstrated_probes
 from rexd.diagnosis.ranks import rank_correlation
 from rexd.diagnosis.shape import Shape, shape_of
@@ -134,24 +134,12 @@ def diagnose(
         check_columns(demonstrations)
     probes = [] if demonstrations is None else list(demonstrated_probes(demonstrations, velocities, seed))
     probes += [] if played is None else played.probes()
-    return tuple(
-        _diagnose(name, model, demonstrations, probes, played, data, seed, step) for name, model in models.items()
-    )
-
-
-def _diagnose(
-    name: str,
-    model: Estimator,
-    demonstrations: Demonstrations | None,
-    probes: Sequence[Probe],
-    played: Played | None,
-    data: Demonstrations | None,
-    seed: int,
-    step: Step,
-) -> Diagnosis:
-    ranks = None if data is None else rank_correlation(model, data, data.source, seed)
-    sight = look(model, demonstrations, probes, played, ranks=ranks, seed=seed, step=step)
-    shape = shape_of(model, sight.unit, sight.expert.reward)
     strides = [] if demonstrations is None else subsampled_findings(demonstrations)
-    findings = by_severity([*find(sight, shape), *strides])
-    return Diagnosis(name, sight, shape, findings, grade_of(findings, played=CLONE in sight.probes))
+    found = []
+    for name, model in models.items():
+        ranks = None if data is None else rank_correlation(model, data, data.source, seed)
+        sight = look(model, demonstrations, probes, played, ranks=ranks, seed=seed, step=step)
+        shape = shape_of(model, sight.unit, sight.expert.reward)
+        findings = by_severity([*find(sight, shape), *strides])
+        found.append(Diagnosis(name, sight, shape, findings, grade_of(findings, played=CLONE in sight.probes)))
+    return tuple(found)

@@ -86,8 +86,9 @@ def _shape(sight: Sight, shape: Shape) -> Iterator[Finding]:
             f"the reward is next to nothing: the expert's own held-out rows earn {expert:.3f}",
             "leave sigma to the calibration, or lower it",
         )
+        return
     least = min(sight.probes.values(), key=lambda scored: scored.pays, default=None)
-    if least is not None and SATURATED <= expert < least.pays + FLAT:
+    if least is not None and expert < least.pays + FLAT:
         yield Finding(
             "error",
             "flat",
