@@ -99,7 +99,7 @@ def test_unused_rows_that_are_new():
     assert each.severity == "error"
     assert "293 ℓ" in each.message
     assert found(scored(UNUSED, 0.6, novelty=3.0), model=fake, demonstrations=demos) == {}
-    assert found(scored(UNUSED, 0.6, novelty=22.0), model=fake, demonstrations=demos) == {}  # far, and still paid
+    assert found(scored(UNUSED, 0.6, novelty=22.0), model=fake, demonstrations=demos) == {}  # far, and paid
     other = replace(demos, trajectories=demos.trajectories[:2])
     assert found(scored(UNUSED, 0.0, novelty=293.0), model=fake, demonstrations=other) == {}
 
