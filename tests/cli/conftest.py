@@ -40,7 +40,7 @@ def fails(rexd):
     def call(*words: object) -> str:
         result = rexd(*words)
         lines = [line for line in result.err.splitlines() if line.startswith("rexd: error: ")]
-        assert (result.status, len(lines)) == (3 if words[0] == "inspect" else 2, 1), result
+        assert (result.status, len(lines)) == (3 if words[0] in ("inspect", "diagnose") else 2, 1), result
         assert "Traceback" not in result.err
         assert result.err.splitlines()[-1] == lines[0]
         return lines[0]

@@ -33,7 +33,7 @@ def test_an_early_break_is_found():
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("verb", ["train", "fit", "evaluate", "convert"])
+@pytest.mark.parametrize("verb", ["train", "fit", "diagnose", "evaluate", "convert"])
 def test_lines_end_where_the_terminal_does(rexd, monkeypatch, verb, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     lines = rexd(verb, "--help").out.splitlines()

@@ -19,7 +19,7 @@ from io import TextIOWrapper
 from rexd.errors import RexdError, did_you_mean
 from rexd.files import is_full
 
-VERBS = ("inspect", "convert", "fit", "score", "train", "evaluate", "collect", "benchmark", "demo")
+VERBS = ("inspect", "convert", "fit", "diagnose", "score", "train", "evaluate", "collect", "benchmark", "demo")
 """The verbs, in the order of ``rexd --help``. What a verb does is said by the docstring of its ``Command``."""
 
 EXAMPLES = (
@@ -54,9 +54,9 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``rexd``; None takes them from the process.
 
     Returns:
-        The exit status. It is 0 for success; 1 if ``inspect`` has warnings or runs of ``benchmark`` crashed; 2 for an
-        error that the user can mend, which is printed in one line, or if ``inspect`` finds errors; 3 if ``inspect``
-        cannot read what it should inspect; 130 after Ctrl-C.
+        The exit status. It is 0 for success; 1 if ``inspect`` or ``diagnose`` has warnings or runs of ``benchmark``
+        crashed; 2 for an error that the user can mend, which is printed in one line, or if ``inspect`` or ``diagnose``
+        finds errors; 3 if one of these two cannot read what it is given; 130 after Ctrl-C.
     """
     from rexd.rl.training.provenance import COMMAND_LINE
 
@@ -130,9 +130,9 @@ def _help() -> str:
         "Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.\n\n"
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
         "rexd VERB --help lists the options of a verb. With --json every verb prints one JSON document.\n"
-        "Exit status: 0 for success; 1 for warnings of inspect and crashed runs of benchmark; 2 for an error, whose\n"
-        "message says how to mend it, and for errors that inspect finds; 3 where inspect cannot read the file;\n"
-        "130 after Ctrl-C."
+        "Exit status: 0 for success; 1 for warnings of inspect and diagnose, and crashed runs of benchmark; 2 for an\n"
+        "error, whose message says how to mend it, and for errors that inspect and diagnose find; 3 where these two\n"
+        "cannot read what they are given; 130 after Ctrl-C."
     )
 
 

@@ -19,7 +19,8 @@ from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS, Check
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
-from rexd.rl.policies.cloning import ActionSpace, clone
+from rexd.rl.policies.cloning import clone
+from rexd.rl.policies.policy import Policy
 
 EPISODES = 3
 BEGINNER_EPISODES = 10
@@ -65,13 +66,20 @@ def beginner_rows(
     demonstrations: Demonstrations, make_env: Callable[[], gymnasium.Env[Any, Any]], space: Space[Any], seed: int
 ) -> Rows | None:
     """Play the clone of the demonstrations; None where there are no actions, or images."""
-    if not demonstrations.has_actions or demonstrations.image:
+    policy = beginner_policy(demonstrations, space, seed)
+    if policy is None:
         return None
-    count = action_count(space, "the environment")
-    bounds: ActionSpace = (space.low, space.high) if isinstance(space, Box) else count
-    policy = clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
     episodes = rollout(make_env, policy, BEGINNER_EPISODES, seed=seed)
     return Rows.joined([Rows.of_trajectory(episode) for episode in episodes])
+
+
+def beginner_policy(demonstrations: Demonstrations, space: Space[Any], seed: int) -> Policy | None:
+    """Clone the demonstrations for an environment's action space; None where there are no actions, or images."""
+    if not demonstrations.has_actions or demonstrations.image:
+        return None
+    bounds = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
+    assert bounds is not None  # a space that is no Box has a number of actions, or was refused
+    return clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
 
 
 def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> tuple[Check, ...]:

@@ -1,0 +1,145 @@
+"""The diagnosis as a whole: rewards, probes, figures, findings and a grade."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.diagnosis.episodes import Played, Step
+from rexd.diagnosis.findings import find
+from rexd.diagnosis.grade import Grade, grade_of
+from rexd.diagnosis.probe import Estimator
+from rexd.diagnosis.probes import demonstrated_probes
+from rexd.diagnosis.ranks import rank_correlation
+from rexd.diagnosis.shape import Shape, shape_of
+from rexd.diagnosis.sight import Scored, Sight, look
+from rexd.errors import DemonstrationError
+from rexd.inspection.data.finding import Finding, by_severity
+from rexd.inspection.data.strides import subsampled_findings
+from rexd.reward.checks import CLONE
+from rexd.reward.red.config import REDConfig
+from rexd.reward.red.red import RED
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What was found about one reward.
+
+    Attributes:
+        name: The reward.
+        sight: What was measured.
+        shape: The shape of the reward.
+        findings: What speaks against it, the worst first.
+        grade: What to expect of training on it.
+    """
+
+    name: str
+    sight: Sight
+    shape: Shape
+    findings: tuple[Finding, ...]
+    grade: Grade
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        sight = self.sight
+        return {
+            "reward": self.name,
+            "grade": asdict(self.grade),
+            "calibration": sight.model.calibration_.to_dict(),
+            "shape": asdict(self.shape),
+            "probes": [
+                self._probe(sight.expert),
+                *map(self._probe, sight.probes.values()),
+                *(
+                    {**_plain(check.name, check.rows, check.reward, check.novelty / sight.unit), "separation": None}
+                    for check in sight.other_checks
+                ),
+            ],
+            "columns": [asdict(column) for column in sight.columns],
+            "ranks": None if sight.ranks is None else asdict(sight.ranks),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def _probe(self, scored: Scored) -> dict[str, Any]:
+        sight, name = self.sight, scored.name
+        episodes = (
+            {"length": sight.lengths[name], "learned_return": sight.returns[name]} if name in sight.returns else {}
+        )
+        separation = None if scored.separation is None else asdict(scored.separation)
+        plain = _plain(name, len(scored.reward), scored.pays, scored.lies)
+        return {**plain, "unpaid": scored.unpaid, "separation": separation, **episodes}
+
+
+def _plain(name: str, rows: int, reward: float, novelty: float) -> dict[str, Any]:
+    return {"name": name, "rows": rows, "reward": reward, "novelty": novelty if math.isfinite(novelty) else None}
+
+
+def fit_for_diagnosis(
+    config: REDConfig,
+    demonstrations: Demonstrations,
+    played: Played | None,
+    velocities: Sequence[int] | None,
+    step: Step = lambda doing, done, total: None,
+) -> RED:
+    """Fit the reward that ``rexd fit`` and ``rexd train`` would fit, with the episodes that were played before."""
+    beginner = None if played is None or config.recipe == "paper" else played.beginner
+    fitting = partial(step, "fitting the reward")
+    return RED(config).fit(demonstrations, fitting, velocity_columns=velocities, beginner=beginner)
+
+
+def check_columns(demonstrations: Demonstrations) -> None:
+    """Refuse demonstrations of which no probe can be made.
+
+    Raises:
+        DemonstrationError: The observations are images.
+    """
+    if demonstrations.image:
+        raise DemonstrationError(
+            f"{demonstrations.source}: has images of shape {demonstrations.image}; expected columns, as no probe is "
+            "made of images. The checks of rexd fit say what a reward on images pays"
+        )
+
+
+def diagnose(
+    models: Mapping[str, Estimator],
+    demonstrations: Demonstrations | None,
+    *,
+    played: Played | None = None,
+    velocities: Sequence[int] | None = None,
+    data: Demonstrations | None = None,
+    seed: int = 0,
+    step: Step = lambda doing, done, total: None,
+) -> tuple[Diagnosis, ...]:
+    """Say of each reward whether a policy can learn from it.
+
+    Args:
+        models: Fitted rewards by name; all are asked about the same rows.
+        demonstrations: What they were fitted to, in memory, or other rows of the same task; None leaves probes that are
+            made of demonstrations out.
+        played: Episodes in the environment, as ``play`` returns them; None leaves probes that need one out.
+        velocities: Observation columns that are velocities, if they are known.
+        data: Trajectories with rewards, with whose returns the learned ones are compared.
+        seed: Seed of probes and intervals.
+        step: Called with the progress.
+
+    Raises:
+        DemonstrationError: The observations are images, or ``data`` has too few trajectories or no rewards.
+        SpaceMismatchError: A reward was fitted to other columns.
+    """
+    if demonstrations is not None:
+        check_columns(demonstrations)
+    probes = [] if demonstrations is None else list(demonstrated_probes(demonstrations, velocities, seed))
+    probes += [] if played is None else played.probes()
+    strides = [] if demonstrations is None else subsampled_findings(demonstrations)
+    found = []
+    for name, model in models.items():
+        ranks = None if data is None else rank_correlation(model, data, data.source, seed)
+        sight = look(model, demonstrations, probes, played, ranks=ranks, seed=seed, step=step)
+        shape = shape_of(model, sight.unit, sight.expert.reward)
+        findings = by_severity([*find(sight, shape), *strides])
+        found.append(Diagnosis(name, sight, shape, findings, grade_of(findings, played=CLONE in sight.probes)))
+    return tuple(found)

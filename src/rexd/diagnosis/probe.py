@@ -1,0 +1,83 @@
+"""Probes: rows of one known kind that a reward is asked about, and the rewards that can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from rexd.demos.trajectory import Trajectory
+from rexd.reward.calibration import Calibration
+from rexd.reward.checks import Check, ShapeSettings
+from rexd.reward.rows import Float32, Rows
+
+MOST_ROWS = 2000  # of one probe, drawn evenly from more; the interval of an AUROC is then a few hundredths wide
+
+
+class Estimator(Protocol):
+    """A fitted reward model whose novelty is calibrated on held-out rows, as that of ``rexd.RED`` is."""
+
+    @property
+    def calibration_(self) -> Calibration:
+        """The scale of the novelty."""
+        ...
+
+    @property
+    def held_out_novelty_(self) -> Float32:
+        """(N,) the novelty of each demonstrated row by a model that never saw it."""
+        ...
+
+    @property
+    def checks_(self) -> Sequence[Check]:
+        """What the reward pays for the kinds of rows that were checked when it was fitted."""
+        ...
+
+    @property
+    def demonstrations_sha256_(self) -> str:
+        """The hash of the demonstrations that it was fitted to."""
+        ...
+
+    @property
+    def config(self) -> ShapeSettings:
+        """The settings that say what the reward looks at."""
+        ...
+
+    @property
+    def horizon(self) -> int | None:
+        """The number of steps over which returns count, where demonstrations end in terminal states."""
+        ...
+
+    def novelty_of(self, rows: Rows) -> Float32:
+        """Return the novelty of each row: (batch,)."""
+        ...
+
+    def reward_of_novelty(self, novelty: Float32) -> Float32:
+        """Return the reward of each novelty: (batch,) -> (batch,) in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Rows of one kind, in the order in which they happened.
+
+    Attributes:
+        name: The kind of rows.
+        rows: The rows.
+    """
+
+    name: str
+    rows: Rows
+
+    @classmethod
+    def of_episodes(cls, name: str, episodes: Sequence[Trajectory]) -> Probe:
+        """Take rows of episodes evenly."""
+        return cls(name, evenly(Rows.joined([Rows.of_trajectory(episode) for episode in episodes])))
+
+
+def evenly(rows: Rows, most: int = MOST_ROWS) -> Rows:
+    """Return at most ``most`` rows, evenly spaced and in order."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
