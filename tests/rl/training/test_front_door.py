@@ -26,7 +26,7 @@ from rexd.rl.training import provenance
 class Stepping:
     """A learner that steps its environment with no push, and keeps what it saw."""
 
-    def __init__(self, config, env, scale, replay):
+    def __init__(self, config, env, scale, replay, hindsight):
         self.steps, self.env, self.observation = 0, env, None
         Stepping.seen, Stepping.cut, Stepping.scale, Stepping.replay = [], 0, scale, replay
 

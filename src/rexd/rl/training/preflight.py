@@ -91,9 +91,9 @@ def check_before_work(
                 say(note)
         config = with_algorithm(config, env.action_space)
         if fitted is not None:
-            config, note = for_few_goals(config, fitted)
-            if note is not None:
-                say(note)
+            config, said = for_few_goals(config, fitted)
+            if said is not None:
+                say(said)
         if fitted is not None and not fitted.has_actions:
             say(check_states_alone(fitted, config, reward))
         flattening = Flattening.of(env.observation_space)
