@@ -31,6 +31,7 @@ from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy, PolicySpec, load_policy
 from rexd.rl.training import learner as module
 from rexd.rl.training import run_folder as files
+from rexd.rl.training.reward_in_env import beginner_rows
 from rexd.rl.training.run_folder import load_run
 from rexd.rl.training.selection import CONFIRMATIONS
 from rexd.rl.training.train import train
@@ -108,7 +109,7 @@ class Scripted:
 
     asked = ()
 
-    def __init__(self, config, env, scale, replay):
+    def __init__(self, config, env, scale, replay, hindsight):
         self.steps = 0
         Scripted.asked = []
 
@@ -243,7 +244,7 @@ class TestLoop:
         file, shown = save_d4rl(demonstrations(), tmp_path / "demos.hdf5"), []
         monkeypatch.setattr("rexd.demos.streamed.STREAM_BYTES", 0)
         monkeypatch.setattr("rexd.demos.demonstrations.MOST_ROWS", 40)
-        learner = lambda *args: shown.append(args[-1]) or Scripted(*args)  # noqa: E731
+        learner = lambda *args: shown.append(args[3]) or Scripted(*args)  # noqa: E731
         monkeypatch.setattr(module, "_learner_class", lambda config: learner)
         watch = Watching()
         arguments = {"env": pull, "out": tmp_path / "run", "reward": PaysPush(), "config": replace(CONFIG, seed=3)}
@@ -508,7 +509,9 @@ def test_the_observer_is_told(watched):
 def test_the_reward_is_that_of_the_demonstrations(finished):
     reward = finished.reward()
     assert reward.config == REWARD
-    again = RED(REWARD).fit(demonstrations().clip_actions(np.float32([-2.0]), np.float32([1.0])))
+    shown = demonstrations().clip_actions(np.float32([-2.0]), np.float32([1.0]))
+    beginner = beginner_rows(shown, steer, steer().action_space, REWARD.seed)
+    again = RED(REWARD).fit(shown, beginner=beginner)
     rows = demonstrations().transitions()
     assert reward.predict(rows.obs, rows.act).tobytes() == again.predict(rows.obs, rows.act).tobytes()
     assert [check.name for check in reward.checks_][-2:] == ["random policy", "zero actions"]
