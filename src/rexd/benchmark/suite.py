@@ -65,7 +65,7 @@ class Task:
             raise RexdError(
                 f"demonstrations_return {self.demonstrations_return} is not above random_return {self.random_return}"
             )
-        self.goals  # noqa: B018  # refuses columns that cannot be those of goals
+        _ = self.goals  # refuses columns that cannot be those of goals
 
     @property
     def goals(self) -> Goals | None:
