@@ -119,6 +119,7 @@ def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> di
     return {
         "chosen": {"algorithm": trained.config.algorithm},  # where the settings say ``auto``
         **{name: found[name] for name in ("steps", "selected_at", "selection_steps", "seconds")},
+        **({"adapted": found["adapted"]} if "adapted" in found else {}),
         **_played(found),
         "curve": [{name: record[name] for name in _CURVE} for record in trained.metrics()],
     }

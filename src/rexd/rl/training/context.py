@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class RunContext:
         observations: How the environment's own observations become columns, for the policies that are kept; None where
             they are one array of numbers.
         goals: Which columns know the goal; None without goals.
+        adapted: The settings of ``config`` that are not those which were asked for (``rexd.rl.training.adapted``).
     """
 
     config: TrainConfig
@@ -37,3 +38,4 @@ class RunContext:
     observer: Observer
     observations: Flattening | None = None
     goals: Goals | None = None
+    adapted: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -62,7 +61,7 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     Returns:
         The learner, and what the loop does for it.
     """
-    config = _covered(context.config, model)
+    config = context.config
     shown, paying = demonstrations, model
     labelling = labels_states(config, demonstrations)
     if labelling and demonstrations is not None:
@@ -107,11 +106,6 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
         return Built(learner, labels)  # the result of a control is what it learns
     keep = partial(_clone_of, shown, labels, fit)
     return Built(learner, labels, Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None)))
-
-
-def _covered(config: TrainConfig, model: RewardModel | None) -> TrainConfig:
-    """Replay demonstrations that hardly move less: half of each batch at one point teaches nothing of the way there."""
-    return replace(config, demonstration_share=config.demonstration_share * getattr(model, "coverage", 1.0))
 
 
 def _hindsight(

@@ -183,6 +183,7 @@ class TrainingLoop:
                 "selected_at": selected_at,
                 "selection_steps": self.selection.steps,
                 "seconds": round(self.seconds, 3),
+                **({"adapted": dict(self.context.adapted)} if self.context.adapted else {}),
                 **self.comparison.to_dict(),
             },
         )

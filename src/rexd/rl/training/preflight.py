@@ -22,7 +22,6 @@ from rexd.flattening import Flattening, is_image
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import SBX, TrainConfig
-from rexd.rl.training.few_goals import for_few_goals
 from rexd.rl.training.labels import EVERY, labels_states
 
 MOST_COMBINATIONS = 256
@@ -90,10 +89,6 @@ def check_before_work(
             for note in fitted.notes:
                 say(note)
         config = with_algorithm(config, env.action_space)
-        if fitted is not None:
-            config, said = for_few_goals(config, fitted)
-            if said is not None:
-                say(said)
         if fitted is not None and not fitted.has_actions:
             say(check_states_alone(fitted, config, reward))
         flattening = Flattening.of(env.observation_space)

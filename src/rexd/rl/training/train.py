@@ -23,6 +23,7 @@ from rexd.rl.config import SBX, TrainConfig, TrainSettings
 from rexd.rl.learners.sbx.threads import one_torch_thread
 from rexd.rl.observers.observer import Observer
 from rexd.rl.observers.progress_bar import watching
+from rexd.rl.training.adapted import adapted
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.kept import says_what_is_kept
 from rexd.rl.training.preflight import check_before_work
@@ -116,6 +117,7 @@ def _run(
         if shown is not None and shown is not demonstrations:
             context.observer.message(shown.notes[-1])
         model = _reward(demonstrations, given, context)
+        context = adapted(context, demonstrations, model)
         built = build_learner(shown, model, context)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, built, model, started=started, comparison=comparison)

@@ -1,0 +1,77 @@
+"""Settings that follow from what the demonstrations show: what they show little of is replayed and cloned less.
+
+Where a task has goals and the demonstrations show few of them, nothing is cloned. A clone of one way to one goal goes
+that way whatever the goal, and demonstrations in half of each batch hold the critics to it
+(docs/lab/reward-inputs.md). Where many goals are shown, the clone knows what to do with a new one.
+
+Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
+demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.other_goals import goals_of
+from rexd.reward.base import RewardModel
+from rexd.rl.config import TrainConfig
+from rexd.rl.training.context import RunContext
+
+FEW = 10
+FOR_FEW_GOALS: Mapping[str, Any] = {
+    "demonstration_share": 0.2,
+    "cloning_weight": 0.0,
+    "warm_start": 0,
+    "best_episodes": 0,
+}
+
+
+def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:
+    """Return the context with the settings that the demonstrations ask for; what is changed is said and kept in it.
+
+    Args:
+        context: The run; its ``config`` is what was asked for, which the folder of the run records.
+        demonstrations: What the expert did, in memory; None leaves everything as it is.
+        model: The reward.
+    """
+    config = context.config
+    for changed, why in () if demonstrations is None else _changes(config, demonstrations, model):
+        context.observer.message(f"{why}: {', '.join(f'{name} {value:g}' for name, value in changed.items())}")
+        config = replace(config, **changed)
+    was, now = context.config.to_dict(), config.to_dict()
+    return replace(context, config=config, adapted={name: now[name] for name in now if now[name] != was[name]})
+
+
+def _changes(
+    config: TrainConfig, demonstrations: Demonstrations, model: RewardModel | None
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield settings to change, and why."""
+    number = shown_goals(demonstrations)
+    if number is not None and number < FEW:
+        default = {f.name: f.default for f in fields(TrainConfig)}
+        few = {name: value for name, value in FOR_FEW_GOALS.items() if getattr(config, name) == default[name]}
+        if few:
+            config = replace(config, **few)
+            shown = "1 goal" if number == 1 else f"{number} goals"
+            yield few, f"the demonstrations show {shown}, and a clone knows no others; with {FEW} they are cloned"
+    coverage = getattr(model, "coverage", 1.0)
+    if coverage < 1.0 and config.demonstration_share > 0.0:
+        share = config.demonstration_share * coverage
+        yield (
+            {"demonstration_share": share},
+            f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and its rows are replayed less",
+        )
+
+
+def shown_goals(demonstrations: Demonstrations) -> int | None:
+    """Return how many different goals the demonstrations show; None where the task has none."""
+    goals = goals_of(demonstrations)
+    if goals is None:
+        return None
+    desired = [trajectory.observations[:, list(goals.desired)] for trajectory in demonstrations.trajectories]
+    return len(np.unique(np.concatenate(desired), axis=0))

@@ -1,0 +1,74 @@
+"""Demonstrations that show little are replayed and cloned less, which is said and kept."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gymnasium")
+
+from rexd.demos.demonstrations import Demonstrations
+from rexd.demos.goals import Goals
+from rexd.demos.trajectory import Trajectory
+from rexd.rl.config import TrainConfig
+from rexd.rl.training.adapted import FEW, FOR_FEW_GOALS, adapted, shown_goals
+from rexd.rl.training.context import RunContext
+
+GOALS = Goals((0,), (1,), "achieved-desired")
+DEFAULT = TrainConfig()
+
+
+def shown(*desired, goals=GOALS):
+    """One trajectory of 5 steps for each goal."""
+    made = [
+        Trajectory.from_steps(np.stack([np.full(6, goal), np.arange(6.0) - goal], axis=1), np.ones((5, 1)))
+        for goal in desired
+    ]
+    return Demonstrations(tuple(made), goals=goals)
+
+
+def settings_for(demonstrations, config=DEFAULT, coverage=1.0):
+    """The context after the change, and what was said."""
+    said = []
+    context = RunContext(config, Path("run"), None, SimpleNamespace(message=said.append))
+    return adapted(context, demonstrations, SimpleNamespace(coverage=coverage)), said
+
+
+def test_goals_are_counted_over_trajectories():
+    assert shown_goals(shown(2.0, 3.0, 2.0)) == 2
+    assert shown_goals(shown(2.0, 3.0, goals=None)) is None
+
+
+def test_few_goals_are_not_cloned_and_it_is_said():
+    found, said = settings_for(shown(2.0))
+    assert found.config == replace(DEFAULT, **FOR_FEW_GOALS)
+    assert found.adapted == FOR_FEW_GOALS
+    assert len(said) == 1
+    assert "show 1 goal," in said[0]
+    assert "cloning_weight 0" in said[0]
+
+
+def test_what_was_chosen_stays():
+    chosen = replace(DEFAULT, cloning_weight=0.3, warm_start=500)
+    found, said = settings_for(shown(2.0, 3.0), chosen)
+    assert (found.config.cloning_weight, found.config.warm_start) == (0.3, 500)
+    assert found.adapted == {name: FOR_FEW_GOALS[name] for name in ("demonstration_share", "best_episodes")}
+    assert "2 goals" in said[0]
+    assert "cloning_weight" not in said[0]
+
+
+def test_an_expert_that_hardly_moves_is_replayed_less():
+    found, said = settings_for(shown(2.0, goals=None), coverage=0.25)
+    assert found.config == replace(DEFAULT, demonstration_share=0.125)
+    assert found.adapted == {"demonstration_share": 0.125}
+    assert "in 75% of the columns" in said[0]
+
+
+@pytest.mark.parametrize("demonstrations", [shown(*np.arange(FEW) + 0.5), shown(2.0, goals=None), None])
+def test_else_nothing_changes(demonstrations):
+    found, said = settings_for(demonstrations)
+    assert found.config == DEFAULT
+    assert found.adapted == {}
+    assert said == []
