@@ -20,8 +20,8 @@ import torch
 
 import rexd
 from rexd.files import write_json
+from rexd.reward.estimator.networks import EnsembleMLP, squared_error
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.networks import EnsembleMLP, squared_error
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,10 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.reward.rows import Float32, Rows
 
 
+InOrder = Callable[[Rows, NDArray[np.int64]], Float32]
+"""Scores rows of running episodes: what ``RewardModel.in_order`` returns."""
+
+
 class RewardModel(ABC):
     """A reward that is learnt from demonstrations alone, and that is fixed once it is fitted.
 
@@ -21,6 +26,8 @@ class RewardModel(ABC):
 
     Attributes:
         clock: Whether the model looks at ``step``, the number of steps since the start of an episode.
+        stateful: Whether the reward of a row depends on the rows before it in its episode. Such a model is given the
+            rows of an episode in order, with their ``step``, and ``in_order`` scores episodes as they go on.
         horizon: The number of steps over which returns count, where the demonstrations end in terminal states
             (``rexd.reward.ends``); None elsewhere, and before ``fit``.
         coverage: In which share of the observation's columns the demonstrations spread as widely as a beginner, so far
@@ -28,6 +35,7 @@ class RewardModel(ABC):
     """
 
     clock: bool = False
+    stateful: bool = False
     horizon: int | None = None
     coverage: float = 1.0
 
@@ -79,6 +87,18 @@ class RewardModel(ABC):
         """Return the reward of each transition, (batch,) float32 in [0, 1]; the arguments are those of ``novelty``."""
         return self.reward_of(Rows(obs, act, next_obs, step))
 
+    def in_order(self, environments: int) -> InOrder:
+        """Return what scores the rows of running episodes, as wrappers see them.
+
+        Args:
+            environments: The number of environments whose episodes run at the same time.
+
+        Returns:
+            A function of rows, whose ``step`` is 0 where an episode begins, and of the number (batch,) of the
+            environment of each row, that returns the rewards (batch,). The rows of one environment come in order.
+        """
+        return lambda rows, environment: predict_at(self, rows)
+
     def predict_demonstrations(self, demonstrations: Demonstrations) -> Float32:
         """Return the reward of each demonstrated row, in the order of ``demonstrations.transitions()``: (N,) float32.
 
@@ -96,3 +116,10 @@ def predict_at(model: RewardModel, rows: Rows) -> Float32:
     if getattr(model, "clock", False):
         return model.predict(rows.obs, rows.act, rows.next_obs, rows.step)
     return model.predict(rows.obs, rows.act, rows.next_obs)
+
+
+def scorer(model: RewardModel, environments: int) -> InOrder:
+    """Return ``model.in_order(environments)``; anything with the ``predict`` of a reward model will do."""
+    if getattr(model, "stateful", False):
+        return model.in_order(environments)
+    return lambda rows, environment: predict_at(model, rows)

@@ -27,7 +27,7 @@ class Encoder:
         std: (C,) float32, the standard deviations of the kept columns, positive.
         kept: (C,) int64, the raw columns that vary in the demonstrations and are not left out as irrelevant.
         relevance: (raw columns,) float32 in [0, 1], factors of the standardised columns
-            (``rexd.reward.red.between_episodes``, ``rexd.reward.red.predictability``).
+            (``rexd.reward.estimator.between_episodes``, ``rexd.reward.red.predictability``).
     """
 
     columns: InputColumns

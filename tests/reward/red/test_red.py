@@ -7,7 +7,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, NotFittedError
 from rexd.reward.choices import SHAPES
-from rexd.reward.red import fitted
+from rexd.reward.estimator import fitted
 from rexd.reward.red import red as module
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, TypedDict, get_args
+from typing import Literal, Self, TypedDict, get_args
 
-from rexd.configs import Settings
 from rexd.errors import RexdError
-from rexd.reward.choices import INPUTS, SHAPES, Inputs, Shape
+from rexd.reward.choices import Inputs, Shape
+from rexd.reward.estimator.settings import EstimatorSettings
 
 Recipe = Literal["calibrated", "paper"]
 PAPER_WIDTHS = {"HalfCheetah": 20, "Reacher": 20}
@@ -17,10 +17,8 @@ PAPER_EPOCHS = {"Reacher": 300}
 
 
 @dataclass(frozen=True)
-class REDConfig(Settings):
+class REDConfig(EstimatorSettings):
     """Settings of ``rexd.RED``; the defaults are those of ``rexd train``."""
-
-    label: ClassVar[str] = "reward"
 
     type: Literal["red"] = "red"
     """Tag of the model in configuration and reward files."""
@@ -87,10 +85,8 @@ class REDConfig(Settings):
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        if self.type != "red":
-            raise RexdError(f"reward type is {self.type!r}; expected 'red'")
-        if self.inputs not in INPUTS:
-            raise RexdError(f"inputs is {self.inputs!r}; expected one of {', '.join(INPUTS)}")
+        self.check_type("red")
+        self.check_shared()
         if self.recipe not in get_args(Recipe):
             raise RexdError(f"recipe is {self.recipe!r}; expected one of {', '.join(get_args(Recipe))}")
         if self.recipe == "paper" and (self.shape != "exponential" or self.sigma is None):
@@ -98,23 +94,8 @@ class REDConfig(Settings):
                 f"recipe is 'paper' with shape {self.shape!r} and sigma {self.sigma}; expected shape 'exponential' and "
                 "a number, such as 250000 (docs/methods.md has the paper's for each task)"
             )
-        if self.shape not in SHAPES:
-            raise RexdError(f"shape is {self.shape!r}; expected one of {', '.join(SHAPES)}")
-        if not 0.0 < self.median_reward < 1.0:
-            raise RexdError(f"median_reward is {self.median_reward}; expected between 0 and 1, such as 0.5")
-        if self.sigma is not None and not 0.0 < self.sigma < math.inf:
-            raise RexdError(f"sigma is {self.sigma}; expected a positive number, or None to calibrate it")
-        if self.folds < 2:
-            raise RexdError(f"folds is {self.folds}; calibration needs at least 2")
-        for name in ("target_layers", "predictor_layers"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-            if not all(width > 0 for width in getattr(self, name)):
-                raise RexdError(f"{name} is {getattr(self, name)}; expected positive widths")
-        for name in ("outputs", "updates", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
-        if self.seed < 0:
-            raise RexdError(f"seed is {self.seed}; expected 0 or more")
+        self.check_widths("target_layers", "predictor_layers")
+        self.check_positive("outputs", "updates")
 
 
 class REDSettings(TypedDict, total=False):

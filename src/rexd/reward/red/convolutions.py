@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from rexd.reward.estimator.networks import BLOCK_IMAGES, EnsembleMLP
 from rexd.reward.image_encoder import unpack
-from rexd.reward.red.networks import BLOCK_IMAGES, EnsembleMLP
 
 CHANNELS = (16, 32, 32, 32)  # of convolutions of 3 × 3 pixels that halve the image each time
 SMALLEST = 6  # pixels of the shorter side below which it is halved no more

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.progress import Progress
+from rexd.reward.estimator.networks import EnsembleMLP, in_blocks
+from rexd.reward.estimator.regression import Descent, regress
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.convolutions import EnsembleCNN
-from rexd.reward.red.networks import EnsembleMLP, in_blocks
 
 TARGET_BIAS_STD = 0.5
 PAPER_LEAK = 0.2  # the default slope of TensorFlow's leaky ReLU
-REPORT_EVERY = 20  # updates
 
 
 Networks = EnsembleMLP | EnsembleCNN
@@ -69,40 +69,6 @@ def distil(
     """
     with torch.no_grad():
         wanted = in_blocks(target, x, predictor.models)  # computed once, since targets never change
-    regress(predictor, x, wanted, fold, config, progress)
-
-
-def regress(
-    networks: Networks,
-    x: Tensor,
-    wanted: Tensor,
-    fold: NDArray[np.int64],
-    config: REDConfig,
-    progress: Progress | None = None,
-) -> None:
-    """Fit each network by its mean squared error on the rows outside its own fold.
-
-    Args:
-        networks: ``n_models`` networks, which are changed in place.
-        x: (N, C) standardised inputs.
-        wanted: (n_models, N, outputs), the outputs that each network should give.
-        fold: (N,) the fold of each row; model k never sees the rows of fold k. A row of fold −1 is seen by all.
-        config: Gives the number of updates, batch size, learning rate and seed.
-        progress: Called now and then with the updates done and in all.
-    """
-    generator = torch.Generator().manual_seed(config.seed + 1)
-    n_models = len(wanted)
-    rows = [torch.from_numpy(np.flatnonzero(fold != k)) for k in range(n_models)]
-    model = torch.arange(n_models)[:, None]
-    optimiser = torch.optim.Adam(networks.parameters(), lr=config.learning_rate, fused=True)
-    for update in range(config.updates):
-        if config.recipe == "calibrated":
-            optimiser.param_groups[0]["lr"] = config.learning_rate * (1.0 - update / config.updates)
-        batch = torch.stack([r[torch.randint(len(r), (config.batch_size,), generator=generator)] for r in rows])
-        loss = (networks(x[batch]) - wanted[model, batch]).square().mean(dim=(1, 2)).sum()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if progress is not None and ((update + 1) % REPORT_EVERY == 0 or update + 1 == config.updates):
-            progress(update + 1, config.updates)
-    networks.requires_grad_(False)
+    decays = config.recipe == "calibrated"
+    descent = Descent(config.updates, config.batch_size, config.learning_rate, config.seed, decays)
+    regress(predictor, x, wanted, fold, descent, progress)

@@ -8,9 +8,9 @@ from circling import TINY, choosing, circling, rows
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.reward.encoder import CONSTANT
+from rexd.reward.estimator.predictability import LEAST, action_predictability
 from rexd.reward.files import load_reward
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.predictability import LEAST, action_predictability
 from rexd.reward.red.red import RED
 
 FOLD = np.repeat(np.arange(4), 100)

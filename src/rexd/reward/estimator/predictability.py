@@ -7,7 +7,7 @@ tells. With noisy actions weighted down, the reward tells walking from standing 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.reward.encoder import varies
-from rexd.reward.red.config import REDConfig
-from rexd.reward.red.fitting import regress
-from rexd.reward.red.networks import EnsembleMLP, in_blocks
+from rexd.reward.estimator.networks import EnsembleMLP, in_blocks
+from rexd.reward.estimator.regression import Descent, regress
 
 UPDATES = 300  # more updates fit the noise of a few hundred rows
 LAYERS = (128, 128)
 LEAST = 0.1  # an action stays an input however noisy it is: ``encoder.LEAST_RELEVANCE`` drops smaller factors
 
 
-def action_predictability(obs: Tensor, act: Tensor, fold: NDArray[np.int64], config: REDConfig) -> Tensor:
+class FittingSettings(Protocol):
+    """The settings that the prediction is fitted with."""
+
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+def action_predictability(obs: Tensor, act: Tensor, fold: NDArray[np.int64], config: FittingSettings) -> Tensor:
     """Return (R²)² of each action, predicted from the state in trajectories that the prediction was not fitted to.
 
     Args:
@@ -42,7 +49,8 @@ def action_predictability(obs: Tensor, act: Tensor, fold: NDArray[np.int64], con
     networks = EnsembleMLP((x.shape[1], *LAYERS, y.shape[1]), models, generator)
     with torch.no_grad():
         networks.weights[-1].mul_(0.1)  # start near the mean, so that no update is spent on unlearning random answers
-    regress(networks, x, y.expand(models, -1, -1), fold, replace(config, updates=UPDATES))
+    descent = Descent(UPDATES, config.batch_size, config.learning_rate, config.seed)
+    regress(networks, x, y.expand(models, -1, -1), fold, descent)
     answers = in_blocks(networks, x, models)[torch.from_numpy(fold), torch.arange(len(x))]
     unexplained = (answers - y).square().mean(dim=0) / y.square().mean(dim=0).clamp(min=1e-12)
     explained = (1.0 - unexplained).clamp(0.0, 1.0).square().clamp(min=LEAST)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rexd.reward.red.networks import EnsembleMLP, squared_error
+from rexd.reward.estimator.networks import EnsembleMLP, squared_error
 
 
 def ensemble(sizes=(3, 7, 5, 2), n_models=4, seed=0, **kwargs):

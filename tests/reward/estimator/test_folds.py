@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rexd.errors import DemonstrationError
+from rexd.reward.estimator.folds import MINIMUM_ROWS, assign_folds
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.fitting import distil, make_networks
-from rexd.reward.red.folds import MINIMUM_ROWS, assign_folds
 
 
 @settings(deadline=None)

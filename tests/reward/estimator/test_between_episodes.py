@@ -5,8 +5,8 @@ from circling import TINY
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
+from rexd.reward.estimator.between_episodes import FEWEST_TRAJECTORIES, column_relevance
 from rexd.reward.files import load_reward
-from rexd.reward.red.between_episodes import FEWEST_TRAJECTORIES, column_relevance
 from rexd.reward.red.red import RED
 
 GOAL = (2, 3)

@@ -1,0 +1,1 @@
+"""What estimators of novelty share: folds, inputs, the order of a fit, and their files."""
