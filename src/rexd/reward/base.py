@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reward.rows import Float32, Rows
 
-
 InOrder = Callable[[Rows, NDArray[np.int64]], Float32]
 """Scores rows of running episodes: what ``RewardModel.in_order`` returns."""
 

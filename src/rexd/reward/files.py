@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from rexd.errors import RewardFileError
-from rexd.reward.red.red import RED
+from rexd.reward.estimator.estimator import Estimator
+from rexd.reward.registry import DEFAULT, ESTIMATORS, estimator_class
 from rexd.tensors import read_tensors
 
 
-def load_reward(path: str | Path) -> RED:
-    """Read a reward that ``RED.save`` wrote.
+def load_reward(path: str | Path) -> Estimator:
+    """Read a reward that ``save`` of a reward model wrote, of whatever type it is.
 
     Raises:
         RewardFileError: The file is missing, cut short or of another kind, or a tensor has a wrong shape.
@@ -19,4 +20,10 @@ def load_reward(path: str | Path) -> RED:
     if not source.is_file():
         raise RewardFileError(f"{source}: no such file; rexd fit writes a reward, a run keeps it as reward.safetensors")
     content, tensors = read_tensors(source, "reward", RewardFileError, "Copy it again, or fit the reward anew")
-    return RED.rebuild(str(source), content, tensors)
+    config = content.get("config")
+    kind = config.get("type", DEFAULT) if isinstance(config, dict) else DEFAULT
+    if kind not in ESTIMATORS:
+        raise RewardFileError(
+            f"{source}: a reward of type {kind!r}; this rexd reads {', '.join(ESTIMATORS)}. Fit the reward anew"
+        )
+    return estimator_class(kind).rebuild(str(source), content, tensors)

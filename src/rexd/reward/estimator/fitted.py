@@ -36,6 +36,10 @@ class Novelty(ABC):
     def describe(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return what was learnt, without the encoder, as plain JSON types and tensors for a reward file."""
 
+    def inputs_of(self, rows: Rows) -> Tensor:
+        """Return the standardised inputs of rows that fit the encoder: (batch, C)."""
+        return self.encoder.standardise(self.encoder.raw(rows))
+
     def novelty(self, rows: Rows) -> Float32:
         """Return the error of each row: (batch,) float32.
 
@@ -47,7 +51,7 @@ class Novelty(ABC):
         size = BLOCK_IMAGES if self.encoder.columns.image else BLOCK_ROWS
         for start in range(0, len(rows), size):
             block = slice(start, start + size)
-            out[block] = self.novelty_of_inputs(self.encoder.standardise(self.encoder.raw(rows[block]))).numpy()
+            out[block] = self.novelty_of_inputs(self.inputs_of(rows[block])).numpy()
         return out
 
 
