@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
@@ -15,8 +15,8 @@ class Settings:
 
     label: ClassVar[str]
     """The word by which errors name these settings, such as ``reward``."""
-    nested: ClassVar[Mapping[str, type[Settings]]] = {}
-    """The fields whose values are settings too, and the class of each."""
+    nested: ClassVar[Mapping[str, Callable[[Mapping[str, Any]], Settings]]] = {}
+    """The fields whose values are settings too, and what builds each from plain JSON types."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON types."""
@@ -30,7 +30,7 @@ class Settings:
             RexdError: A name is unknown, or a value is out of range.
         """
         cls._check_names(values)
-        nested = {name: kind.from_dict(values.get(name, {})) for name, kind in cls.nested.items()}
+        nested = {name: build(values.get(name, {})) for name, build in cls.nested.items()}
         return cls(**{**values, **nested})
 
     def with_changes(self, changes: Mapping[str, Any]) -> Self:

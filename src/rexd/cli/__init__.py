@@ -108,9 +108,10 @@ def _dispatch(words: list[str]) -> int:
     if verb not in VERBS:
         known = f"The verbs are {', '.join(VERBS)}; rexd --help says what they do"
         return _fail(f"no verb {verb!r}.{did_you_mean(verb, VERBS)} {known}")
+    from rexd.cli.estimators import with_estimator
     from rexd.cli.parse import parse
 
-    kind = import_module(f"rexd.cli.verbs.{verb}").Command
+    kind = with_estimator(import_module(f"rexd.cli.verbs.{verb}").Command, words[1:])
     try:
         command = parse(kind, f"rexd {verb}", words[1:])
     except SystemExit as ended:  # after --help, or after an error that tyro has printed

@@ -21,8 +21,9 @@ from rexd.errors import DemonstrationError
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reward.checks import CLONE
-from rexd.reward.red.config import REDConfig
-from rexd.reward.red.red import RED
+from rexd.reward.estimator.estimator import Estimator as Fitting
+from rexd.reward.estimator.settings import EstimatorSettings
+from rexd.reward.registry import estimator
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +80,16 @@ def _plain(name: str, rows: int, reward: float, novelty: float) -> dict[str, Any
 
 
 def fit_for_diagnosis(
-    config: REDConfig,
+    config: EstimatorSettings,
     demonstrations: Demonstrations,
     played: Played | None,
     velocities: Sequence[int] | None,
     step: Step = lambda doing, done, total: None,
-) -> RED:
+) -> Fitting:
     """Fit the reward that ``rexd fit`` and ``rexd train`` would fit, with the episodes that were played before."""
     beginner = None if played is None or config.recipe == "paper" else played.beginner
     fitting = partial(step, "fitting the reward")
-    return RED(config).fit(demonstrations, fitting, velocity_columns=velocities, beginner=beginner)
+    return estimator(config).fit(demonstrations, fitting, velocity_columns=velocities, beginner=beginner)
 
 
 def check_columns(demonstrations: Demonstrations) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypedDict, get_args
+from typing import Any, ClassVar, Literal, TypedDict, get_args
 
 from rexd.configs import Settings
 from rexd.errors import RexdError
+from rexd.reward.estimator.settings import EstimatorSettings
 from rexd.reward.red.config import REDConfig
+from rexd.reward.registry import settings_from
 
 Algorithm = Literal["auto", "sbx-sac", "sbx-sac-discrete", "sb3-sac", "sb3-ppo"]
 SBX: tuple[Algorithm, Algorithm] = ("sbx-sac", "sbx-sac-discrete")
@@ -21,7 +23,7 @@ class TrainConfig(Settings):
     """Settings of ``rexd train``. The defaults are the same for all tasks."""
 
     label: ClassVar[str] = "training"
-    nested: ClassVar[Mapping[str, type[Settings]]] = {"reward": REDConfig}
+    nested: ClassVar[Mapping[str, Callable[[Mapping[str, Any]], Settings]]] = {"reward": settings_from}
 
     algorithm: Algorithm = "auto"
     """auto: sbx-sac for continuous actions and sbx-sac-discrete for discrete ones; a run records which of them it was.
@@ -37,8 +39,8 @@ class TrainConfig(Settings):
     """Number of environments that sb3-ppo steps together. SAC has one."""
     seed: int = 0
     """Seed of everything that is random."""
-    reward: REDConfig = field(default_factory=REDConfig)
-    """Settings of the reward model, if it is fitted and not loaded."""
+    reward: EstimatorSettings = field(default_factory=REDConfig)
+    """Settings of the reward model, if it is fitted and not loaded: ``REDConfig``, or those of a rival."""
     demonstration_share: float = 0.5
     """Share of the rows of each batch that are drawn from the demonstrations (off-policy)."""
     cloning_weight: float = 1.0

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
 from rexd.cli import options as opt
+from rexd.cli.estimators import options_of, replacing
 from rexd.cli.show.output import note, print_error, print_json
 from rexd.cli.show.waiting import Waiting
 from rexd.cli.verbs.fit import RewardOptions
 from rexd.cli.verbs.inspect import STATUSES, UNREADABLE
 from rexd.errors import RexdError
-from rexd.reward.red.config import REDConfig
+from rexd.reward.registry import settings_class, settings_from
 
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
@@ -62,6 +63,12 @@ class Command:
     settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
     """Print the results as one JSON document."""
+    estimator_option: ClassVar[str] = "--type"
+
+    @classmethod
+    def of_estimator(cls, name: str) -> type[Any]:
+        """Return the command with the options of an estimator."""
+        return replacing(cls, "settings", options_of(name, RewardOptions), tyro.conf.arg(name=""))
 
     def run(self) -> int:
         """Fit or load the rewards, and print what was found about each."""
@@ -101,8 +108,8 @@ class Command:
         if self.velocity_columns is not None and demos is not None:
             velocities = opt.column_numbers(self.velocity_columns, demos.obs_dim)
         if not models and demos is not None:
-            config = REDConfig(**asdict(self.settings))
-            models = {"red": fit_for_diagnosis(config, demos, played, velocities, step)}
+            config = settings_from(asdict(self.settings))
+            models = {config.type: fit_for_diagnosis(config, demos, played, velocities, step)}
         return diagnose(
             models, demos, played=played, velocities=velocities, data=data, seed=self.settings.seed, step=step
         )
@@ -111,7 +118,7 @@ class Command:
         """Refuse options that would have no effect."""
         if not saved:
             opt.is_bundled(files)  # refuses a command that names nothing
-        elif RewardOptions(seed=self.settings.seed) != self.settings:
+        elif settings_class("red").from_dict({"seed": self.settings.seed}).to_dict() != asdict(self.settings):
             raise RexdError(
                 f"{saved[0]} is fitted already, with settings of its own; leave out the options of a fit, or the reward"
             )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tyro
 
 from rexd.cli import options as opt
+from rexd.cli.estimators import options_of, replacing
 from rexd.cli.show.output import note, print_checks, print_facts, print_json, warn
 from rexd.cli.show.progress import ProgressBar
 from rexd.errors import RexdError
@@ -18,19 +19,21 @@ from rexd.reward.red.config import REDConfig
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
     from rexd.reward.encoder import Encoder
-    from rexd.reward.red.red import RED
+    from rexd.reward.estimator.estimator import Estimator
 
 
 @dataclass(frozen=True)
 class RewardOptions(REDConfig):
     """Settings of the reward."""
 
-    type: Annotated[Literal["red"], tyro.conf.Suppress] = "red"
+    type: Literal["red"] = "red"  # with ``of_estimator``, any of their names
+    """Estimator of the expert's support: red, or one of its rivals nearest-neighbour, autoencoder, kernel-pca and pwil
+    (docs/rivals.md). The help shows the options of the one that is named."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """Fit a RED reward to demonstrations, check it, and save it as one file.
+    """Fit a reward to demonstrations, check it, and save it as one file.
 
     The checks show whether a policy can learn from the reward. It should be much higher for expert transitions that
     were held out than for random actions in the same states, and low for standing still. With --env the bounds of the
@@ -44,6 +47,7 @@ class Command:
         rexd fit demos.npz -o reward.safetensors
         rexd fit Hopper-v2.pkl --env Hopper-v5 --trajectories 4 --subsample 20 --shape rational
         rexd fit episodes/ --env Hopper-v5
+        rexd fit demos.npz --type nearest-neighbour --k 5
         rexd fit Ant-v2.pkl --columns 0:27 --velocity-columns 13:27 --updates 2000 --seed 1
     """
 
@@ -62,6 +66,12 @@ class Command:
     settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
     """Print the results as one JSON document."""
+    estimator_option: ClassVar[str] = "--type"
+
+    @classmethod
+    def of_estimator(cls, name: str) -> type[Any]:
+        """Return the command with the options of an estimator."""
+        return replacing(cls, "settings", options_of(name, RewardOptions), tyro.conf.arg(name=""))
 
     def run(self) -> None:
         """Fit the reward, save it, and print its checks."""
@@ -109,15 +119,15 @@ class Command:
             }
         )
 
-    def _fit(self, demos: Demonstrations, progress: ProgressBar) -> RED:
+    def _fit(self, demos: Demonstrations, progress: ProgressBar) -> Estimator:
         """Fit the reward; with an environment more can be checked."""
-        from rexd.reward.red.red import RED
+        from rexd.reward.registry import estimator, settings_from
 
-        config, columns = REDConfig(**asdict(self.settings)), None
+        config, columns = settings_from(asdict(self.settings)), None
         if self.velocity_columns is not None:
             columns = opt.column_numbers(self.velocity_columns, demos.obs_dim)
         if self.data.env is None:
-            return RED(config).fit(demos, progress.fit, velocity_columns=columns)
+            return estimator(config).fit(demos, progress.fit, velocity_columns=columns)
         from rexd.envs.guarded import check_start
         from rexd.rl.training.reward_in_env import fit_in_environment
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tyro
 
 from rexd.cli import Interrupted
 from rexd.cli import options as opt
+from rexd.cli.estimators import options_of, replacing
 from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.run import report
 from rexd.demos.demonstrations import Demonstrations
@@ -29,7 +30,9 @@ SOURCES: tuple[RewardSource, ...] = ("env", "constant", "adversarial")
 class RewardOptions(REDConfig):
     """Settings of the reward model, if it is fitted and not loaded."""
 
-    type: Annotated[Literal["red"], tyro.conf.Suppress] = "red"
+    type: Literal["red"] = "red"  # with ``of_estimator``, any of their names
+    """Estimator of the expert's support: red, or one of its rivals nearest-neighbour, autoencoder, kernel-pca and pwil
+    (docs/rivals.md). The help shows the options of the one that is named."""
     seed: Annotated[int, tyro.conf.Suppress] = 0  # the seed of the training replaces it
 
 
@@ -62,6 +65,7 @@ class Command:
         rexd train Ant-v2.pkl --columns 0:27 --env Ant-v5 --env-kwargs include_cfrc_ext_in_observation=false
         rexd train episodes/ --env Hopper-v5 --steps 20000
         rexd train demos.npz --reward reward.safetensors --seed 1
+        rexd train demos.npz --env Hopper-v5 --reward.type pwil
         rexd train --reward env --env Hopper-v5 --steps 1000000 --entropy-coefficient 1 --backup-entropy
     """
 
@@ -84,6 +88,13 @@ class Command:
     settings: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
     json: bool = False
     """Print the results as one JSON document."""
+    estimator_option: ClassVar[str] = "--reward.type"
+
+    @classmethod
+    def of_estimator(cls, name: str) -> type[Any]:
+        """Return the command with the options of an estimator."""
+        reward = options_of(name, RewardOptions, seed=Annotated[int, tyro.conf.Suppress])
+        return replacing(cls, "settings", replacing(TrainingOptions, "reward", reward), tyro.conf.arg(name=""))
 
     def run(self) -> None:
         """Load the demonstrations, train, and print the final evaluation."""

@@ -48,7 +48,7 @@ class Reconstruction(RivalNovelty):
 
 
 class Autoencoder(Rival):
-    """A reward that falls with the error of networks which learnt to give demonstrated rows back through a narrow layer.
+    """A reward that falls with the error of networks that learnt to give back demonstrated rows through a narrow layer.
 
     What lies off the demonstrations is given back badly, unless the networks learnt to copy everything: the wider the
     code, the more they copy.

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from rexd.reward.encoder import FAR
 
-Float32, Float64 = NDArray[np.float32], NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 GONE = 1e-6  # of the weight of one demonstrated row; less is rounding
 
 

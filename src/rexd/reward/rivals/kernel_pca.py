@@ -153,4 +153,5 @@ def directions(x: Tensor, landmarks: Tensor, bandwidth: float, kept: float) -> T
     spread, axes = spread.flip(0).clamp(min=0.0), axes.flip(1)
     share = spread.cumsum(0) / spread.sum()
     count = int((share < kept).sum()) + 1
-    return (whitened @ axes[:, :count]).float()
+    found: Tensor = whitened @ axes[:, :count]
+    return found.float()

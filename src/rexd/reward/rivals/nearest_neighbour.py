@@ -51,7 +51,7 @@ class Neighbours(RivalNovelty):
         """Make the indices of the parts; ``centres`` are those of a saved index, None finds them from the seed."""
         approximate = len(rows) > EXACT_ROWS
         found = []
-        for number, part in enumerate(torch.split(rows, sizes)):
+        for number, part in enumerate(torch.split(rows, list(sizes))):
             known = None if centres is None else centres[number]
             found.append(index_of(part, k, seed, approximate=approximate, centres=known))
         return cls(encoder, rows, sizes, k, tuple(found))

@@ -52,13 +52,15 @@ class Index:
     def _compare(self, x: Tensor) -> Tensor:
         squares = self.rows.square().sum(dim=1)
         parts = torch.split(x, max(PRODUCTS // len(self.rows), 1))
-        return torch.cat([(squares - 2.0 * part @ self.rows.T).topk(self.k, largest=False).indices for part in parts])
+        near = [(squares - 2.0 * part @ self.rows.T).topk(self.k, largest=False).indices for part in parts]
+        return torch.cat(near)
 
 
 def distances(index: Index, x: Tensor) -> Tensor:
     """Return the distances to the nearest rows, differentiable in ``x``: (batch, C) -> (batch, k), in any order."""
     near = index.rows[index.search(x.detach())]
-    return torch.linalg.vector_norm(x[:, None] - near, dim=2)
+    away: Tensor = torch.linalg.vector_norm(x[:, None] - near, dim=2)
+    return away
 
 
 def index_of(rows: Tensor, k: int, seed: int, *, approximate: bool, centres: Tensor | None = None) -> Index:

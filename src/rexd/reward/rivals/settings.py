@@ -14,9 +14,10 @@ from rexd.reward.estimator.settings import EstimatorSettings
 class RivalConfig(EstimatorSettings):
     """What the settings of every rival hold; their defaults are those of RED."""
 
-    recipe: ClassVar[str] = "calibrated"
-    batch_size: ClassVar[int] = 128
-    learning_rate: ClassVar[float] = 1e-3
+    # No settings of rivals, unless one makes fields of them, but the columns are weighed with them.
+    recipe: ClassVar[str] = "calibrated"  # type: ignore[misc]
+    batch_size: ClassVar[int] = 128  # type: ignore[misc]
+    learning_rate: ClassVar[float] = 1e-3  # type: ignore[misc]
     name: ClassVar[str]
     """The tag of the estimator."""
 

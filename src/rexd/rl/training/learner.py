@@ -117,11 +117,14 @@ def _hindsight(
 ) -> Hindsight | None:
     """Return what keeps the agent's episodes with other goals; None where no learnt reward can pay for them.
 
-    An absorbing state has no goal, so that there are no other goals with absorbing states.
+    An absorbing state has no goal, so that there are no other goals with absorbing states. A reward that depends on the
+    order of an episode's rows is paid when they happen, and not again for other goals.
     """
     goals = None if demonstrations is None else goals_of(demonstrations)
     off_policy = config.algorithm != "sb3-ppo"
     if goals is None or model is None or config.reward_source != "learned" or config.absorbing or not off_policy:
+        return None
+    if getattr(model, "stateful", False):
         return None
     ends = getattr(model, "horizon", None) is not None
     return Hindsight(goals, model, scale, partial(in_units, space), ends=ends, seed=config.seed)

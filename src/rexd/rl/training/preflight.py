@@ -66,6 +66,7 @@ def check_before_work(
         RexdError: Something does not fit; nothing was written.
     """
     check_reward_model(reward)
+    check_stateful(config, reward)
     if demonstrations is None and config.reward_source != "env":
         raise RexdError(
             f"reward_source is {config.reward_source!r}, which needs demonstrations; only 'env' does without"
@@ -163,6 +164,20 @@ def with_algorithm(config: TrainConfig, space: Space[Any]) -> TrainConfig:
             f"{number:,} combinations; expected at most {MOST_COMBINATIONS}. Use algorithm='sb3-ppo'"
         )
     return config
+
+
+def check_stateful(config: TrainConfig, reward: Any) -> None:
+    """Refuse absorbing states with a reward that is paid in the order of an episode, which they are no part of.
+
+    Raises:
+        RexdError: Both are asked for.
+    """
+    stateful = config.reward.stateful if reward is None else getattr(reward, "stateful", False)
+    if config.reward_source == "learned" and stateful and config.absorbing:
+        raise RexdError(
+            "absorbing is True, and the reward depends on the order of an episode's rows, which absorbing states are "
+            "no part of; leave absorbing out, or use another type of reward than pwil"
+        )
 
 
 def check_reward_model(reward: Any) -> None:

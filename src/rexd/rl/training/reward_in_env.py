@@ -16,8 +16,9 @@ from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
 from rexd.progress import Progress
 from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS, Check
-from rexd.reward.red.config import REDConfig
-from rexd.reward.red.red import RED
+from rexd.reward.estimator.estimator import Estimator
+from rexd.reward.estimator.settings import EstimatorSettings
+from rexd.reward.registry import estimator
 from rexd.reward.rows import Rows
 from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy
@@ -28,13 +29,13 @@ BEGINNER_UPDATES = 1000  # which take a second or two
 
 
 def fit_in_environment(
-    config: REDConfig,
+    config: EstimatorSettings,
     demonstrations: Demonstrations,
     make_env: Callable[[], gymnasium.Env[Any, Any]],
     progress: Progress | None = None,
     velocities: Sequence[int] | None = None,
-) -> RED:
-    """Fit RED on a scale that reaches its beginner, search the worst standstill, and score policies that know nothing.
+) -> Estimator:
+    """Fit a reward on a scale that reaches its beginner, search the worst standstill, and score policies that know nothing.
 
     The beginner is the clone of the demonstrations. Its episodes, like those of the checks, do not count as steps of
     the learner.
@@ -55,7 +56,7 @@ def fit_in_environment(
         env.close()
     paper = config.recipe == "paper"
     beginner = None if paper else beginner_rows(demonstrations, make_env, space, config.seed)
-    model = RED(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
+    model = estimator(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
     if beginner is not None:
         model.add_checks([Check.of(CLONE, model.novelty_of(beginner), model)])
     model.add_checks(environment_checks(model, make_env, config.seed))
@@ -82,7 +83,9 @@ def beginner_policy(demonstrations: Demonstrations, space: Space[Any], seed: int
     return clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
 
 
-def environment_checks(model: RED, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> tuple[Check, ...]:
+def environment_checks(
+    model: Estimator, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int
+) -> tuple[Check, ...]:
     """Score a few episodes of random actions and of zero actions, which do not count as steps of the learner."""
     env = make_env()
     space = env.action_space

@@ -32,8 +32,8 @@ from safetensors.numpy import save_file
 
 from rexd.errors import RexdError, RunError
 from rexd.files import atomic_path, write_json
+from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.files import load_reward
-from rexd.reward.red.red import RED
 from rexd.rl.config import TrainConfig
 from rexd.rl.policies.policy import Policy, load_policy
 
@@ -87,7 +87,7 @@ class Run:
         """Load the policy that was selected by its learned return."""
         return load_policy(self.path)
 
-    def reward(self) -> RED:
+    def reward(self) -> Estimator:
         """Load the reward model.
 
         Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -64,7 +63,7 @@ def train(
         max_episode_steps: The number of steps after which an episode is cut off (truncated). None leaves it to the
             environment's own time limit, or to twice the longest demonstration where the environment has none.
         config: Settings; ``settings`` override its fields by name, such as ``steps=20_000, seed=1``.
-        reward: A fitted reward model; None fits ``RED`` with ``config.reward``.
+        reward: A fitted reward model; None fits one with ``config.reward``.
         resume: Whether to continue the run in ``out`` where it was killed; a run that is not there is started.
         observer: Is told of everything that happens, in place of the progress bar.
         progress: Whether a progress bar and a line for each evaluation are shown, which needs a terminal or a notebook.
@@ -173,7 +172,7 @@ def _reward(
     if given is None:
         from rexd.rl.training.reward_in_env import fit_in_environment
 
-        settings = replace(config.reward, seed=config.seed)
+        settings = config.reward.with_changes({"seed": config.seed})
         given = fit_in_environment(settings, demonstrations, context.make_env, observer.fit)
         replays = config.algorithm != "sb3-ppo" and config.demonstration_share > 0.0
         imitating = replays and config.cloning_weight > 0.0

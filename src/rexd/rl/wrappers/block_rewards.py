@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 
-from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.base import RewardModel
 from rexd.reward.rows import Rows
 from rexd.rl.wrappers.reward_vec_env import Array, RewardVecEnv
 
@@ -32,7 +32,8 @@ class BlockRewardVecEnv(RewardVecEnv):
         if not self._waiting:
             return np.zeros((0, self.num_envs), np.float32)
         rows = Rows.joined([rows for rows, _, _ in self._waiting])
-        rewards = predict_at(self.reward_model, rows).reshape(-1, self.num_envs)
+        environment = np.tile(np.arange(self.num_envs), len(self._waiting))
+        rewards = self._score(rows, environment).reshape(-1, self.num_envs)
         for paid, (step, dones, infos) in zip(rewards, self._waiting, strict=True):
             self._sum(paid, step, dones, infos)
         self._waiting.clear()

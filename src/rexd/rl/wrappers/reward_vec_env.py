@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from rexd.envs.spaces import check_rewarded, clip_actions
-from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.base import RewardModel, scorer
 from rexd.reward.ends import for_ever, times_counted
 from rexd.reward.rows import Rows
 
@@ -46,6 +46,7 @@ class RewardVecEnv(VecEnvWrapper):
         super().__init__(venv)
         self._flattening = check_rewarded(venv.observation_space, venv.action_space)
         self.reward_model, self._discount = reward_model, discount
+        self._score = scorer(reward_model, venv.num_envs)
         self._horizon = getattr(reward_model, "horizon", None)
         self._before: Array | None = None  # (n, D)
         self._taken: Array | None = None  # (n, A)
@@ -82,7 +83,7 @@ class RewardVecEnv(VecEnvWrapper):
 
     def _pay(self, rows: Rows, dones: Array, infos: list[dict[str, Any]]) -> Array:
         """Return the rewards (n,) of a step of n environments."""
-        rewards = predict_at(self.reward_model, rows)
+        rewards = self._score(rows, np.arange(self.num_envs))
         self._sum(rewards, rows, dones, infos)
         if self._horizon is None or self._discount is None:
             return rewards

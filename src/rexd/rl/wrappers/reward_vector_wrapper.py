@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rexd.envs.spaces import check_rewarded, clip_actions
 from rexd.errors import TaskError
-from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.base import RewardModel, scorer
 from rexd.reward.rows import Rows
 
 Array = NDArray[Any]
@@ -50,6 +50,7 @@ class RewardVectorWrapper(VectorWrapper):
                 "scored as one transition; set metadata['autoreset_mode'] to a gymnasium.vector.AutoresetMode"
             )
         self.reward_model = reward_model
+        self._score = scorer(reward_model, env.num_envs)
         self._mode = AutoresetMode(env.metadata["autoreset_mode"])
         self._before: Array | None = None  # (n, D)
         self._ended = np.zeros(env.num_envs, bool)
@@ -87,7 +88,7 @@ class RewardVectorWrapper(VectorWrapper):
         rewards = np.zeros(self.num_envs)
         if live.any():
             rows = Rows(before, taken, after, self._steps)
-            rewards[live] = predict_at(self.reward_model, rows[live])
+            rewards[live] = self._score(rows[live], np.flatnonzero(live))
         # A row that is no transition was a reset, and the end of an episode starts a new one.
         self._steps = np.where(live & ~self._ended, self._steps + 1, 0)
         infos = {**infos, "original_reward": np.array(original), "_original_reward": live}

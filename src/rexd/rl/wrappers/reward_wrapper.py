@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rexd.envs.spaces import check_rewarded, clip_actions
-from rexd.reward.base import RewardModel, predict_at
+from rexd.reward.base import RewardModel, scorer
 from rexd.reward.rows import Rows
 
 
@@ -32,6 +32,7 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         self._flattening = check_rewarded(env.observation_space, env.action_space)
         self.reward_model = reward_model
+        self._score = scorer(reward_model, 1)
         self._before: NDArray[Any] | None = None
         self._step = 0
 
@@ -52,6 +53,6 @@ class RewardWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         observation, original, terminated, truncated, info = self.env.step(action)
         self._before = self._flattening.flatten(observation, 0)
         rows = Rows(before[None], taken, self._before[None], np.array([self._step]))
-        reward = float(predict_at(self.reward_model, rows)[0])
+        reward = float(self._score(rows, np.zeros(1, np.int64))[0])
         self._step += 1
         return observation, reward, terminated, truncated, {**info, "original_reward": float(original)}
