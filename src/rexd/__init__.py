@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rexd.reward.files import load_reward
     from rexd.reward.red.config import REDConfig
     from rexd.reward.red.red import RED
+    from rexd.reward.registry import make_reward
     from rexd.rl.config import TrainConfig
     from rexd.rl.policies.policy import load_policy
     from rexd.rl.training.train import train
@@ -42,6 +43,7 @@ __all__ = [
     "load_demonstrations",
     "load_policy",
     "load_reward",
+    "make_reward",
     "save_demonstrations",
     "to_demonstrations",
     "train",
@@ -62,6 +64,7 @@ _HOME = {
     "load_demonstrations": "rexd.reading.load",
     "load_policy": "rexd.rl.policies.policy",
     "load_reward": "rexd.reward.files",
+    "make_reward": "rexd.reward.registry",
     "save_demonstrations": "rexd.reading.formats.rexd_npz",
     "to_demonstrations": "rexd.reading.from_memory",
     "train": "rexd.rl.training.train",

@@ -8,6 +8,7 @@ from rexd.ding.config import Config
 from rexd.ding.install import install
 from rexd.ding.red import RedRewardModel, RexdRewardModel
 from rexd.ding.registry import Registry, RegistryError
+from rexd.ding.rivals import RivalRewardModel
 from rexd.ding.senet import SENet
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Registry",
     "RegistryError",
     "RexdRewardModel",
+    "RivalRewardModel",
     "SENet",
     "create_reward_model",
     "get_reward_model_cls",

@@ -118,23 +118,34 @@ def red_config(cfg: Config, seed: int) -> REDConfig:
 
 
 def _check(cfg: Config) -> None:
-    for name in ("batch_size", "hidden_size", "update_per_collect", "clear_buffer_per_iters"):
+    for name in ("batch_size", "hidden_size", "update_per_collect"):
         if not _is_count(cfg[name]):
             raise RexdError(f"{name} is {cfg[name]!r}; expected a positive integer")
-    for name in ("sample_size", "input_size"):
-        if cfg[name] is not None and not _is_count(cfg[name]):
-            raise RexdError(f"{name} is {cfg[name]!r}; expected a positive integer, or None")
     for name, auto in (("sigma", AUTO), ("learning_rate", None)):
         value = cfg[name]
         if value != auto and not (isinstance(value, Real) and 0.0 < float(value) < math.inf):
             raise RexdError(f"{name} is {value!r}; expected a positive number{f', or {auto!r}' if auto else ''}")
+    check_common(cfg)
+    if is_calibrated(cfg):
+        _check_calibrated(cfg)
+
+
+def check_common(cfg: Config) -> None:
+    """Refuse values that cannot work of the settings that all reward models have.
+
+    Raises:
+        RexdError: A value cannot work.
+    """
+    if not _is_count(cfg.clear_buffer_per_iters):
+        raise RexdError(f"clear_buffer_per_iters is {cfg.clear_buffer_per_iters!r}; expected a positive integer")
+    for name in ("sample_size", "input_size"):
+        if cfg[name] is not None and not _is_count(cfg[name]):
+            raise RexdError(f"{name} is {cfg[name]!r}; expected a positive integer, or None")
     seed, is_expert = cfg.get("seed"), cfg.get("expert_filter")
     if seed is not None and not (isinstance(seed, Integral) and int(seed) >= 0):
         raise RexdError(f"seed is {seed!r}; expected an integer of 0 or more")
     if is_expert is not None and not callable(is_expert):
         raise RexdError(f"expert_filter is {is_expert!r}; expected a function that tells an expert's transition")
-    if is_calibrated(cfg):
-        _check_calibrated(cfg)
 
 
 def _check_calibrated(cfg: Config) -> None:

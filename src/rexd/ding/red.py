@@ -17,6 +17,7 @@ from torch import Tensor, nn, optim
 
 from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel
 from rexd.ding.columns import Columns
+from rexd.ding.config import Config
 from rexd.ding.expert import (
     as_tensors,
     check_rows,
@@ -31,6 +32,7 @@ from rexd.ding.rows import check_finite, gather, write_rewards
 from rexd.ding.senet import SENet, distil, make_pair, support_reward
 from rexd.ding.state import Counts, filled_copies, reading_state, rebuild_calibrated
 from rexd.errors import NotFittedError, RewardFileError, RexdError
+from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.red.red import RED
 
 _log = logging.getLogger(__name__)
@@ -100,7 +102,7 @@ class RedRewardModel(BaseRewardModel):
             RexdError: A setting cannot work, or the device does not exist.
             DemonstrationError: The expert data cannot be used.
         """
-        self.cfg = complete(self.config, config)
+        self.cfg = self._complete(config)
         self.device, self.tb_logger = _device(device), tb_logger
         self.seed = int(self.cfg.get("seed") or 0)
         self.train_once_flag = False
@@ -114,17 +116,17 @@ class RedRewardModel(BaseRewardModel):
             gather(self.expert_data, "action"),
             self.cfg.input_size,
             self.cfg.get("action_shape"),
-            always_one_hot=is_calibrated(self.cfg),
+            always_one_hot=self._is_calibrated(),
             least=getattr(self.cfg.expert_data_path, "n_actions", None) or 0,
         )
         self.cfg.input_size = self._columns.input_size
         self.target_net: nn.Module | None = None
         self.online_net: nn.Module | None = None
         self.opt: optim.Adam | None = None
-        self.calibrated: RED | None = None
+        self.calibrated: Estimator | None = None
         self.sigma: float | None = None
-        if is_calibrated(self.cfg):
-            self.calibrated = RED(red_config(self.cfg, self.seed))
+        if self._is_calibrated():
+            self.calibrated = self._estimator()
         else:
             self.sigma = float(self.cfg.sigma)
             self.target_net, self.online_net = (
@@ -163,7 +165,7 @@ class RedRewardModel(BaseRewardModel):
         if self.tb_logger is not None:
             for step, loss in enumerate(losses, self.train_iter):
                 self.tb_logger.add_scalar("reward_model/red_loss", loss, step)
-        self.train_iter += self.cfg.update_per_collect
+        self.train_iter += self._updates()
         self.train_once_flag = True
 
     def estimate(self, data: Any, inplace: bool | None = None) -> Any:
@@ -279,9 +281,9 @@ class RedRewardModel(BaseRewardModel):
                 online.load_state_dict(filled[1].state_dict())
                 opt.load_state_dict(filled[2].state_dict())
             elif state_dict["calibrated"] is None:
-                self._use(RED(red_config(self.cfg, self.seed)))
+                self._use(self._estimator())
             else:
-                self._use(rebuild_calibrated(state_dict["calibrated"], self._columns))
+                self._use(rebuild_calibrated(state_dict["calibrated"], self._columns, self.calibrated))
         self.sigma = counts.sigma
         self.train_once_flag, self.train_iter = counts.train_once_flag, counts.train_iter
         self._generator.set_state(counts.generator)
@@ -322,15 +324,27 @@ class RedRewardModel(BaseRewardModel):
         further = own[-1] + 1 + number_trajectories(self.collected_data)
         rows, numbers = self.expert_data + self.collected_data, np.concatenate([own, further])
         source = source_of(self.cfg.expert_data_path)
-        red = RED(red_config(self.cfg, self.seed))
-        self._use(red.fit(rows_to_demonstrations(rows, numbers, self._columns, source)))
-        return [float(np.mean(red.held_out_novelty_))]
+        model = self._estimator()
+        self._use(model.fit(rows_to_demonstrations(rows, numbers, self._columns, source)))
+        return [float(np.mean(model.held_out_novelty_))]
 
-    def _use(self, red: RED) -> None:
-        self.calibrated = red
-        self.sigma, self.target_net, self.online_net = (
-            (red.sigma_, red.target_, red.predictor_) if red.fitted else (None, None, None)
-        )
+    def _use(self, model: Estimator) -> None:
+        self.calibrated = model
+        self.sigma = model.sigma_ if model.fitted else None
+        shown = isinstance(model, RED) and model.fitted
+        self.target_net, self.online_net = (model.target_, model.predictor_) if shown else (None, None)
+
+    def _complete(self, config: Mapping[str, Any]) -> Config:
+        return complete(self.config, config)
+
+    def _is_calibrated(self) -> bool:
+        return is_calibrated(self.cfg)
+
+    def _estimator(self) -> Estimator:
+        return RED(red_config(self.cfg, self.seed))
+
+    def _updates(self) -> int:
+        return int(self.cfg.update_per_collect)
 
     def _score(self, obs: Tensor, act: Tensor) -> Tensor:
         unseen = self._columns.unseen(act)

@@ -14,7 +14,7 @@ from torch import Tensor, nn, optim
 
 from rexd.ding.columns import Columns
 from rexd.errors import RewardFileError
-from rexd.reward.red.red import RED
+from rexd.reward.estimator.estimator import Estimator
 
 _SETTINGS = {"lr", "betas", "eps", "weight_decay"}
 
@@ -99,16 +99,16 @@ def filled_copies(networks: Networks, state: Mapping[str, Any]) -> Networks:
     return copied
 
 
-def rebuild_calibrated(described: Any, columns: Columns) -> RED:
-    """Rebuild the calibrated model of a state.
+def rebuild_calibrated(described: Any, columns: Columns, model: Estimator) -> Estimator:
+    """Rebuild the calibrated model of a state, of the type of ``model``.
 
     Raises:
         RewardFileError: The state is damaged, or is of a model with other columns.
     """
     content, tensors = described
-    red = RED.rebuild("the reward model's state", content, tensors)
-    known = red.encoder_.columns
+    rebuilt = type(model).rebuild("the reward model's state", content, tensors)
+    known = rebuilt.encoder_.columns
     found = Columns(known.obs_dim, known.act_dim, known.discrete)
     if found != columns:
         raise RewardFileError(f"the state is of a model of {found}; this one's expert data has {columns}")
-    return red
+    return rebuilt

@@ -35,7 +35,7 @@ def fit_in_environment(
     progress: Progress | None = None,
     velocities: Sequence[int] | None = None,
 ) -> Estimator:
-    """Fit a reward on a scale that reaches its beginner, search the worst standstill, and score policies that know nothing.
+    """Fit a reward on a scale that reaches its beginner, search the worst standstill, and score ignorant policies.
 
     The beginner is the clone of the demonstrations. Its episodes, like those of the checks, do not count as steps of
     the learner.
