@@ -1,11 +1,13 @@
 import pytest
 from suites import TASK, content, suite
 
+from rexd.benchmark.checked import check
 from rexd.benchmark.runs import expand
 from rexd.benchmark.suite import load_suite, parse_suite, suite_names
 from rexd.errors import RexdError
 from rexd.reading.bundled import bundled_tasks
 from rexd.reward.red.config import REDConfig
+from rexd.rl.config import TrainConfig
 
 
 def test_a_suite():
@@ -121,3 +123,11 @@ def test_red_as_in_the_paper_has_the_papers_settings():
     for run in found:
         assert run.config.reward == REDConfig.paper(run.task.name, rows=200)
         assert run.config.discount == (0.99 if run.task.name == "Reacher" else 0.97)
+
+
+def test_the_settings_of_a_reward_are_those_of_its_type():
+    check(TrainConfig, {"reward": {"type": "nearest-neighbour", "k": 3}}, "m")
+    with pytest.raises(RexdError, match=r"m\.reward has an unknown key 'updates'.*Known: .*\bk\b"):
+        check(TrainConfig, {"reward": {"type": "nearest-neighbour", "updates": 3}}, "m")
+    with pytest.raises(RexdError, match=r"m\.reward: no reward has the type 'knn'; expected one of red, nearest-n"):
+        check(TrainConfig, {"reward": {"type": "knn"}}, "m")

@@ -8,6 +8,8 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rexd.errors import RexdError, did_you_mean
+from rexd.reward.estimator.settings import EstimatorSettings
+from rexd.reward.registry import DEFAULT, settings_class
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -66,9 +68,19 @@ def check(kind: type[Any], table: Any, where: str, *, leave_out: Mapping[str, An
                 f"{where} has an unknown key {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}"
             )
         if is_dataclass(hints[name]) and isinstance(hints[name], type):
-            check(hints[name], value, f"{where}.{name}")
+            check(_kind_of(hints[name], value, f"{where}.{name}"), value, f"{where}.{name}")
         elif not _fits(value, hints[name]):
             raise RexdError(f"{where}: {name} is {value!r}; expected {_text(hints[name])}")
+
+
+def _kind_of(hint: type[Any], value: Any, where: str) -> type[Any]:
+    """Return the dataclass of a nested table; the settings of a reward are those of its ``type``."""
+    if hint is not EstimatorSettings or not isinstance(value, Mapping):
+        return hint
+    try:
+        return settings_class(str(value.get("type", DEFAULT)))
+    except RexdError as error:
+        raise RexdError(f"{where}: {error}") from error
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -3,6 +3,7 @@
 It needs numpy and torch alone.
 """
 
+from rexd.ding.adversarial import GailRewardModel, SailRewardModel
 from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel, create_reward_model, get_reward_model_cls
 from rexd.ding.config import Config
 from rexd.ding.install import install
@@ -15,12 +16,14 @@ __all__ = [
     "REWARD_MODEL_REGISTRY",
     "BaseRewardModel",
     "Config",
+    "GailRewardModel",
     "RedRewardModel",
     "Registry",
     "RegistryError",
     "RexdRewardModel",
     "RivalRewardModel",
     "SENet",
+    "SailRewardModel",
     "create_reward_model",
     "get_reward_model_cls",
     "install",

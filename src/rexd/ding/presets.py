@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -60,11 +60,10 @@ _SIGNS: dict[str, Any] = {
 }
 
 
-KNOWN = {
-    *CALIBRATED,
-    *("action_shape", "continual", "exp_name", "expert_filter", "inplace", "seed"),
-    *("cfg_type", "import_names", "target_new_data_count"),  # written and read by DI-engine alone
-}
+_DI_ENGINE = ("cfg_type", "import_names", "target_new_data_count")  # written and read by DI-engine alone
+UNSET = ("action_shape", "continual", "exp_name", "expert_filter", "inplace", "seed")
+"""Settings without a default."""
+KNOWN = {*CALIBRATED, *UNSET, *_DI_ENGINE}
 """Every setting that has an effect here or in DI-engine."""
 
 
@@ -82,15 +81,39 @@ def complete(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> Config:
         RexdError: A value cannot work.
     """
     given = section_of(config)
-    for name in given:
-        if name not in KNOWN:
-            near = did_you_mean(str(name), KNOWN) or f" The settings are {', '.join(sorted(KNOWN))}."
-            warnings.warn(f"the reward model has no setting {name!r}, which is ignored.{near}", stacklevel=3)
+    _warn_of_unknown(given, KNOWN)
     cfg = Config({**defaults, **given})
     if is_calibrated(cfg):
         cfg = Config({**CALIBRATED, "type": defaults["type"], "shape": defaults.get("shape", "exponential"), **given})
     _check(cfg)
     return cfg
+
+
+def in_use(defaults: Mapping[str, Any], config: Mapping[str, Any], known: Collection[str]) -> Config:
+    """Return the config in use of a model of one type, whose common settings are checked.
+
+    A setting that has no effect is named in a ``UserWarning``.
+
+    Args:
+        defaults: The default config of the class.
+        config: The settings that differ from it, or the config of an experiment with a section ``reward_model``.
+        known: The settings that have an effect.
+
+    Raises:
+        RexdError: A value cannot work.
+    """
+    given = section_of(config)
+    _warn_of_unknown(given, {*known, *_DI_ENGINE})
+    cfg = Config({**defaults, **given, "type": defaults["type"]})
+    check_common(cfg)
+    return cfg
+
+
+def _warn_of_unknown(given: Mapping[str, Any], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = did_you_mean(str(name), known) or f" The settings are {', '.join(sorted(known))}."
+            warnings.warn(f"the reward model has no setting {name!r}, which is ignored.{near}", stacklevel=4)
 
 
 def is_calibrated(cfg: Mapping[str, Any]) -> bool:

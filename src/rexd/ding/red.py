@@ -125,6 +125,10 @@ class RedRewardModel(BaseRewardModel):
         self.opt: optim.Adam | None = None
         self.calibrated: Estimator | None = None
         self.sigma: float | None = None
+        self._build()
+
+    def _build(self) -> None:
+        """Make what learns; the expert's data are loaded."""
         if self._is_calibrated():
             self.calibrated = self._estimator()
         else:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
 from rexd.ding.base import REWARD_MODEL_REGISTRY
-from rexd.ding.config import Config, section_of
-from rexd.ding.presets import check_common
+from rexd.ding.config import Config
+from rexd.ding.presets import UNSET, in_use
 from rexd.ding.red import RedRewardModel
-from rexd.errors import RexdError, did_you_mean
+from rexd.errors import RexdError
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.estimator.settings import EstimatorSettings
 from rexd.reward.registry import ESTIMATORS, estimator, settings_class
@@ -22,8 +21,6 @@ _SHARED: dict[str, Any] = {
     "clear_buffer_per_iters": 1,
     "input_size": None,
 }
-_UNSET = ("action_shape", "continual", "exp_name", "expert_filter", "inplace", "seed")
-_OTHERS = ("cfg_type", "import_names", "target_new_data_count")  # written and read by DI-engine alone
 _NOT_HERE = ("type", "inputs", "clock", "seed")  # rows of this interface know no time and no next state
 
 
@@ -38,16 +35,14 @@ class RivalRewardModel(RedRewardModel):
 
     config: ClassVar[dict[str, Any]] = {"type": "nearest-neighbour", **_SHARED}
 
+    def train(self) -> None:
+        """Fit the estimator; a second call changes nothing, unless there are new rows (``continual``)."""
+        if not self.train_once_flag or self.cfg.get("continual"):
+            super().train()
+
     def _complete(self, config: Mapping[str, Any]) -> Config:
         """Return the settings in use; one that has no effect is named in a ``UserWarning``."""
-        given = section_of(config)
-        known = {*self.config, *_UNSET, *_OTHERS}
-        for name in given:
-            if name not in known:
-                near = did_you_mean(str(name), known) or f" The settings are {', '.join(sorted(known))}."
-                warnings.warn(f"the reward model has no setting {name!r}, which is ignored.{near}", stacklevel=4)
-        cfg = Config({**self.config, **given, "type": self.config["type"]})
-        check_common(cfg)
+        cfg = in_use(self.config, config, {*self.config, *UNSET})
         self._settings(cfg, 0)  # checks the others
         return cfg
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from circling import circling
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from rexd.errors import DemonstrationError, MissingExtraError, RewardFileError
 from rexd.reward.files import load_reward
@@ -98,18 +100,15 @@ def test_lists_that_hold_too_few_rows_are_made_up_for(many):
     assert torch.allclose(found, brute(cloud(4, seed=1), cloud(600), 300), atol=1e-5)
 
 
-def test_centres_that_are_missing_are_refused(many, tmp_path):
-    from safetensors.torch import load_file, save_file
-
+@pytest.mark.parametrize(("change", "expected"), [(None, "is missing"), (torch.zeros(3, 7), "has shape")])
+def test_centres_that_are_wrong_are_refused(many, tmp_path, change, expected):
     path = make_reward("nearest-neighbour").fit(circling(6, 200)).save(tmp_path / "r.safetensors")
-    from safetensors import safe_open
-
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     tensors = load_file(path)
     tensors.pop("neighbours.centres")
-    save_file(tensors, path, metadata=metadata)
-    with pytest.raises(RewardFileError, match=r"damaged reward description .*neighbours\.centres"):
+    save_file(tensors if change is None else {**tensors, "neighbours.centres": change}, path, metadata=metadata)
+    with pytest.raises(RewardFileError, match=rf"tensor 'neighbours\.centres' {expected}"):
         load_reward(path)
 
 

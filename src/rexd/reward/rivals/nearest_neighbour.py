@@ -16,7 +16,7 @@ from rexd.progress import Progress
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Novelty
 from rexd.reward.estimator.serialise import take
-from rexd.reward.rivals.neighbours import EXACT_ROWS, Index, distances, index_of
+from rexd.reward.rivals.neighbours import EXACT_ROWS, Index, distances, index_of, lists_of
 from rexd.reward.rivals.rival import Rival, RivalNovelty
 from rexd.reward.rivals.settings import NearestNeighbourConfig
 from rexd.reward.rows import Float32
@@ -50,10 +50,11 @@ class Neighbours(RivalNovelty):
     ) -> Neighbours:
         """Make the indices of the parts; ``centres`` are those of a saved index, None finds them from the seed."""
         approximate = len(rows) > EXACT_ROWS
-        found = []
-        for number, part in enumerate(torch.split(rows, list(sizes))):
-            known = None if centres is None else centres[number]
-            found.append(index_of(part, k, seed, approximate=approximate, centres=known))
+        known = [None] * len(sizes) if centres is None else torch.split(centres, [lists_of(size) for size in sizes])
+        found = [
+            index_of(part, k, seed, approximate=approximate, centres=own)
+            for part, own in zip(torch.split(rows, list(sizes)), known, strict=True)
+        ]
         return cls(encoder, rows, sizes, k, tuple(found))
 
     def by_part(self, x: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ class Neighbours(RivalNovelty):
         tensors = {"neighbours.rows": self.rows}
         centres = [index.centres for index in self.indices if index.centres is not None]
         if centres:
-            tensors["neighbours.centres"] = torch.stack(centres)
+            tensors["neighbours.centres"] = torch.cat(centres)
         return {"parts": list(self.sizes)}, tensors
 
 
@@ -124,6 +125,5 @@ class NearestNeighbour(Rival):
         rows = take(source, tensors, "neighbours.rows", (sum(sizes), columns))
         centres = None
         if len(rows) > EXACT_ROWS:
-            clusters = tensors["neighbours.centres"].shape[1]
-            centres = take(source, tensors, "neighbours.centres", (len(sizes), clusters, columns))
+            centres = take(source, tensors, "neighbours.centres", (sum(map(lists_of, sizes)), columns))
         return Neighbours.of(encoder, rows, sizes, config.k, centres, config.seed)

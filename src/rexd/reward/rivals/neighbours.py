@@ -63,6 +63,11 @@ def distances(index: Index, x: Tensor) -> Tensor:
     return away
 
 
+def lists_of(rows: int) -> int:
+    """Return the number of lists of an inverted file of so many rows."""
+    return max(min(int(LISTS_PER_ROOT * math.sqrt(rows)), rows), 1)
+
+
 def index_of(rows: Tensor, k: int, seed: int, *, approximate: bool, centres: Tensor | None = None) -> Index:
     """Make an index of rows.
 
@@ -82,10 +87,8 @@ def index_of(rows: Tensor, k: int, seed: int, *, approximate: bool, centres: Ten
     faiss = import_extra("faiss", "neighbours")
     data = rows.contiguous().numpy()
     if centres is None:
-        lists = max(min(int(LISTS_PER_ROOT * math.sqrt(len(rows))), len(rows)), 1)
-        search = faiss.Kmeans(
-            data.shape[1], lists, niter=10, seed=seed, max_points_per_centroid=SAMPLE, min_points_per_centroid=1
-        )
+        settings = {"niter": 10, "seed": seed, "max_points_per_centroid": SAMPLE, "min_points_per_centroid": 1}
+        search = faiss.Kmeans(data.shape[1], lists_of(len(rows)), **settings)
         search.train(data)
         centres = torch.from_numpy(search.centroids.copy())
     quantiser = faiss.IndexFlatL2(data.shape[1])
