@@ -8,6 +8,7 @@ from line_task import ENV
 from rexd import load_reward
 from rexd.cli.estimators import with_estimator
 from rexd.cli.verbs import fit, score, train
+from rexd.rl.training.run_folder import load_run
 
 FEW = {"autoencoder": ("--updates", 20), "kernel-pca": ("--landmarks", 50), "nearest-neighbour": ("--k", 2)}
 
@@ -76,7 +77,7 @@ def test_a_run_with_a_stateful_reward(rexd, demos_file, tmp_path, algorithm):
     )  # fmt: skip
     result = rexd(*words)
     assert result.status == 0, result.err
-    assert result.json["learned"]["mean"] > 0.0
+    assert load_run(folder).evaluation["learned"]["mean"] > 0.0
     model = load_reward(folder / "reward.safetensors")
     assert model.stateful
     assert rexd("evaluate", folder, "--episodes", 2, "--json").json["learned"]["mean"] > 0.0

@@ -69,7 +69,7 @@ class Discriminator:
             penalty = (torch.linalg.vector_norm(slope, dim=1) - 1.0).square().mean()
             loss = softplus(self.network(played)).mean() + softplus(-self.network(shown)).mean()
             self.opt.zero_grad()
-            (loss + GRADIENT_PENALTY * penalty).backward()  # type: ignore[no-untyped-call]
+            (loss + GRADIENT_PENALTY * penalty).backward()
             self.opt.step()
             losses.append(float(loss.detach()))
         return losses
@@ -118,7 +118,7 @@ class Discriminator:
 
 def _linear(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Linear:
     """Return a layer with Glorot-uniform weights that are drawn from the generator alone."""
-    layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)  # type: ignore[no-untyped-call]
     drawn = torch.rand(fan_out, fan_in, generator=generator) * 2.0 - 1.0
     with torch.no_grad():
         layer.weight.copy_(drawn * math.sqrt(6.0 / (fan_in + fan_out)))

@@ -105,8 +105,7 @@ class RedRewardModel(BaseRewardModel):
         self.cfg = self._complete(config)
         self.device, self.tb_logger = _device(device), tb_logger
         self.seed = int(self.cfg.get("seed") or 0)
-        self.train_once_flag = False
-        self.train_iter = 0
+        self.train_once_flag, self.train_iter = False, 0
         self.collected_data: list[dict[str, Any]] = []
         self._generator = torch.Generator().manual_seed(self.seed)
         self._warned = self._warned_unseen = False
@@ -335,8 +334,9 @@ class RedRewardModel(BaseRewardModel):
     def _use(self, model: Estimator) -> None:
         self.calibrated = model
         self.sigma = model.sigma_ if model.fitted else None
-        shown = isinstance(model, RED) and model.fitted
-        self.target_net, self.online_net = (model.target_, model.predictor_) if shown else (None, None)
+        self.target_net = self.online_net = None
+        if isinstance(model, RED) and model.fitted:
+            self.target_net, self.online_net = model.target_, model.predictor_
 
     def _complete(self, config: Mapping[str, Any]) -> Config:
         return complete(self.config, config)

@@ -31,7 +31,15 @@ from rexd.reward.estimator.between_episodes import column_relevance
 from rexd.reward.estimator.fitted import Fitted, Novelty
 from rexd.reward.estimator.folds import assign_folds
 from rexd.reward.estimator.predictability import action_predictability
-from rexd.reward.estimator.serialise import Saved, check_version, describe, rebuild, rebuild_encoder, rebuilding
+from rexd.reward.estimator.serialise import (
+    Saved,
+    check_type,
+    check_version,
+    describe,
+    rebuild,
+    rebuild_encoder,
+    rebuilding,
+)
 from rexd.reward.estimator.settings import EstimatorSettings
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import sigma_at_median
@@ -271,6 +279,7 @@ class Estimator(RewardModel):
         """
         with rebuilding(source):
             check_version(source, content)
+            check_type(source, content, cls.settings().type)
             config = cls.settings.from_dict(content["config"])
             encoder = rebuild_encoder(source, config, content, tensors)
             learnt = cls._rebuild_novelty(source, config, encoder, content, tensors)

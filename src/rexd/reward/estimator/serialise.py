@@ -100,6 +100,15 @@ def check_version(source: str, content: dict[str, Any]) -> None:
         raise RewardFileError(f"{source}: reward file version {content['version']}; this rexd reads version {VERSION}")
 
 
+def check_type(source: str, content: dict[str, Any], expected: str) -> None:
+    """Refuse a reward of another type."""
+    found = content["config"].get("type", expected)
+    if found != expected:
+        raise RewardFileError(
+            f"{source}: a reward of type {found!r}; expected {expected!r}. rexd.load_reward reads each type"
+        )
+
+
 def rebuild(
     source: str, config: EstimatorSettings, learnt: Novelty, content: dict[str, Any], tensors: dict[str, Tensor]
 ) -> Saved:
