@@ -3,13 +3,13 @@
 It needs numpy and torch alone.
 """
 
-from rexd.ding.adversarial import GailRewardModel, SailRewardModel
 from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel, create_reward_model, get_reward_model_cls
 from rexd.ding.config import Config
 from rexd.ding.install import install
 from rexd.ding.red import RedRewardModel, RexdRewardModel
 from rexd.ding.registry import Registry, RegistryError
-from rexd.ding.rivals import RivalRewardModel
+from rexd.ding.rivals.adversarial import GailRewardModel, SailRewardModel
+from rexd.ding.rivals.fixed import RivalRewardModel
 from rexd.ding.senet import SENet
 
 __all__ = [

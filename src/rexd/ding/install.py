@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from rexd.ding.adversarial import GailRewardModel, SailRewardModel
 from rexd.ding.base import REWARD_MODEL_REGISTRY, BaseRewardModel
 from rexd.ding.red import RedRewardModel, RexdRewardModel
-from rexd.ding.rivals import RIVALS
+from rexd.ding.rivals.adversarial import GailRewardModel, SailRewardModel
+from rexd.ding.rivals.fixed import RIVALS
 from rexd.errors import MissingExtraError
 
 

@@ -11,10 +11,10 @@ from torch.nn.functional import softplus
 
 from rexd.ding.base import REWARD_MODEL_REGISTRY
 from rexd.ding.config import Config
-from rexd.ding.discriminator import Discriminator
 from rexd.ding.expert import as_tensors, check_rows
 from rexd.ding.presets import UNSET, in_use
 from rexd.ding.red import RedRewardModel
+from rexd.ding.rivals.discriminator import Discriminator
 from rexd.ding.rows import gather
 from rexd.ding.state import reading_state, rebuild_calibrated
 from rexd.errors import RewardFileError, RexdError

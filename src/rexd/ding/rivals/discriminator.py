@@ -45,7 +45,8 @@ class Discriminator:
         mean, std = expert.double().mean(dim=0), expert.double().std(dim=0, correction=0)
         self._mean = mean.float().to(device)
         self._std = torch.where(std > LEAST_SPREAD * mean.abs().clamp(min=1.0), std, 1.0).float().to(device)
-        self._expert, self._generator = self._standardise(expert.to(device)), generator
+        self._raw, self._generator = expert.to(device), generator
+        self._expert = self._standardise(self._raw)
         columns = expert.shape[1]
         layers = [_linear(*sizes, generator) for sizes in pairwise((columns, hidden_size, hidden_size, 1))]
         self.network = nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2]).to(device)
@@ -102,12 +103,11 @@ class Discriminator:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what ``state_dict`` returned; ``check`` says whether it fits."""
         self.check(state)
-        raw = self._expert * self._std + self._mean
         device = self._mean.device
         self.network.load_state_dict(state["network"])
         self.opt.load_state_dict(state["opt"])
         self._mean, self._std = state["mean"].to(device), state["std"].to(device)
-        self._expert = self._standardise(raw)
+        self._expert = self._standardise(self._raw)
 
     def _standardise(self, rows: Tensor) -> Tensor:
         return (rows - self._mean) / self._std
