@@ -52,8 +52,8 @@ def test_it_pays_the_expert_more_than_other_rows(fitted, name):
     assert model.stateful or pays[EXPERT] > max(pays[RANDOM_ACTIONS], pays[OTHER_ACTIONS])
     fresh = of(circling(1, 120, seed=9))
     far = replace(fresh, obs=fresh.obs + np.float32(3.0))
-    turned = replace(fresh, act=-fresh.act)
-    assert model.reward_of(turned).mean() < model.reward_of(fresh).mean() - 0.05
+    other = replace(fresh, act=fresh.act + np.float32(3.0))
+    assert model.reward_of(other).mean() < model.reward_of(fresh).mean() - 0.05
     near, away = model.novelty_of(fresh), model.novelty_of(far)
     assert near.shape == (len(fresh),)
     assert near.dtype == np.float32
