@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field, make_dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -24,7 +25,7 @@ def with_estimator(kind: type[Any], words: Sequence[str]) -> type[Any]:
     option = getattr(kind, "estimator_option", None)
     if option is None:
         return kind
-    named = [value for word, value in zip(words, [*words[1:], ""], strict=True) if word == option]
+    named = [value for word, value in pairwise(words) if word == option]
     named += [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
     name = named[-1] if named and named[-1] in ESTIMATORS else DEFAULT  # tyro says what is wrong with other names
     found: type[Any] = kind.of_estimator(name)
