@@ -8,7 +8,7 @@ from circling import CONSTANT, TINY, circling
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reward.beginner import LEAST_MOVE, LEAST_SPREAD, coverage, least_spread, moved, spread_of
-from rexd.reward.calibration import KnownErrors, calibrate
+from rexd.reward.calibration import KnownErrors, Scored, calibrate
 from rexd.reward.columns import InputColumns
 from rexd.reward.files import load_reward
 from rexd.reward.red.red import RED
@@ -65,11 +65,12 @@ def test_rare_spikes_do_not_count_as_spread():
 
 
 def test_the_unit_and_the_end_of_the_scale_reach_the_beginner():
-    held_out, unrelated = np.full(160, 1.0, np.float32), np.full(10, 10.0, np.float32)
+    held_out, errors = np.full(160, 1.0, np.float32), np.full(10, 10.0, np.float32)
+    unrelated = Scored(straying(0.3)[:10], errors)
     near, far = np.full(10, 2.0, np.float32), np.full(10, 500.0, np.float32)
     found = calibrate(KnownErrors(held_out, unrelated, unrelated, None, moved=near, beginner=far))
     assert (found.median, found.anchor) == (2.0, 500.0)
-    found = calibrate(KnownErrors(held_out, unrelated, unrelated, None, moved=held_out / 2, beginner=unrelated))
+    found = calibrate(KnownErrors(held_out, unrelated, unrelated, None, moved=held_out / 2, beginner=errors))
     assert (found.median, found.anchor) == (1.0, 30.0)
 
 

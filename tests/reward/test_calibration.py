@@ -5,7 +5,15 @@ import pytest
 from circling import choosing, circling, rows, sparse
 
 from rexd.reading.load import load_demonstrations
-from rexd.reward.calibration import QUANTILES, Calibration, KnownErrors, calibrate, known_errors, unrelated_actions
+from rexd.reward.calibration import (
+    QUANTILES,
+    Calibration,
+    KnownErrors,
+    Scored,
+    calibrate,
+    known_errors,
+    unrelated_actions,
+)
 from rexd.reward.red.red import RED
 
 
@@ -25,7 +33,8 @@ def test_the_numbers_by_hand():
 
 @pytest.mark.parametrize(("cost", "anchor"), [(0.0, 150.0), (8.0, 150.0), (9.0, 27.0), (20.0, 60.0)])
 def test_an_anchor_that_is_less_than_five_medians_is_taken_for_thirty(cost, anchor):
-    unrelated = np.full(10, cost, np.float32)
+    rows, _ = unrelated_actions(circling(), seed=0)
+    unrelated = Scored(rows[:10], np.full(10, cost, np.float32))
     found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), unrelated, unrelated, None))
     assert found.anchor == pytest.approx(anchor)
 

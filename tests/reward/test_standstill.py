@@ -7,7 +7,7 @@ from rexd.reward.checks import STANDSTILL
 from rexd.reward.columns import CLOCK
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
-from rexd.reward.standstill import STARTS, STEPS, standstill_novelty
+from rexd.reward.standstill import STARTS, STEPS, standstills
 
 BEST = STARTS // 10
 
@@ -33,7 +33,10 @@ class Spy:
 
 def search(model, demos):
     spy = Spy(model.fitted_)
-    found = standstill_novelty(spy, demos, VELOCITIES, seed=0)
+    poses, found = standstills(spy, demos, VELOCITIES, seed=0)
+    assert poses.shape == (len(found), len(model.encoder_.kept))
+    with torch.no_grad():
+        np.testing.assert_allclose(model.fitted_.novelty_of_inputs(poses).numpy(), found, rtol=1e-5)
     return found, [x * spread(model) + model.encoder_.mean for x in spy.tried]
 
 

@@ -30,6 +30,11 @@ class Estimator(Protocol):
         ...
 
     @property
+    def held_out_reward_(self) -> Float32:
+        """(N,) what each of these rows is paid."""
+        ...
+
+    @property
     def checks_(self) -> Sequence[Check]:
         """What the reward pays for the kinds of rows that were checked when it was fitted."""
         ...
@@ -54,7 +59,11 @@ class Estimator(Protocol):
         ...
 
     def reward_of_novelty(self, novelty: Float32) -> Float32:
-        """Return the reward of each novelty: (batch,) -> (batch,) in [0, 1]."""
+        """Return the reward of each novelty, wherever a row lies: (batch,) -> (batch,) in [0, 1]."""
+        ...
+
+    def paid(self, rows: Rows, novelty: Float32) -> Float32:
+        """Return the reward of rows whose novelty (batch,) is known: (batch,) in [0, 1]."""
         ...
 
 

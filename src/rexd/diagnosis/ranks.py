@@ -39,7 +39,7 @@ class RankCorrelation:
 def learned_return(model: Estimator, trajectory: Trajectory) -> float:
     """Return what a reward pays for one trajectory, over the horizon where demonstrations end in terminal states."""
     rows = Rows.of_trajectory(trajectory)
-    paid = model.reward_of_novelty(model.novelty_of(rows)).astype(np.float64)
+    paid = model.paid(rows, model.novelty_of(rows)).astype(np.float64)
     if model.horizon is not None:
         paid *= times_counted(trajectory.steps, trajectory.terminated, model.horizon)
     return float(paid.sum())

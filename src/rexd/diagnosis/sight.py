@@ -131,7 +131,7 @@ def look(
     """
     unit = unit_of(model)
     held_out = model.held_out_novelty_
-    expert = Scored(EXPERT, (held_out / unit).astype(np.float32), model.reward_of_novelty(held_out), None)
+    expert = Scored(EXPERT, (held_out / unit).astype(np.float32), model.held_out_reward_, None)
     total = len(probes) + 1
     scored = {}
     for number, probe in enumerate(probes):
@@ -139,7 +139,7 @@ def look(
         novelty = model.novelty_of(probe.rows)
         apart = separate(held_out, novelty, seed)
         scored[probe.name] = Scored(
-            probe.name, (novelty / unit).astype(np.float32), model.reward_of_novelty(novelty), apart
+            probe.name, (novelty / unit).astype(np.float32), model.paid(probe.rows, novelty), apart
         )
     step("scoring probes", len(probes), total)
     columns = tuple[ColumnWeight, ...]()

@@ -128,7 +128,7 @@ def _slow_finish(sight: Sight) -> Iterator[Finding]:
     if not ends:
         return
     rows = Rows.joined([Rows.of_trajectory(end) for end in ends])
-    paid = float(sight.model.reward_of_novelty(sight.model.novelty_of(rows)).mean())
+    paid = float(sight.model.paid(rows, sight.model.novelty_of(rows)).mean())
     if paid < AS_GOOD * sight.expert.pays:
         yield Finding(
             "warning",

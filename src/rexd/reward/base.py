@@ -31,12 +31,15 @@ class RewardModel(ABC):
             (``rexd.reward.ends``); None elsewhere, and before ``fit``.
         coverage: In which share of the observation's columns the demonstrations spread as widely as a beginner, so far
             as that is known (``rexd.reward.beginner``); demonstrations that hardly move are replayed less.
+        far: Whether nearly all that a beginner meets lies apart from the demonstrations, so far as that is known
+            (``rexd.reward.estimator.way``); they are then replayed less.
     """
 
     clock: bool = False
     stateful: bool = False
     horizon: int | None = None
     coverage: float = 1.0
+    far: bool = False
 
     @abstractmethod
     def fit(self, demonstrations: Demonstrations) -> Self:

@@ -61,6 +61,19 @@ class Calibration:
 
 
 @dataclass(frozen=True, eq=False)
+class Scored:
+    """Rows of one kind.
+
+    Attributes:
+        rows: The rows.
+        errors: (rows,) their errors.
+    """
+
+    rows: Rows
+    errors: Float32
+
+
+@dataclass(frozen=True, eq=False)
 class KnownErrors:
     """Errors of rows of known kinds, each (rows,), which calibration and checks sum up.
 
@@ -74,9 +87,9 @@ class KnownErrors:
     """
 
     held_out: Float32
-    uniform: Float32
-    others: Float32
-    unused: Float32 | None
+    uniform: Scored
+    others: Scored
+    unused: Scored | None
     moved: Float32 | None = None
     beginner: Float32 | None = None
 
@@ -101,8 +114,9 @@ def known_errors(
         beginner: Rows of the policy that learning begins with, if they are known.
     """
     unused = demonstrations.unused_transitions()
-    uniform, others = (novelty(rows) for rows in unrelated_actions(demonstrations, seed, elsewhere))
-    left_out = None if unused is None else novelty(Rows.of_transitions(unused))
+    uniform, others = (Scored(rows, novelty(rows)) for rows in unrelated_actions(demonstrations, seed, elsewhere))
+    rows = None if unused is None else Rows.of_transitions(unused)
+    left_out = None if rows is None else Scored(rows, novelty(rows))
     if beginner is None:
         return KnownErrors(held_out, uniform, others, left_out)
     near = moved(Rows.of_transitions(demonstrations.transitions()), beginner, seed)
@@ -111,9 +125,9 @@ def known_errors(
 
 def calibrate(errors: KnownErrors) -> Calibration:
     """Measure ℓ, L₀ and the calibration curve."""
-    held_out, others = errors.held_out, errors.others
+    held_out, others = errors.held_out, errors.others.errors
     median = float(np.median(held_out))
-    anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform, others]), ANCHOR_QUANTILE))
+    anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform.errors, others]), ANCHOR_QUANTILE))
     if anchor < LEAST_ANCHOR * median:
         anchor = ASSUMED_ANCHOR * median
     if errors.moved is not None and errors.beginner is not None:
@@ -124,7 +138,7 @@ def calibrate(errors: KnownErrors) -> Calibration:
         anchor=anchor,
         quantiles=tuple(float(q) for q in np.quantile(held_out, QUANTILES)),
         separation=float(np.log1p(others / unit).mean() - np.log1p(held_out / unit).mean()),
-        unused_median=None if errors.unused is None else float(np.median(errors.unused)),
+        unused_median=None if errors.unused is None else float(np.median(errors.unused.errors)),
     )
 
 

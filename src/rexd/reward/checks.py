@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reward.calibration import KnownErrors
-from rexd.reward.rows import Float32
-from rexd.reward.standstill import HasNovelty, standstill_novelty
+from rexd.reward.rows import Float32, Rows
+from rexd.reward.standstill import HasNovelty, standstills
 
 EXPERT = "expert rows, held out"
 UNUSED = "expert rows, unused"
@@ -26,15 +27,19 @@ SATURATED = 0.05  # a smaller reward of the expert is as good as none
 STANDSTILL_SHARE = 0.5  # of the expert's reward; standing still that earns more tempts a policy
 
 
-class PaysByNovelty(Protocol):
-    """A fitted reward that is a function of the novelty alone."""
+class Pays(Protocol):
+    """A fitted reward."""
 
-    def reward_of_novelty(self, novelty: Float32) -> Float32:
-        """Return the reward of each error: (batch,) -> (batch,)."""
+    def paid(self, rows: Rows, novelty: Float32) -> Float32:
+        """Return the reward of rows whose errors (batch,) are known: (batch,)."""
+        ...
+
+    def paid_inputs(self, x: Tensor, novelty: Float32) -> Float32:
+        """Return the reward of standardised inputs (batch, C) whose errors (batch,) are known: (batch,)."""
         ...
 
 
-class FittedReward(PaysByNovelty, HasNovelty, Protocol):
+class FittedReward(Pays, HasNovelty, Protocol):
     """What ``check_reward`` needs of a fitted reward."""
 
 
@@ -83,14 +88,15 @@ class Check:
         return asdict(self)
 
     @classmethod
-    def of(cls, name: str, novelty: Float32, model: PaysByNovelty) -> Check:
-        """Sum up the errors (rows,) of one kind of rows, and what ``model`` pays for them."""
-        return cls(name, float(model.reward_of_novelty(novelty).mean()), float(np.median(novelty)), len(novelty))
+    def of(cls, name: str, novelty: Float32, reward: Float32) -> Check:
+        """Sum up the errors (rows,) of one kind of rows, and what they are paid (rows,)."""
+        return cls(name, float(reward.mean()), float(np.median(novelty)), len(novelty))
 
 
 def check_reward(
     model: FittedReward,
     errors: KnownErrors,
+    held_out: Float32,
     demonstrations: Demonstrations,
     seed: int,
     velocity_columns: Sequence[int] | None = None,
@@ -100,18 +106,19 @@ def check_reward(
     Args:
         model: A reward that was fitted to ``demonstrations``.
         errors: Its errors on rows of known kinds.
+        held_out: (N,) what it pays for the rows that were held out.
         demonstrations: The search for the worst standstill starts from their states.
         seed: Seed of that search.
         velocity_columns: Observation columns that are velocities; with them the worst standstill is searched. A reward
             that looks at the way to a goal pays for standing at the goal, as it should, and nothing is searched.
     """
-    checks = [Check.of(EXPERT, errors.held_out, model)]
-    for name, novelty in ((UNUSED, errors.unused), (RANDOM_ACTIONS, errors.uniform), (OTHER_ACTIONS, errors.others)):
-        if novelty is not None:
-            checks.append(Check.of(name, novelty, model))
+    checks = [Check.of(EXPERT, errors.held_out, held_out)]
+    for name, known in ((UNUSED, errors.unused), (RANDOM_ACTIONS, errors.uniform), (OTHER_ACTIONS, errors.others)):
+        if known is not None:
+            checks.append(Check.of(name, known.errors, model.paid(known.rows, known.errors)))
     if velocity_columns and model.encoder.columns.goals is None:
-        worst = standstill_novelty(model, demonstrations, velocity_columns, seed)
-        checks.append(Check.of(STANDSTILL, worst, model))
+        poses, worst = standstills(model, demonstrations, velocity_columns, seed)
+        checks.append(Check.of(STANDSTILL, worst, model.paid_inputs(poses, worst)))
     return tuple(checks)
 
 

@@ -38,10 +38,10 @@ class HasNovelty(Protocol):
         ...
 
 
-def standstill_novelty(
+def standstills(
     model: HasNovelty, demonstrations: Demonstrations, velocity_columns: Sequence[int], seed: int
-) -> Float32:
-    """Return the errors of the best tenth of the standstills that were found: (STARTS // 10,) float32.
+) -> tuple[Tensor, Float32]:
+    """Return the best tenth of the standstills that were found: inputs (n, C), and errors (n,) in ascending order.
 
     Args:
         model: A fitted novelty.
@@ -60,17 +60,21 @@ def standstill_novelty(
     discrete = encoder.columns.discrete
     fixed = torch.tensor([_is_fixed(name, velocity_columns, discrete) for name in encoder.kept_names])
     start = x.detach().clone()
+    poses = start.clone()
     optimiser = torch.optim.Adam([x], lr=STEP_SIZE)
     best = torch.full((STARTS,), torch.inf)
     for _ in range(STEPS + 1):
         errors = model.novelty_of_inputs(x)
-        best = torch.minimum(best, errors.detach())  # the descent may overshoot
+        better = errors.detach() < best  # the descent may overshoot
+        best = torch.where(better, errors.detach(), best)
+        poses = torch.where(better[:, None], x.detach(), poses)
         optimiser.zero_grad()
         errors.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         with torch.no_grad():
             x.copy_(torch.where(fixed, start, torch.minimum(torch.maximum(x, low), high)))
-    return best.sort().values[: STARTS // 10].numpy()
+    values, order = best.sort()
+    return poses[order[: STARTS // 10]], values[: STARTS // 10].numpy()
 
 
 def _is_fixed(column: str, velocity_columns: Sequence[int], discrete: bool) -> bool:

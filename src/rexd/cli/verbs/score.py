@@ -53,7 +53,7 @@ class Command:
         fitted = len(model.held_out_novelty_) == len(rewards)
         held_out = fitted and demos.sha256 == model.demonstrations_sha256_
         if held_out:
-            rewards = model.reward_of_novelty(model.held_out_novelty_)
+            rewards = model.held_out_reward_
             note("the reward was fitted to these rows; each is scored by the model that never saw it")
         if model.config.inputs == "state-next-state" and not rows.next_known.all():
             missing = int((~rows.next_known).sum())

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.known_next import with_known_next
 from rexd.demos.other_goals import rows_for_goals
 from rexd.demos.states_alone import check_inputs
 from rexd.demos.transitions import Transitions
@@ -30,6 +29,7 @@ from rexd.reward.ends import horizon_of
 from rexd.reward.estimator.between_episodes import column_relevance
 from rexd.reward.estimator.fitted import Fitted, Novelty
 from rexd.reward.estimator.folds import assign_folds
+from rexd.reward.estimator.given import demonstrations_in_memory, only_known_next, reach
 from rexd.reward.estimator.predictability import action_predictability
 from rexd.reward.estimator.serialise import (
     Saved,
@@ -41,6 +41,7 @@ from rexd.reward.estimator.serialise import (
     rebuilding,
 )
 from rexd.reward.estimator.settings import EstimatorSettings
+from rexd.reward.estimator.way import Way, way_between
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import sigma_at_median
 
@@ -65,6 +66,7 @@ class Estimator(RewardModel):
         held_out_novelty_: (N,) float32, the error of each demonstrated row by the model that never saw it; with RED's
             paper recipe, which holds nothing out, by the model that was fitted to it. Where there are goals, the rows
             are those of ``rexd.demos.other_goals.rows_for_goals``.
+        held_out_reward_: (N,) float32, what each of these rows is paid with that error.
         demonstrations_sha256_: Hash of the demonstrations.
     """
 
@@ -73,6 +75,7 @@ class Estimator(RewardModel):
     fitted_: Fitted
     checks_: tuple[Check, ...]
     held_out_novelty_: Float32
+    held_out_reward_: Float32
     demonstrations_sha256_: str
 
     def __init__(self, config: EstimatorSettings) -> None:
@@ -98,33 +101,43 @@ class Estimator(RewardModel):
             progress: Called with the number of updates done and in all.
             velocity_columns: Observation columns that are velocities; with them the worst standstill is checked.
             beginner: Rows of the policy that learning begins with, which set the least scale
-                (``rexd.reward.beginner``). Without them the demonstrations' spread is the only scale.
+                (``rexd.reward.beginner``) and, where they are far, say what the way to the expert is
+                (``rexd.reward.estimator.way``). Without them the demonstrations' spread is the only scale.
 
         Raises:
             DemonstrationError: There are too few rows, no column varies, or these are no demonstrations.
         """
-        demonstrations = _demonstrations(demonstrations, self.config.seed)
+        demonstrations = demonstrations_in_memory(demonstrations, self.config.seed)
         check_inputs(demonstrations, self.config.inputs)
         sha256, horizon = demonstrations.sha256, horizon_of(demonstrations)
         demonstrations, spread = rows_for_goals(demonstrations, stays=horizon is None)
-        known = np.ones(demonstrations.n_transitions, bool)
+        asked, known = Rows.of_transitions(demonstrations.transitions()), np.ones(demonstrations.n_transitions, bool)
         if self.config.inputs == "state-next-state":
             known = demonstrations.transitions().next_known
-            demonstrations = _with_known_next(demonstrations)
+            demonstrations = only_known_next(demonstrations)
         if spread is not None or demonstrations.image or self.config.recipe == "paper":
             beginner = None  # what it would widen has a scale: all ways, or all pixels; the paper looks at neither
         best = self._best_candidate(demonstrations, _Beside(beginner, spread), progress)
         calibration = best.calibration
         sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
-        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration)
+        leads = not self.stateful and horizon is None and calibration.coverage == 1.0
+        way = self._way(best.learnt, asked, beginner) if leads else None
+        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration, way)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
-        errors = replace(best.errors, held_out=held_out)
+        errors, paid = replace(best.errors, held_out=held_out), fitted.paid(asked, held_out)
         checks = check_reward(
-            fitted, errors, demonstrations, self.config.seed, None if self.stateful else velocity_columns
+            fitted, errors, paid, demonstrations, self.config.seed, None if self.stateful else velocity_columns
         )
-        self._take(Saved(self.config, fitted, checks, held_out, sha256, horizon))
+        self._take(Saved(self.config, fitted, checks, held_out, paid, sha256, horizon))
         return self
+
+    def _way(self, learnt: Novelty, expert: Rows, beginner: Rows | None) -> Way | None:
+        """Return the way from the beginner to the expert in the inputs of what was learnt."""
+        if beginner is None:
+            return None
+        states = learnt.encoder.columns.of_states[learnt.encoder.kept]
+        return way_between(learnt.inputs_of(expert), learnt.inputs_of(beginner), states, self.config.seed)
 
     def _best_candidate(self, demonstrations: Demonstrations, beside: _Beside, progress: Progress | None) -> _Candidate:
         """Fit a model for each way of weighting the columns, and return the one that separates best."""
@@ -139,7 +152,7 @@ class Estimator(RewardModel):
             found = [self._image_encoder(columns, known)]
         elif spread is not None and self.config.recipe == "calibrated":
             way = columns.concatenate(Rows.of_transitions(spread.transitions()))
-            found = [at_goal_encoder(columns, raw, way, _reach(demonstrations))]
+            found = [at_goal_encoder(columns, raw, way, reach(demonstrations))]
         else:
             least = None if beside.beginner is None else least_spread(columns, beside.beginner)
             found = self._encoders(columns, raw, rows.trajectory, fold, least)
@@ -240,11 +253,15 @@ class Estimator(RewardModel):
     def reward_of(self, rows: Rows) -> Float32:
         """Return the reward of each row: (batch,) float32 in [0, 1]."""
         fitted = self._fitted()
-        return fitted.reward_of_novelty(fitted.novelty(rows))
+        return fitted.paid(rows, fitted.novelty(rows))
 
     def reward_of_novelty(self, novelty: Float32) -> Float32:
-        """Apply the calibrated shape to errors: (batch,) -> (batch,) float32 in [0, 1]."""
+        """Apply the calibrated shape to errors: (batch,) -> (batch,) float32 in [0, 1]; the way is left out."""
         return self._fitted().reward_of_novelty(novelty)
+
+    def paid(self, rows: Rows, novelty: Float32) -> Float32:
+        """Return the reward of rows whose errors (batch,) are known: (batch,) float32 in [0, 1]."""
+        return self._fitted().paid(rows, novelty)
 
     def __repr__(self) -> str:
         """Tell the settings, and for a fitted model what it pays."""
@@ -267,7 +284,8 @@ class Estimator(RewardModel):
     def describe(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return the model as plain JSON types and tensors; ``rebuild`` is the inverse."""
         fitted = self._fitted()
-        known = self.checks_, self.held_out_novelty_, self.demonstrations_sha256_, self.horizon
+        held_out = self.held_out_novelty_, self.held_out_reward_
+        known = self.checks_, *held_out, self.demonstrations_sha256_, self.horizon
         return describe(Saved(self.config, fitted, *known))
 
     @classmethod
@@ -305,8 +323,9 @@ class Estimator(RewardModel):
 
     def _take(self, saved: Saved) -> None:
         self.fitted_, self.checks_ = saved.fitted, saved.checks
-        self.held_out_novelty_, self.demonstrations_sha256_ = saved.held_out_novelty, saved.demonstrations_sha256
-        self.horizon, self.coverage = saved.horizon, saved.fitted.calibration.coverage
+        self.held_out_novelty_, self.held_out_reward_ = saved.held_out_novelty, saved.held_out_reward
+        self.demonstrations_sha256_, self.horizon = saved.demonstrations_sha256, saved.horizon
+        self.coverage, self.far = saved.fitted.calibration.coverage, saved.fitted.way is not None
 
     def _fitted(self) -> Fitted:
         if not self.fitted:
@@ -363,34 +382,8 @@ class _Candidate:
     calibration: Calibration
 
 
-def _reach(demonstrations: Demonstrations) -> Tensor | None:
-    """Return how far actions reach from the middle to a bound: (A,) float32; None where no bounds are known."""
-    if demonstrations.action_bounds is None:
-        return None
-    low, high = demonstrations.action_bounds
-    return torch.from_numpy(((high - low) / 2.0).astype(np.float32))
-
-
-def _demonstrations(given: DemonstrationsLike, seed: int) -> Demonstrations:
-    """Return what ``fit`` was given as demonstrations; only what is none yet needs the packages that read files."""
-    if isinstance(given, Demonstrations):
-        return given
-    from rexd.reading.anything import demonstrations_of
-
-    return demonstrations_of(given).held(seed)
-
-
 def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
     """Report one of several fits of equal length as a part of them all."""
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, parts * total)
-
-
-def _with_known_next(demonstrations: Demonstrations) -> Demonstrations:
-    kept = with_known_next(demonstrations)
-    if kept is None:
-        raise DemonstrationError(
-            f"{demonstrations.source}: no row has a recorded next observation; use inputs='state-action' or 'state'"
-        )
-    return kept

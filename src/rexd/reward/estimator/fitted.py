@@ -14,6 +14,7 @@ from rexd.reward.calibration import Calibration
 from rexd.reward.choices import Shape
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.networks import BLOCK_IMAGES, BLOCK_ROWS
+from rexd.reward.estimator.way import Way
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import reward_of
 
@@ -57,19 +58,21 @@ class Novelty(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A reward: the novelty, and the decreasing map from novelty to reward.
+    """A reward: the novelty, the decreasing map from novelty to reward, and the way that leads to the expert.
 
     Attributes:
         learnt: The novelty.
         shape: The form of the map (``rexd.reward.shapes``).
         sigma: Bandwidth σ of the map.
         calibration: Errors on known rows, of which the map needs the anchor L₀.
+        way: The way from a beginner to the expert; None where the beginner is not known, or not far.
     """
 
     learnt: Novelty
     shape: Shape
     sigma: float
     calibration: Calibration
+    way: Way | None = None
 
     @property
     def encoder(self) -> Encoder:
@@ -85,5 +88,19 @@ class Fitted:
         return self.learnt.novelty_of_inputs(x)
 
     def reward_of_novelty(self, novelty: Float32) -> Float32:
-        """Apply the calibrated map to errors: (batch,) -> (batch,) float32 in [0, 1]."""
+        """Apply the calibrated map to errors: (batch,) -> (batch,) float32 in [0, 1]; the way is left out."""
         return reward_of(torch.from_numpy(novelty), self.shape, self.sigma, self.calibration.anchor).numpy()
+
+    def paid(self, rows: Rows, novelty: Float32) -> Float32:
+        """Return the reward of rows whose errors (batch,) are known: (batch,) float32 in [0, 1]."""
+        if self.way is None or not len(rows):
+            return self.reward_of_novelty(novelty)
+        blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, len(rows), BLOCK_ROWS)]
+        return np.concatenate(
+            [self.paid_inputs(self.learnt.inputs_of(rows[block]), novelty[block]) for block in blocks]
+        )
+
+    def paid_inputs(self, x: Tensor, novelty: Float32) -> Float32:
+        """Return the reward of standardised inputs (batch, C) whose errors (batch,) are known: (batch,) float32."""
+        reward = self.reward_of_novelty(novelty)
+        return reward if self.way is None else self.way.paid(x, reward)

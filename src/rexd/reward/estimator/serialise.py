@@ -19,6 +19,7 @@ from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Fitted, Novelty
 from rexd.reward.estimator.settings import EstimatorSettings
+from rexd.reward.estimator.way import Way
 from rexd.reward.image_encoder import ImageEncoder
 from rexd.reward.rows import Float32
 
@@ -35,6 +36,7 @@ class Saved:
         fitted: The reward.
         checks: What it pays for rows of known kinds.
         held_out_novelty: (N,) float32, the error of each demonstrated row by the model that never saw it.
+        held_out_reward: (N,) float32, what each of these rows is paid.
         demonstrations_sha256: Hash of the demonstrations.
         horizon: The number of steps over which returns count, where the demonstrations end in terminal states.
     """
@@ -43,6 +45,7 @@ class Saved:
     fitted: Fitted
     checks: tuple[Check, ...]
     held_out_novelty: Float32
+    held_out_reward: Float32
     demonstrations_sha256: str
     horizon: int | None = None
 
@@ -58,6 +61,16 @@ def describe(saved: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "encoder.relevance": encoder.relevance,
         "held_out_novelty": torch.from_numpy(saved.held_out_novelty.copy()),
         **learnt,
+        **(
+            {}
+            if fitted.way is None
+            else {
+                "way.low": fitted.way.low,
+                "way.high": fitted.way.high,
+                "way.weights": fitted.way.weights,
+                "held_out_reward": torch.from_numpy(saved.held_out_reward.copy()),
+            }
+        ),
     }
     content = {
         "version": VERSION,
@@ -78,6 +91,7 @@ def describe(saved: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "checks": [check.to_dict() for check in saved.checks],
         "demonstrations_sha256": saved.demonstrations_sha256,
         **({} if saved.horizon is None else {"horizon": saved.horizon}),
+        **({} if fitted.way is None else {"way": {"offset": fitted.way.offset}}),
     }
     return content, tensors
 
@@ -120,12 +134,29 @@ def rebuild(
             raise RewardFileError(f"{source}: {name} is {value}; expected a positive number. Fit the reward anew")
     if not 0.0 <= calibration.coverage <= 1.0:
         raise RewardFileError(f"{source}: coverage is {calibration.coverage}; expected 0 to 1. Fit the reward anew")
-    fitted = Fitted(learnt, config.shape, sigma, calibration)
+    way = _way(source, learnt, content, tensors)
+    fitted = Fitted(learnt, config.shape, sigma, calibration, way)
+    if way is None:
+        paid = fitted.reward_of_novelty(held_out)
+    else:
+        paid = take(source, tensors, "held_out_reward", (len(held_out),)).numpy()
     checks = tuple(Check(**check) for check in content["checks"])
     horizon = None if (steps := content.get("horizon")) is None else int(steps)
     if horizon is not None and horizon < 1:
         raise RewardFileError(f"{source}: horizon is {horizon}; expected 1 or more. Fit the reward anew")
-    return Saved(config, fitted, checks, held_out, str(content["demonstrations_sha256"]), horizon)
+    return Saved(config, fitted, checks, held_out, paid, str(content["demonstrations_sha256"]), horizon)
+
+
+def _way(source: str, learnt: Novelty, content: dict[str, Any], tensors: dict[str, Tensor]) -> Way | None:
+    """Rebuild the way from a beginner to the expert, which rewards without a far beginner do not have."""
+    if "way" not in content:
+        return None
+    offset = float(content["way"]["offset"])
+    if not math.isfinite(offset):
+        raise RewardFileError(f"{source}: way.offset is {offset}; expected a number. Fit the reward anew")
+    shape = (len(learnt.encoder.kept),)
+    low, high, weights = (take(source, tensors, f"way.{name}", shape) for name in ("low", "high", "weights"))
+    return Way(low, high, weights, offset)
 
 
 def rebuild_encoder(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
-import numpy as np
 from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
@@ -58,7 +57,7 @@ def fit_in_environment(
     beginner = None if paper else beginner_rows(demonstrations, make_env, space, config.seed)
     model = estimator(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
     if beginner is not None:
-        model.add_checks([Check.of(CLONE, model.novelty_of(beginner), model)])
+        model.add_checks([_check(CLONE, beginner, model)])
     model.add_checks(environment_checks(model, make_env, config.seed))
     return model
 
@@ -96,6 +95,10 @@ def environment_checks(
     checks = []
     for name, policy in policies.items():
         episodes = rollout(make_env, policy, EPISODES, seed=seed)
-        scores = [model.novelty_of(Rows.of_trajectory(episode)) for episode in episodes]
-        checks.append(Check.of(name, np.concatenate(scores), model))
+        checks.append(_check(name, Rows.joined([Rows.of_trajectory(episode) for episode in episodes]), model))
     return tuple(checks)
+
+
+def _check(name: str, rows: Rows, model: Estimator) -> Check:
+    novelty = model.novelty_of(rows)
+    return Check.of(name, novelty, model.paid(rows, novelty))

@@ -1,0 +1,114 @@
+"""The way from a beginner to the expert: what the reward climbs where the novelty is level.
+
+Far from the demonstrations everything is equally new. A body that stands and one that runs at a third of the expert's
+speed may both lie at ten times ℓ, so that a policy which stands gains nothing by its first steps. What tells the way is
+a comparison with where learning begins. The states of the beginner, which is the clone of the demonstrations, and those
+of the expert are told apart by one direction w, which is Fisher's linear discriminant (Fisher 1936, Annals of Eugenics
+7:179) of standardised inputs z,
+
+    w = (Σ + λ 1)⁻¹ (μ_expert − μ_beginner),    Σ = (Σ_expert + Σ_beginner) / 2.
+
+The progress of a state is how far it has come along that direction, from a quarter of the way behind the median of the
+beginner, where it is 0, to the median of the expert, where it is 1. It multiplies the reward r of the novelty,
+
+    p(s) · (1 + r) / 2.
+
+All of it is fixed when the reward is fitted. A beginner that stands is then paid next to nothing, every step towards
+the expert is paid, and near the expert the novelty decides.
+
+The direction is used only where it tells nearly all states of the two apart (``APART``). Where the beginner already is
+among the expert's states, the novelty has a slope from one to the other. It is not used where demonstrations end in
+terminal states: an end is worth what its own reward says for ever (``rexd.reward.ends``), and a fall that lies far
+along the direction would be worth half of what a success is. Nor is it used where the expert hardly moves in some column
+(``rexd.reward.beginner``): an expert that keeps something in its place leads nowhere, and a clone that strays to one side
+would make the other side the aim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rexd.reward.beginner import DECILES
+from rexd.reward.rows import Float32
+
+APART = 0.96  # AUROC of rows that the direction was not fitted to
+SHRINKAGE = 0.1  # λ, in variances of the demonstrations
+CLIP = 5.0  # standard deviations of the demonstrations, or farther where a tenth of the beginner's rows lie farther out
+BEHIND = 0.25  # of the way, by which the progress starts behind the beginner's median, so that it climbs from there
+MOST_ROWS = 2000  # of the beginner, with which the expert's are compared
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """The direction from the beginner to the expert, and its scale.
+
+    Attributes:
+        low: (C,) float32, what each standardised input is clipped to; a state that is farther out, as in a fall, says
+            no more.
+        high: (C,) float32, likewise.
+        weights: (C,) float32, what each input adds to the progress; 0 for actions and the time.
+        offset: What is added to them all.
+    """
+
+    low: Tensor
+    high: Tensor
+    weights: Tensor
+    offset: float
+
+    def progress(self, x: Tensor) -> Tensor:
+        """Return how far states have come: standardised inputs (batch, C) -> (batch,) in [0, 1]."""
+        return (x.clamp(self.low, self.high) @ self.weights + self.offset).clamp(0.0, 1.0)
+
+    def paid(self, x: Tensor, reward: Float32) -> Float32:
+        """Return the reward with the progress: inputs (batch, C) and the reward of the novelty (batch,) -> (batch,)."""
+        return np.asarray(self.progress(x).numpy() * (1.0 + reward) / 2.0, np.float32)
+
+
+def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> Way | None:
+    """Return the way from the beginner to the expert; None where the novelty has a slope from one to the other.
+
+    Args:
+        expert: (N, C) standardised inputs of the demonstrations.
+        beginner: (M, C) standardised inputs of the beginner's rows.
+        states: (C,) bool, which inputs are columns of the observation.
+        seed: Seed of the choice of the beginner's rows with which the expert's are compared.
+    """
+    if not bool(states.any()):
+        return None
+    few, most = np.quantile(beginner.numpy(), DECILES, axis=0)
+    bounds = [torch.from_numpy(bound.astype(np.float32)) for bound in (np.minimum(-CLIP, few), np.maximum(CLIP, most))]
+    z, b = (x.clamp(*bounds)[:, states].double().numpy() for x in (expert, beginner))
+    even = np.arange(len(z)) % 2 == 0
+    some = b[np.random.default_rng(seed).permutation(len(b))[:MOST_ROWS]]
+    halves = [(_direction(z[half], b), z[~half]) for half in (even, ~even)]
+    if np.mean([_auroc(rows @ w, some @ w) for w, rows in halves]) < APART:
+        return None
+    w = _direction(z, b)
+    low, high = float(np.median(b @ w)), float(np.median(z @ w))
+    if not high > low:
+        return None
+    scale = 1.0 / ((1.0 + BEHIND) * (high - low))
+    weights = torch.zeros(expert.shape[1])
+    weights[states] = torch.from_numpy((scale * w).astype(np.float32))
+    return Way(*bounds, weights, BEHIND / (1.0 + BEHIND) - scale * low)
+
+
+def _direction(expert: Float64, beginner: Float64) -> Float64:
+    """Return Fisher's discriminant of two sets of rows: (N, D) and (M, D) -> (D,)."""
+    within = (np.cov(expert.T, ddof=0) + np.cov(beginner.T, ddof=0)) / 2.0
+    shrunk = np.atleast_2d(within) + SHRINKAGE * np.eye(expert.shape[1])
+    return np.asarray(np.linalg.solve(shrunk, expert.mean(axis=0) - beginner.mean(axis=0)))
+
+
+def _auroc(above: Float64, below: Float64) -> float:
+    """Return the probability that a value of one set lies above one of the other, ties counted as half."""
+    order = np.sort(below)
+    left, right = np.searchsorted(order, above, "left"), np.searchsorted(order, above, "right")
+    return float((left + right).mean() / (2.0 * len(below)))
