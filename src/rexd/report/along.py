@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 8  # trajectories in one picture
-BINS = 200  # means along a trajectory that has more rows
+MANY, BIN = 200, 8  # rows of a trajectory above which neighbours are taken together, and how many of them
+MOST_BINS = 200
 PANEL = 0.95  # inches
 Float64 = NDArray[np.float64]
 
@@ -94,7 +95,7 @@ def _panel(panel: Axes, each: Along, colour: str) -> None:
     panel.grid(axis="y")
     end = ", ends in a terminal state" if each.fell else ""
     panel.set_title(f"{each.name}: mean {number(float(each.paid.mean(dtype=float)))}{end}", fontsize=9, pad=3)
-    if len(each.paid) > BINS:
+    if len(each.paid) > MANY:
         steps, low, mean, high = binned(each.steps, each.paid)
         panel.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
         panel.plot(steps, mean, color=colour)
@@ -106,9 +107,10 @@ def _panel(panel: Axes, each: Along, colour: str) -> None:
 
 
 def binned(steps: NDArray[np.int64], paid: NDArray[Any]) -> tuple[Float64, Float64, Float64, Float64]:
-    """Return the middle, the least, the mean and the greatest of ``BINS`` runs of rows of equal length."""
-    parts = np.array_split(paid.astype(np.float64), BINS)
-    middles = [part.mean() for part in np.array_split(steps.astype(np.float64), BINS)]
+    """Return the middle in time, the least, the mean and the greatest of neighbouring rows."""
+    bins = min(MOST_BINS, len(paid) // BIN)
+    parts = np.array_split(paid.astype(np.float64), bins)
+    middles = [part.mean() for part in np.array_split(steps.astype(np.float64), bins)]
     low, mean, high = ([one(part) for part in parts] for one in (np.min, np.mean, np.max))
     return np.array(middles), np.array(low), np.array(mean), np.array(high)
 
