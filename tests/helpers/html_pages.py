@@ -1,4 +1,4 @@
-"""What can be said of an HTML page: whether it is well-formed, what a browser would fetch for it, and how wide it is."""
+"""What can be said of an HTML page: whether it is well-formed, what a browser fetches for it, and how wide it is."""
 
 from __future__ import annotations
 

@@ -132,6 +132,7 @@ def plane_picture(plane: Plane, clouds: Sequence[Cloud]) -> Picture:
         panel.set_ylabel(plane.names[1])
         legend = panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
         for handle in legend.legend_handles:
+            handle.set_array(None)
             handle.set(facecolor=FAINT, edgecolor=FAINT)
 
     said = "; ".join(_said(cloud) for cloud in clouds)
