@@ -31,7 +31,9 @@ def test_time_is_that_of_the_episode():
     first, second = demonstrated_along(demos, paid)
     assert first.steps[:3].tolist() == [1, 5, 9]
     np.testing.assert_array_equal(np.concatenate([first.paid, second.paid]), paid)
-    drawn = draw_along("Along", [first]).figure.axes[0].lines[0]
+    picture = draw_along("Along", [first])
+    assert "Rows were left out, among which may be ends." in picture.words
+    drawn = picture.figure.axes[0].lines[0]
     np.testing.assert_array_equal(drawn.get_xdata(), first.steps)
 
 

@@ -29,7 +29,7 @@ Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Lengths = Annotated[str | None, tyro.conf.arg(metavar="N,N,...|KEY")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
 StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
-Plot = Annotated[Path | None, tyro.conf.arg(metavar="FILE.svg|png|pdf")]
+Plot = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 Files = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE...")]
 
 

@@ -127,7 +127,9 @@ def _words(along: Sequence[Along], shown: Sequence[Along], what: str) -> str:
     late = [_late(each) for each in along if len(each.paid) >= 20]
     drops = sum(late)
     said = f" In {drops} the last tenth is paid less than half of the mean." if drops else ""
-    return f"The {what} along {count}{first}: the mean of each is {spread}. {ends}{said}"
+    gaps = any(len(each.steps) > 1 and (np.diff(each.steps) > 1).any() for each in along)
+    left = " Rows were left out, among which may be ends." if gaps else ""
+    return f"The {what} along {count}{first}: the mean of each is {spread}. {ends}{left}{said}"
 
 
 def _late(each: Along) -> bool:

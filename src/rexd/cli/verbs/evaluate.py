@@ -54,7 +54,8 @@ class Command:
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
     """Film one further episode into this file."""
     plot: opt.Plot = None
-    """Draw the learned reward along the first eight episodes into this file, or without one the environment's."""
+    """Draw the learned reward along the first eight episodes, or without one the environment's, into this file (svg,
+    png or pdf)."""
     trust: bool = False
     """Load a zip although loading it executes code that it holds, and import the module that a run folder names for
     its environment."""

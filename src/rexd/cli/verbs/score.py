@@ -36,7 +36,7 @@ class Command:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Npz file to write the arrays 'rewards' and 'trajectory' (the number of each row's trajectory) to."""
     plot: opt.Plot = None
-    """Draw the reward along each trajectory, the first eight of them, into this file."""
+    """Draw the reward along each trajectory, the first eight of them, into this file (svg, png or pdf)."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     seed: int = 0
     """Seed of the random offsets of --subsample. The seed of the fit selects the same rows."""
