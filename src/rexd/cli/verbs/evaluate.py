@@ -54,8 +54,8 @@ class Command:
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
     """Film one further episode into this file."""
     plot: opt.Plot = None
-    """Draw the learned reward along the first eight episodes, or without one the environment's, into this file (svg,
-    png or pdf)."""
+    """Draw the reward along the first eight episodes into this file (svg, png, pdf); the environment's if there is no
+    learned one."""
     trust: bool = False
     """Load a zip although loading it executes code that it holds, and import the module that a run folder names for
     its environment."""
