@@ -9,7 +9,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-VOID = {"meta", "link", "img", "br", "hr", "input", "source", "path", "use", "rect", "circle", "line", "image"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
 FETCHING = {"src", "href", "xlink:href", "srcset", "poster", "data", "action"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

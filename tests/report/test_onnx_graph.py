@@ -1,6 +1,8 @@
 """What an ONNX runtime computes of a graph is what rexd computes, for any number of rows."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -180,6 +182,17 @@ def test_the_file_says_what_it_takes_and_names_no_path(tmp_path):
     assert said["inputs"] == {"observation": "float32 (batch, 3)"}
 
 
+def test_nothing_is_said_meanwhile(tmp_path):
+    program = (
+        "from rexd.report.onnx_graph import export_policy; from rexd.rl.policies.policy import load_policy; import sys;"
+        "export_policy(load_policy(sys.argv[1]), sys.argv[2])"
+    )
+    saved = POLICIES["discrete"]().save(tmp_path / "policy.safetensors")
+    command = [sys.executable, "-c", program, str(saved), str(tmp_path / "policy.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_what_cannot_be_a_graph_is_refused(tmp_path):
     with pytest.raises(RexdError, match="ConstantReward cannot be written as an ONNX graph; expected RED"):
         export_reward(ConstantReward(), tmp_path / "reward.onnx")
@@ -192,8 +205,6 @@ def test_what_cannot_be_a_graph_is_refused(tmp_path):
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(tmp_path, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'rexd\[onnx\]'"):
         export_policy(POLICIES["discrete"](), tmp_path / "policy.onnx")

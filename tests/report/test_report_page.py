@@ -4,17 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from circling import TINY
 from finished_run import VERSIONS, finished_run
 from html_pages import Page, browser, console_of, widths_of
 from line_task import make_demonstrations
+from pixel_task import watched
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import MissingExtraError, RunError, SpaceMismatchError
 from rexd.inspection.data.finding import Finding
+from rexd.reading.anything import demonstrations_of
 from rexd.report.material import Material
 from rexd.report.page import anchor, page_of, write_page
 from rexd.reward.files import load_reward
+from rexd.reward.red.red import RED
 from rexd.rl.training.run_folder import load_run
 
 pytest.importorskip("matplotlib")
@@ -119,6 +123,14 @@ def test_what_is_not_given_is_left_out(tmp_path):
     text = page_of(Material(title="Reward", rewards={"r": reward}), tmp_path / "p.html")
     assert titles(text) == ["Reward: what it pays for", "Settings and versions"]
     assert Page(text).faults == []
+
+
+def test_rewards_that_look_at_images(tmp_path):
+    demos = demonstrations_of(watched(3))
+    model = RED(**TINY).fit(demos)
+    text = page_of(Material(title="Images", rewards={"r": model}, demonstrations=demos), tmp_path / "p.html")
+    assert titles(text) == ["Reward: what it pays for", "Reward over time", "Settings and versions"]
+    assert "The reward along 3 trajectories" in text
 
 
 def test_an_unfinished_run_says_so(tmp_path):

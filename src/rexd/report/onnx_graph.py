@@ -6,10 +6,12 @@ standardising, the networks and the shape of the reward. The first axis of every
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,19 @@ def _action_columns(columns: InputColumns, act: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep back what PyTorch says of its own deprecated parts, and of packages that no graph here needs."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def _write(graph: nn.Module, examples: dict[str, Tensor], exported: Exported, about: str) -> Exported:
     onnx = import_extra("onnx", "onnx")
     import_extra("onnxscript", "onnx")
@@ -174,8 +189,7 @@ def _write(graph: nn.Module, examples: dict[str, Tensor], exported: Exported, ab
     shapes: Any = tuple({0: batch} for _ in examples)
     # The graph of rewards takes its inputs as *given, whose shapes PyTorch wants as one tuple.
     nested: Any = (shapes,) if isinstance(graph, _RewardGraph) else shapes
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
-        warnings.simplefilter("ignore")  # PyTorch warns of its own deprecated parts
+    with _quietly(), torch.no_grad():
         program = torch.onnx.export(
             graph.eval(),
             tuple(examples.values()),
