@@ -19,7 +19,10 @@ from io import TextIOWrapper
 from rexd.errors import RexdError, did_you_mean
 from rexd.files import is_full
 
-VERBS = ("inspect", "convert", "fit", "diagnose", "score", "train", "evaluate", "collect", "benchmark", "demo")
+VERBS = (
+    "inspect", "convert", "fit", "diagnose", "score", "train", "evaluate", "collect", "report", "card", "export",
+    "benchmark", "demo",
+)  # fmt: skip
 """The verbs, in the order of ``rexd --help``. What a verb does is said by the docstring of its ``Command``."""
 
 EXAMPLES = (

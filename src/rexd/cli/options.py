@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -28,6 +29,7 @@ Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Lengths = Annotated[str | None, tyro.conf.arg(metavar="N,N,...|KEY")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
 StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Plot = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 Files = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE...")]
 
 
@@ -225,6 +227,17 @@ def chosen_environment(named: str | None, demos: Demonstrations | None) -> str:
     if ":" in recorded:  # such an id imports a module, which a data file must not choose
         raise RexdError(f"the demonstrations name the environment {recorded!r}; if you trust that, give it with --env")
     return recorded
+
+
+def check_plot(path: Path) -> None:
+    """Check before the work that ``--plot`` can be drawn.
+
+    Raises:
+        RexdError: matplotlib is missing, or the name tells no kind of picture.
+    """
+    from rexd.report.drawing import check_picture
+
+    check_picture(path)
 
 
 def environment_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -96,35 +96,37 @@ def _finite(values: Any) -> list[float | None]:
 
 def print_described(found: dict[str, Any]) -> None:
     """Print the facts that ``describe`` returned as a table with one line for each."""
+    print_facts(described(found), title=found["file"])
+
+
+def described(found: dict[str, Any]) -> dict[str, str | None]:
+    """Return the facts that ``describe`` returned in words; None where there is nothing to say."""
     lengths, actions, outside = found["lengths"], found["actions"], found["outside_action_space"]
     steps = f"{lengths[0]:,}" if len(set(lengths)) == 1 else f"{min(lengths):,} to {max(lengths):,}"
     returns, constant = found["returns"], found["constant_columns"]
     kind = f"{actions['columns']} columns" if actions["count"] is None else describe_one(actions["count"])
     columns = found["observations"]["columns"]
     missing, unused, one_step = found["next_observations_missing"], found["unused_transitions"], found["one_step"]
-    print_facts(
-        {
-            "format": found["format"],
-            "environment": found["env_id"] or "not recorded",
-            "trajectories": f"{found['trajectories']}, of {steps} steps: {found['transitions']:,} transitions",
-            "unused": f"{unused:,} transitions that a selection left out" if unused else None,
-            "ends": f"{found['terminated']} terminated, {found['trajectories'] - found['terminated']} truncated",
-            "observations": f"{columns} columns, {found['observations']['dtype']}",
-            "actions": "not recorded"
-            if actions["low"] is None
-            else f"{kind}, {actions['dtype']}, {actions['low']:.4g} to {actions['high']:.4g}",
-            "outside bounds": None
-            if outside is None
-            else f"{outside['entries']:,} action entries ({outside['share']:.1%}) lie beyond the action space",
-            "returns": "not recorded"
-            if returns is None
-            else f"{number(float(np.mean(returns)))} on average, {number(min(returns))} to {number(max(returns))}",
-            "constant columns": f"{len(constant)} of {columns}: {ranges(constant)}" if constant else "none",
-            "next observations": f"not recorded for {missing:,} transitions" if missing else None,
-            "one-step error": None if one_step is None else _one_step(one_step),
-        },
-        title=found["file"],
-    )
+    return {
+        "format": found["format"],
+        "environment": found["env_id"] or "not recorded",
+        "trajectories": f"{found['trajectories']}, of {steps} steps: {found['transitions']:,} transitions",
+        "unused": f"{unused:,} transitions that a selection left out" if unused else None,
+        "ends": f"{found['terminated']} terminated, {found['trajectories'] - found['terminated']} truncated",
+        "observations": f"{columns} columns, {found['observations']['dtype']}",
+        "actions": "not recorded"
+        if actions["low"] is None
+        else f"{kind}, {actions['dtype']}, {actions['low']:.4g} to {actions['high']:.4g}",
+        "outside bounds": None
+        if outside is None
+        else f"{outside['entries']:,} action entries ({outside['share']:.1%}) lie beyond the action space",
+        "returns": "not recorded"
+        if returns is None
+        else f"{number(float(np.mean(returns)))} on average, {number(min(returns))} to {number(max(returns))}",
+        "constant columns": f"{len(constant)} of {columns}: {ranges(constant)}" if constant else "none",
+        "next observations": f"not recorded for {missing:,} transitions" if missing else None,
+        "one-step error": None if one_step is None else _one_step(one_step),
+    }
 
 
 def _one_step(found: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from rexd.cli.show.text import number, plain, with_spread
 from rexd.demos.doubt import Doubt
+from rexd.evaluation.in_words import iqm_cell
 
 if TYPE_CHECKING:
     from rexd.reward.checks import Check
@@ -109,9 +110,3 @@ def print_filled(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     """Print a table without the columns in which no row has anything."""
     shown = [place for place in range(len(headings)) if any(row[place] for row in rows)]
     print_table([headings[place] for place in shown], [[row[place] for place in shown] for row in rows])
-
-
-def iqm_cell(summary: Mapping[str, Any]) -> str:
-    """Return the interquartile mean of a summary with its interval, or nothing where a single return has neither."""
-    low, high = summary["low"], summary["high"]
-    return "" if low is None or high is None else f"{number(summary['iqm'])} [{number(low)}, {number(high)}]"

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rexd.cli.show.output import iqm_cell, print_facts, print_filled, print_json
-from rexd.cli.show.text import with_spread
+from rexd.cli.show.output import print_facts, print_filled, print_json
+from rexd.evaluation.in_words import HEADINGS, compared, verdict
 
 if TYPE_CHECKING:
     from rexd.rl.training.run_folder import Run
-
-HEADINGS = ("", "true return", "IQM [95% interval]", "learned return", "episodes")
 
 
 def report(
@@ -48,14 +46,7 @@ def report(
             }
         )
         return
-    compared = {
-        "demonstrations": {"true": expert, "learned": found.get("demonstrations", {}).get("learned")},
-        "clone": found.get("clone", {}),
-        **(others or {}),
-        "policy": found,
-    }
-    rows = [_row(name, each) for name, each in compared.items()]
-    print_filled(HEADINGS, [row for row in rows if any(row[1:])])
+    print_filled(HEADINGS, compared(found, expert, others))
     if (said := verdict(found)) is not None:
         print(said)
     steps, chosen = f"{found.get('steps', run.config.steps):,}", found.get("selected_at")
@@ -73,31 +64,3 @@ def report(
             "play it": shlex.join(["rexd", "evaluate", str(run.path), *named, "--episodes", "20"]),
         }
     )
-
-
-def verdict(evaluation: Mapping[str, Any]) -> str | None:
-    """Return in one sentence how the policy compares with the demonstrations and with the clone, by learned return.
-
-    Args:
-        evaluation: The content of a run's ``evaluation.json``.
-
-    Returns:
-        The sentence; None where the learned returns are not known, as in older runs and in controls.
-    """
-    policy, demonstrated, clone = (
-        None if (summary := part.get("learned")) is None else float(summary["mean"])
-        for part in (evaluation, evaluation.get("demonstrations") or {}, evaluation.get("clone") or {})
-    )
-    if policy is None or demonstrated is None or demonstrated <= 0.0:
-        return None
-    kept = "" if evaluation.get("selected_at") != 0 else ", a clone of them,"
-    said = f"The policy{kept} reaches {policy / demonstrated:.0%} of the demonstrations' learned return"
-    return f"{said}." if clone is None else f"{said}; the clone reaches {clone / demonstrated:.0%}."
-
-
-def _row(name: str, evaluation: Mapping[str, Any]) -> tuple[str, ...]:
-    true, learned = evaluation.get("true"), evaluation.get("learned")
-    if true is None and learned is None:
-        return (name, "", "", "", "")
-    spread = ["" if each is None else with_spread(each["mean"], each["std"]) for each in (true, learned)]
-    return name, spread[0], "" if true is None else iqm_cell(true), spread[1], str((true or learned or {})["n"])

@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
+from rexd.evaluation.in_words import number, plain, with_spread
 
-def plain(text: object) -> str:
-    """Return one line without control characters, by which a file or an error could change the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-
-
-def number(value: float) -> str:
-    """Format a return or a reward: without decimals from 1,000 on, with one from 10 on, and with three below."""
-    size = abs(value)
-    return f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.3f}"
-
-
-def with_spread(value: float, spread: float | None) -> str:
-    """Format a mean with its standard deviation, where there is one."""
-    return number(value) if spread is None else f"{number(value)} ± {number(spread)}"
+__all__ = ("number", "plain", "with_spread")

@@ -6,7 +6,7 @@ import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -16,6 +16,10 @@ from rexd.cli.show.output import note, print_facts, print_json, print_returns
 from rexd.cli.show.progress import ProgressBar
 from rexd.errors import RexdError, UnsafeFileError, import_extra
 
+if TYPE_CHECKING:
+    from rexd.demos.trajectory import Trajectory
+
+DRAWN = 8  # episodes that --plot draws
 OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.training.selection), its final evaluation too
 
 
@@ -29,6 +33,7 @@ class Command:
     Examples:
         rexd evaluate runs/hopper --episodes 20
         rexd evaluate runs/hopper --video hopper.mp4 --episodes 5 --seed 1
+        rexd evaluate runs/hopper --plot along.svg --episodes 5
         rexd evaluate policy.safetensors --env Hopper-v5 --json
         rexd evaluate policy.zip --env Hopper-v5 --trust
         rexd evaluate runs/mine --env my_module:MyEnv
@@ -48,6 +53,9 @@ class Command:
     """Cut an episode off after N steps. None: at the environment's own time limit, or as the run did."""
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4|gif")] = None
     """Film one further episode into this file."""
+    plot: opt.Plot = None
+    """Draw the reward along the first eight episodes into this file (svg, png, pdf); the environment's if there is no
+    learned one."""
     trust: bool = False
     """Load a zip although loading it executes code that it holds, and import the module that a run folder names for
     its environment."""
@@ -63,6 +71,8 @@ class Command:
 
         seed = OWN_SEED if self.seed is None else self.seed
         check_counts(self.episodes, seed)
+        if self.plot is not None:
+            opt.check_plot(self.plot)
         if self.video is not None:
             check_video(self.video)  # before the episodes are played, which takes minutes
         library = None if self.video is None else choose_library()  # before anything imports MuJoCo
@@ -70,15 +80,29 @@ class Command:
         env, env_kwargs = environment_of(opened, self.env, self.env_kwargs, self.policy, trust=self.trust)
         recorded = opened.max_episode_steps if env in (opened.env, opened.env_reference) else None
         make_env = opt.player(env, env_kwargs, self.max_episode_steps, recorded=recorded)
+        drawn: dict[int, Trajectory] = {}
         with ProgressBar() as progress:
+            count = progress.episodes(self.episodes)
+
+            def ended(number: int, episode: Trajectory) -> None:
+                count(number, episode)
+                if self.plot is not None and number < DRAWN:
+                    drawn[number] = episode
+
             result = evaluate(
                 make_env,
                 opened.policy,
                 opened.reward,
                 episodes=self.episodes,
                 seed=seed,
-                on_episode=progress.episodes(self.episodes),
+                on_episode=ended,
             )
+        if self.plot is not None:
+            from rexd.report.along import draw_along, played_along
+
+            what = "reward" if opened.reward is not None else "environment's reward"
+            along = played_along([drawn[number] for number in sorted(drawn)], opened.reward)
+            draw_along(f"The {what} along episodes", along, what=what).save(self.plot)
         failed = None
         if self.video is not None:
             try:
@@ -100,7 +124,8 @@ class Command:
         if self.json:
             video = str(self.video) if filmed else None
             about = {"policy": str(self.policy), "env": env, "env_kwargs": env_kwargs, "seed": seed}
-            print_json({**about, **result.to_dict(), "video": video})
+            plot = None if self.plot is None else str(self.plot)
+            print_json({**about, **result.to_dict(), "video": video, "plot": plot})
             return
         summaries = {"true": result.true, "learned": result.learned}
         print_returns({name: asdict(each) for name, each in summaries.items() if each is not None})
@@ -109,6 +134,8 @@ class Command:
         print_facts({"environment": env, **played, **success})
         if filmed:
             note(f"wrote {self.video}")
+        if self.plot is not None:
+            note(f"wrote {self.plot}")
 
 
 def environment_of(

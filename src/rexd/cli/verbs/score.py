@@ -24,6 +24,7 @@ class Command:
     Examples:
         rexd score reward.safetensors demos.npz
         rexd score runs/hopper/reward.safetensors Hopper-v2.pkl --env Hopper-v5 -o rewards.npz
+        rexd score reward.safetensors demos.npz --plot along.svg
         rexd score reward.safetensors demos.npz --json
     """
 
@@ -34,6 +35,8 @@ class Command:
     demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Npz file to write the arrays 'rewards' and 'trajectory' (the number of each row's trajectory) to."""
+    plot: opt.Plot = None
+    """Draw the reward along each trajectory, the first eight of them, into this file (svg, png or pdf)."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     seed: int = 0
     """Seed of the random offsets of --subsample. The seed of the fit selects the same rows."""
@@ -44,6 +47,8 @@ class Command:
         """Score the transitions, and print a summary for each trajectory."""
         from rexd.reward.files import load_reward
 
+        if self.plot is not None:
+            opt.check_plot(self.plot)
         model = load_reward(self.reward)
         demos = opt.select(opt.load(self.files, self.data), self.data, self.seed)
         for text in demos.notes:
@@ -62,6 +67,10 @@ class Command:
         if self.output is not None:
             with atomic_path(self.output) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, rewards=rewards, trajectory=rows.trajectory)
+        if self.plot is not None:
+            from rexd.report.along import demonstrated_along, draw_along
+
+            draw_along("The reward along demonstrations", demonstrated_along(demos, rewards)).save(self.plot)
         if self.json:
             print_json(
                 {
@@ -80,6 +89,7 @@ class Command:
                         for part in parts
                     ],
                     "output": None if self.output is None else str(self.output),
+                    "plot": None if self.plot is None else str(self.plot),
                 }
             )
             return
@@ -87,8 +97,9 @@ class Command:
         print_table(
             ["reward a step", "steps", "mean", "min", "max"], [*table, ("all", len(rewards), *_numbers(rewards))]
         )
-        if self.output is not None:
-            note(f"wrote {self.output}")
+        for path in (self.output, self.plot):
+            if path is not None:
+                note(f"wrote {path}")
 
 
 def _numbers(rewards: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple[str, str, str]:

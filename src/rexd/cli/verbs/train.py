@@ -11,6 +11,7 @@ import tyro
 
 from rexd.cli import Interrupted
 from rexd.cli import options as opt
+from rexd.cli.after_training import write_run_page
 from rexd.cli.estimators import options_of, replacing
 from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.run import report
@@ -104,8 +105,9 @@ class Command:
         whole = opt.load(self.files, self.data) if self.files else None
         env = opt.chosen_environment(self.data.env, whole)
         out = self.out or Path("runs") / f"{file_name(env)}-seed{config.seed}"
+        chosen = None if whole is None else opt.select_with_goals(whole, self.data, config.seed)
         run = train_watched(
-            None if whole is None else opt.select_with_goals(whole, self.data, config.seed),
+            chosen,
             env=env,
             env_kwargs=opt.environment_arguments(self.data.env_kwargs),
             out=out,
@@ -115,7 +117,9 @@ class Command:
             resume=self.resume,
         )
         # A subsampled trajectory has only part of its return, and the table shows the whole return.
-        report(run, None if whole is None else _used(whole, self.data).returns, as_json=self.json)
+        returns = None if whole is None else _used(whole, self.data).returns
+        report(run, returns, as_json=self.json)
+        write_run_page(run, whole, chosen, returns)
 
     def _config(self) -> TrainConfig:
         source = next((name for name in SOURCES if name == self.reward), "learned")

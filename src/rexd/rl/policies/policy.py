@@ -189,6 +189,11 @@ class Policy:
             x = activation(_linear(x, weight, bias))
         return x, _linear(x, *self.layers[-1])
 
+    def mode(self, observations: Tensor) -> Tensor:
+        """Return the deterministic actions for raw observations (n, D) float32, or for images (n, H, W, C) uint8."""
+        x = features_of(observations, self.kernels) if self.spec.image else observations
+        return self._act(x, deterministic=True)
+
     def _act(self, x: Tensor, deterministic: bool) -> Tensor:
         features, mean = self.forward(x)
         if self.spec.distribution == "categorical":

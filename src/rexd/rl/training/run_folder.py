@@ -11,6 +11,7 @@ A run folder holds:
 - ``metrics.jsonl``: one record for each evaluation during training.
 - ``evaluation.json``: the final evaluation of the selected policy, in fresh episodes, and what it is compared with.
 - ``checkpoint.safetensors``: the learner's arrays and the progress, which ``--resume`` continues from.
+- ``report.html``: a page with pictures of all this, which the command ``rexd train`` writes at the end.
 - ``tensorboard/``: the figures of the metrics for TensorBoard, and more of them (``rexd.rl.training.board``).
 
 The files are written atomically, so that a run that was killed at any moment can be continued.

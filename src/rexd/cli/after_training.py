@@ -1,0 +1,65 @@
+"""The page that ``rexd train`` leaves in the run folder; that it cannot be written never fails a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rexd.cli.show.output import note, warn
+from rexd.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from rexd.demos.demonstrations import Demonstrations
+    from rexd.rl.training.run_folder import Run
+
+PAGE_FILE = "report.html"
+
+
+def write_run_page(
+    run: Run, whole: Demonstrations | None, used: Demonstrations | None, returns: tuple[float, ...] | None
+) -> None:
+    """Write the page of a run that has just ended, and say where it is or why it is not there.
+
+    Args:
+        run: The run.
+        whole: The demonstrations before a part of them was selected; None where there are none.
+        used: The part that was used.
+        returns: The true returns of the whole trajectories that were used; None where they are not known.
+    """
+    try:
+        from rexd.report.page import check_page
+
+        check_page()
+        _write(run, whole, used, returns)
+    except MissingExtraError as error:
+        note(f"the page with pictures of the run is not written: {error}")
+    except Exception as error:  # the run is complete, whatever is wrong with its page
+        warn(f"the page of the run could not be written ({type(error).__name__}: {error}); the run is complete")
+    else:
+        note(f"wrote {run.path / PAGE_FILE}")
+
+
+def _write(
+    run: Run, whole: Demonstrations | None, used: Demonstrations | None, returns: tuple[float, ...] | None
+) -> None:
+    from rexd.cli.show.facts import describe, described
+    from rexd.inspection.data.find import find
+    from rexd.report.material import Material, named
+    from rexd.report.page import write_page
+    from rexd.rl.training.run_folder import REWARD_FILE
+
+    (name,) = named([run.path])
+    seen = None if whole is None or whole.streamed else whole  # a large file is not read once more
+    facts = None if seen is None else {**describe(seen, seen), "format": None, "one_step": None}
+    material = Material(
+        title=f"{run.env}: {name}",
+        facts={} if seen is None or facts is None else {"file": seen.source, **described(facts)},
+        findings=None if seen is None else find(seen),
+        demonstrations=None if seen is None else used,
+        demonstrated=returns,
+        rewards={name: run.reward()} if (run.path / REWARD_FILE).is_file() else {},
+        runs={name: run},
+        notes=[
+            "The episodes of the policy are not drawn here: rexd report plays some, and draws the reward along them"
+        ],
+    )
+    write_page(material, run.path / PAGE_FILE)
