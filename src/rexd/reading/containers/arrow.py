@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError, import_extra
-from rexd.reading.containers.guards import check_file, naming_damage
+from rexd.reading.containers.guards import MAX_STREAMED_BYTES, check_file, naming_damage
 from rexd.reading.containers.npz import memory_limit
 from rexd.reading.containers.parquet import claimed_bytes
 
@@ -61,6 +63,23 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Any:
     with naming_damage(path, "the Parquet file"):
         names = [name for name in file.schema_arrow.names if name in wanted]
         return file.read(columns=names, use_threads=False)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file to read groups of its rows, and not the whole of it.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DemonstrationError: The file is damaged, claims more than it can hold, or the block fails to read it.
+    """
+    parquet = import_extra("pyarrow.parquet", "arrow")
+    size = check_file(path, max_bytes=MAX_STREAMED_BYTES)
+    with naming_damage(path, "the Parquet file"):
+        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+            _check_claims(path, content, None, size)
+        with parquet.ParquetFile(path) as file:
+            yield file
 
 
 def parquet_kinds(path: Path) -> dict[str, tuple[str, int]]:
@@ -138,14 +157,19 @@ def _parquet(path: Path, wanted: Collection[str]) -> Any:
     """Open a Parquet file whose wanted columns do not claim more than it can hold."""
     pa = import_extra("pyarrow", "arrow")
     parquet = import_extra("pyarrow.parquet", "arrow")
-    limit = memory_limit(check_file(path), _EXPANSION)
+    size = check_file(path)
     with naming_damage(path, "the Parquet file"):
         content = path.read_bytes()
-        if (claimed := claimed_bytes(content, wanted)) > limit:
-            raise DemonstrationError(
-                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
-            )
+        _check_claims(path, content, wanted, size)
         return parquet.ParquetFile(pa.BufferReader(content))
+
+
+def _check_claims(path: Path, content: Any, wanted: Collection[str] | None, size: int) -> None:
+    limit = memory_limit(size, _EXPANSION)
+    if (claimed := claimed_bytes(content, wanted)) > limit:
+        raise DemonstrationError(
+            f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
+        )
 
 
 def _kind(kind: Any) -> tuple[str, int]:
