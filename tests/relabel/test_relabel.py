@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -14,6 +16,7 @@ from offline import Offline, bare_predict, small_reward
 from rexd.errors import DemonstrationError, RexdError, SpaceMismatchError
 from rexd.relabel import shards
 from rexd.relabel.relabel import relabel
+from rexd.reward.red.red import RED
 
 SEVERAL = Offline(lengths=(9000, 20000, 7000, 14000))  # four shards
 
@@ -110,25 +113,32 @@ def test_a_damaged_shard_is_scored_again(tmp_path, reward, dataset, undisturbed)
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_the_same_command_makes_the_same_bytes(tmp_path, reward, dataset, undisturbed):
-    out = tmp_path / "out.hdf5"
-    words = [sys.executable, "-m", "rexd", "relabel", reward, dataset, "-o", out, "--jobs", "1"]
-    rng, kills = np.random.default_rng(0), 0
-    for _ in range(30):
-        process = subprocess.Popen([*map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        try:
-            _, said = process.communicate(timeout=2.0 + 2.0 * rng.random())
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills += 1
-            continue
-        assert process.returncode == 0, said
-        break
-    else:
-        pytest.fail("it never came to its end")
-    assert bytes_of(out) == undisturbed
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.hdf5", "out.hdf5.manifest.json"]
+def test_killed_at_any_moment_the_same_command_makes_the_same_bytes(tmp_path, dataset):
+    few = Offline(lengths=(60, 60), seed=1).demos
+    reward = (
+        RED(updates=30).fit(few).save(tmp_path / "reward.safetensors")
+    )  # large networks, so that scoring takes time
+
+    def start(folder):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        words = [sys.executable, "-m", "rexd", "relabel", reward, dataset, "-o", tmp_path / folder / "out.hdf5"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([*map(str, words), "--jobs", "1"], **quiet)
+
+    begun = time.monotonic()
+    assert start("whole").wait() == 0
+    seconds, rng, begun_at = time.monotonic() - begun, np.random.default_rng(0), []
+    for _ in range(8):
+        process = start("killed")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds * rng.uniform(0.4, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        begun_at.append(len([*(tmp_path / "killed").glob("out.hdf5.parts/rewards-*")]))
+    assert start("killed").wait() == 0
+    assert max(begun_at) > 0, "no kill came while shards were scored"
+    assert bytes_of(tmp_path / "killed/out.hdf5") == bytes_of(tmp_path / "whole/out.hdf5")
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["out.hdf5", "out.hdf5.manifest.json"]
 
 
 def test_other_work_in_the_same_place_is_refused(tmp_path, reward, dataset):
@@ -153,8 +163,6 @@ def test_a_damaged_manifest_is_told(tmp_path, reward, dataset, content):
 
 
 def test_a_reward_of_another_task_is_refused_before_anything_is_written(tmp_path, dataset):
-    from rexd.reward.red.red import RED
-
     narrow = Offline(lengths=(60, 60)).demos.select_columns([0, 1])
     other = RED(updates=5, target_layers=(8,), predictor_layers=(8,)).fit(narrow).save(tmp_path / "r.safetensors")
     with pytest.raises(SpaceMismatchError, match=r"fitted to \(batch, 2\)"):

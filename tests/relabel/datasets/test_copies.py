@@ -208,6 +208,29 @@ def test_rows_in_another_order_are_refused(tmp_path, reward):
         relabel(reward, tmp_path / "mixed.hdf5", tmp_path / "out.hdf5")
 
 
+def test_episodes_that_alternate_are_refused(tmp_path, reward):
+    ids = np.arange(DATA.rows) % 5
+    np.savez(tmp_path / "mixed.npz", **DATA.arrays, episode_id=ids)
+    columns = {"obs": list(DATA.obs), "act": list(DATA.act), "episode_id": ids}
+    pq.write_table(pa.table(columns), tmp_path / "mixed.parquet")
+    for name in ("mixed.npz", "mixed.parquet"):
+        with pytest.raises(DemonstrationError, match="rows of several episodes"):
+            relabel(reward, tmp_path / name, tmp_path / "out")
+
+
+def test_a_counter_of_steps_tells_episodes_of_the_same_number_apart(tmp_path, reward, expected):
+    (tmp_path / "pq").mkdir()
+    for number, stop in enumerate(DATA.stops):
+        rows = slice(stop - DATA.lengths[number], stop)
+        columns = {"obs": list(DATA.obs[rows]), "act": list(DATA.act[rows]), "step": DATA.step[rows]}
+        table = pa.table({**columns, "episode": np.zeros(DATA.lengths[number], int)})
+        pq.write_table(table, tmp_path / "pq" / f"{number}.parquet")
+    made = relabel(reward, tmp_path / "pq", tmp_path / "out")
+    assert made.episodes == len(DATA.lengths)
+    found = pq.read_table([tmp_path / "out" / f"{n}.parquet" for n in range(len(DATA.lengths))])
+    assert found["reward"].to_numpy().tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("kind", ["hdf5", "npz", "parquet", "minari"])
 def test_truncated_data_is_told(tmp_path, reward, kind):
     source = getattr(DATA, kind)(tmp_path / {"minari": "d-v0", "parquet": "d"}.get(kind, f"d.{kind}"))

@@ -43,7 +43,7 @@ def read_ipc(path: Path) -> Any:
         # An IPC file is a stream between a magic number and a table of contents, which is not needed.
         stream = content.slice(len(_FILE_MAGIC)) if bytes(content[: len(_FILE_MAGIC)]) == _FILE_MAGIC else content
         for message in _messages(ipc, stream):
-            if message.type == "dictionary" or _is_compressed(message):
+            if message.type == "dictionary" or is_compressed(message):
                 raise DemonstrationError(
                     f"{path}: is compressed or dictionary-encoded, so that its size is not known beforehand; expected "
                     "plain Arrow. Write it again without compression, or as Parquet"
@@ -231,18 +231,18 @@ def _messages(ipc: Any, stream: Any) -> Iterator[Any]:
             return
 
 
-def _is_compressed(message: Any) -> bool:
+def is_compressed(message: Any) -> bool:
     """Whether a record batch has compressed buffers, which pyarrow does not tell."""
     if message.type != "record batch":
         return False
     raw = bytes(message.metadata)
-    header = _field(raw, struct.unpack_from("<I", raw)[0], _HEADER)
+    header = field_at(raw, struct.unpack_from("<I", raw)[0], _HEADER)
     if header is None:
         raise ValueError("a message without content")
-    return _field(raw, header + struct.unpack_from("<I", raw, header)[0], _COMPRESSION) is not None
+    return field_at(raw, header + struct.unpack_from("<I", raw, header)[0], _COMPRESSION) is not None
 
 
-def _field(raw: bytes, table: int, number: int) -> int | None:
+def field_at(raw: bytes, table: int, number: int) -> int | None:
     """Return the position of a field of a flatbuffer table; None if the field is not set."""
     vtable = table - struct.unpack_from("<i", raw, table)[0]
     place = 4 + 2 * number

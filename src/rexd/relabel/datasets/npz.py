@@ -27,8 +27,9 @@ from rexd.reading.formats import npz_arrays, rexd_npz
 from rexd.reading.rows.ends.boundary_keys import read_ends
 from rexd.reading.rows.ends.episode_ends import RecordedEnds
 from rexd.reading.rows.from_blocks import Rows, from_blocks
+from rexd.reading.rows.from_keys import in_order
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_names import find_keys
+from rexd.reading.rows.key_names import BOUNDARIES, find_keys
 from rexd.relabel.datasets.dataset import COPIED_ROWS, KEPT, OutputFile, Rewards, check_rewards, same_shape
 
 _HEADER = "rexd"  # the member of rexd's own npz that describes the others
@@ -56,7 +57,11 @@ class _Column:
 
 
 class Npz:
-    """One npz of arrays with a row for each step."""
+    """One npz of arrays with a row for each step.
+
+    Attributes:
+        has_unused: Whether some of its episodes were left out by a selection, as rexd's own npz can say.
+    """
 
     def __init__(self, source: Source, scratch: Path) -> None:
         """Find the episodes of the file.
@@ -69,6 +74,7 @@ class Npz:
             DemonstrationError: The file is damaged, or its arrays are not rows end to end.
         """
         self._path = source.path
+        self.has_unused = False
         self.size = check_file(self._path)
         own = rexd_npz.sniff(source)
         self.layout = (rexd_npz if own else npz_arrays).FORMAT.name
@@ -165,12 +171,17 @@ class Npz:
     def _keyed(self, source: Source, rows: int) -> Demonstrations:
         if len(self._columns["observations"].shape) == 3:
             raise self._unusable("trajectories of observations", "observations (steps, columns)")
+        ids = {key: source.npz[key] for key in BOUNDARIES["ids"] if key in source.npz}
+        if in_order(source.name, ids, rows)[1]:
+            raise self._unusable("rows of several episodes that alternate", "the rows of each episode together")
         keyed = read_ends(source.name, source.npz, rows)
         return self._demos(rows, keyed.ends, keyed.notes)
 
     def _own(self, rows: int) -> Demonstrations:
         with open_member(self._path, self._members[_HEADER]) as stream:
-            lengths = np.array(_header(stream)["lengths"], np.int64)
+            header = _header(stream)
+        lengths = np.array(header["lengths"], np.int64)
+        self.has_unused = header["trajectories"] < len(lengths)
         if lengths.ndim != 1 or (lengths < 1).any() or lengths.sum() != rows:
             raise self._unusable("lengths that do not sum to its rows", f"{rows} rows")
         starts = np.zeros(rows, np.bool_)

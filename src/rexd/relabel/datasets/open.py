@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rexd.errors import DemonstrationError
+from rexd.demos import streamed
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import DemonstrationError, UnsafeFileError
 from rexd.reading.containers.source import Source
 from rexd.reading.formats import d4rl, minari, npz_arrays, rexd_npz
 from rexd.relabel.datasets.dataset import Dataset
@@ -39,3 +41,25 @@ def open_dataset(place: str, scratch: Path) -> Dataset:
         "HDF5, an npz of arrays, a Minari dataset or a folder of Parquet files. rexd convert makes the first three of "
         "all that rexd reads"
     )
+
+
+def large_npz(place: str, scratch: Path) -> Demonstrations | None:
+    """Return the episodes of an npz, to be read in blocks, if it is too large to be read at once; else None.
+
+    The reading room holds an npz in memory, which learning from it needs and scoring it does not.
+
+    Raises:
+        UnsafeFileError: The file would execute code.
+    """
+    source = Source(place)
+    if not source.is_file or source.path.stat().st_size <= streamed.STREAM_BYTES:
+        return None
+    if not (rexd_npz.sniff(source) or npz_arrays.sniff(source)):
+        return None
+    try:
+        found = Npz(source, scratch)
+    except UnsafeFileError:
+        raise
+    except DemonstrationError:  # the reading room knows more layouts of arrays, and says what is wrong with others
+        return None
+    return None if found.has_unused else found.demos

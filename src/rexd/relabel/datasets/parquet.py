@@ -27,8 +27,9 @@ from rexd.reading.formats.parquet_table import assign_columns
 from rexd.reading.rows.ends.boundary_keys import has_boundaries, read_ends
 from rexd.reading.rows.ends.episode_ends import RecordedEnds
 from rexd.reading.rows.from_blocks import Rows, from_blocks
+from rexd.reading.rows.from_keys import in_order
 from rexd.reading.rows.hints import Hints
-from rexd.reading.rows.key_names import NEEDED
+from rexd.reading.rows.key_names import BOUNDARIES, NEEDED
 from rexd.reading.rows.side_by_side import side_by_side
 from rexd.relabel.datasets.dataset import COPIED_ROWS, KEPT, OutputFile, Rewards
 
@@ -193,17 +194,20 @@ class ParquetFiles:
     def _ends(self, rows: int) -> tuple[RecordedEnds, tuple[str, ...]]:
         """Return where episodes end: as ids, flags or counted steps say, and else at the end of each file."""
         content = {name: self._rows((name,), 0, rows) for name in self._roles.ends}
-        if has_boundaries(content):
-            keyed = read_ends(self._name, content, rows)
-            ends, notes = keyed.ends, keyed.notes
-        elif self._roles.step is not None:
+        if self._roles.step is not None:
             steps = self._rows((self._roles.step,), 0, rows).reshape(-1)
-            return RecordedEnds(starts=np.append(True, np.diff(steps) <= 0)), ()
-        else:
-            ends, notes = RecordedEnds(starts=np.isin(np.arange(rows), [file.start for file in self.files])), ()
-            if len(self.files) > 1:
-                notes = ("each file is taken as one episode, since no column says where episodes end",)
-        return ends, notes
+            content["episode_starts"] = np.append(True, np.diff(steps) <= 0)
+        if has_boundaries(content):
+            if in_order(self._name, {key: content[key] for key in BOUNDARIES["ids"] if key in content}, rows)[1]:
+                raise DemonstrationError(
+                    f"{self._name}: rows of several episodes alternate; expected the rows of each episode together. "
+                    "Sort the rows by episode"
+                )
+            keyed = read_ends(self._name, content, rows)
+            return keyed.ends, keyed.notes
+        notes = ("each file is taken as one episode, since no column says where episodes end",)
+        starts = np.isin(np.arange(rows), [file.start for file in self.files])
+        return RecordedEnds(starts=starts), notes if len(self.files) > 1 else ()
 
     def _schema(self, schema: Any) -> Any:
         """Return the schema of the copy: float32 rewards, and the old ones in a column of their own."""
