@@ -28,6 +28,7 @@ Count = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Lengths = Annotated[str | None, tyro.conf.arg(metavar="N,N,...|KEY")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
 StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Cluster = Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="[ADDRESS]")]
 Files = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE...")]
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import islice
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
-from rexd.relabel.shards import Scored
+from rexd.cluster import finished
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RexdError
+from rexd.relabel.datasets.open import open_dataset
+from rexd.relabel.manifest import hash_of
+from rexd.relabel.shards import Scored, score
+from rexd.reward.base import RewardModel
+from rexd.reward.files import load_reward
 
 AHEAD = 2  # shards that are handed out for each worker at a time, so that none waits for the next
-
-T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -22,11 +29,6 @@ class Engine(Protocol):
 
     def scored(self, numbers: Iterable[int]) -> Iterator[tuple[int, Scored]]:
         """Yield the numbers of shards with their rewards, as they are done."""
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Threads:
@@ -58,3 +60,52 @@ class Threads:
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the workers of a cluster find what they score: paths that lead to the same files on all machines.
+
+    Attributes:
+        reward: The file of the reward.
+        reward_sha256: Its hash, which must be that of the file that the worker reads.
+        dataset: The dataset, or its id.
+        scratch: The folder for what is unpacked.
+    """
+
+    reward: Path
+    reward_sha256: str
+    dataset: str
+    scratch: Path
+
+
+class RayTasks:
+    """Tasks of a Ray cluster that score one shard each; this process writes what they return.
+
+    Ray Data's ``map_batches`` would cut the rows anew, and so lose the time within episodes at each cut and the shards
+    that an earlier run has done. A task for each shard keeps both, and a lost one costs two seconds of work.
+    """
+
+    def __init__(self, ray: Any, place: Place, at_once: int | None = None) -> None:
+        """Take the cluster, what is scored, and the most shards at a time."""
+        self._ray, self._place, self._at_once = ray, place, at_once
+
+    def scored(self, numbers: Iterable[int]) -> Iterator[tuple[int, Scored]]:
+        """Yield shards as they are done."""
+        return finished(self._ray, partial(_score_there, self._place), numbers, at_once=self._at_once)
+
+
+def _score_there(place: Place, number: int) -> Scored:
+    """Score a shard in a worker, which opens the dataset once and keeps it for its next shards."""
+    torch.set_num_threads(1)
+    return score(*_opened(place), number)
+
+
+@lru_cache(maxsize=1)
+def _opened(place: Place) -> tuple[RewardModel, Demonstrations]:
+    if not place.reward.is_file() or hash_of(place.reward) != place.reward_sha256:
+        raise RexdError(
+            f"{place.reward}: is not on all machines of the cluster, or not the same file; put the reward and the "
+            "dataset on a file system that all of them share"
+        )
+    return load_reward(place.reward), open_dataset(place.dataset, place.scratch).demos

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rexd.demos.demonstrations import Demonstrations
+from rexd.cluster import cores, joined
 from rexd.errors import RexdError
 from rexd.files import atomic_path
 from rexd.progress import Progress
 from rexd.relabel.datasets.dataset import Dataset, OutputFile
 from rexd.relabel.datasets.open import open_dataset
-from rexd.relabel.engines import Engine, Threads, cores
+from rexd.relabel.engines import Engine, Place, RayTasks, Threads
 from rexd.relabel.manifest import NAME, Manifest, hash_of, read_manifest
 from rexd.relabel.shards import SHARD_ROWS, RewardParts, count_shards, read_rows, score, span_of
 from rexd.reward.base import RewardModel, predict_at
@@ -53,17 +53,13 @@ class Relabelled:
     notes: tuple[str, ...]
 
 
-MakeEngine = Callable[[RewardModel, Demonstrations], Engine]
-"""Makes what scores the shards of a dataset."""
-
-
 def relabel(
     reward: str | Path,
     dataset: str | Path,
     out: str | Path,
     *,
     jobs: int | None = None,
-    engine: MakeEngine | None = None,
+    ray: str | None = None,
     progress: Progress | None = None,
 ) -> Relabelled:
     """Copy an offline dataset with the learnt reward; the reward that it came with is kept as ``environment_reward``.
@@ -76,14 +72,15 @@ def relabel(
         out: The copy: a file where the dataset is one, and else a folder. A folder has its manifest in it, and a file
             beside it.
         jobs: The number of shards that are scored at a time; None stands for the number of cores.
-        engine: Makes what scores the shards instead of threads of this process.
+        ray: The address of a Ray cluster whose workers score the shards; an empty text starts one on this machine, and
+            None scores them in threads of this process. The results are the same.
         progress: Called with the number of rows that are done and in all.
 
     Raises:
         RewardFileError: The reward cannot be read.
         SpaceMismatchError: The reward does not fit the dataset.
         DemonstrationError: The dataset cannot be read, or not be copied.
-        RexdError: The output exists, or belongs to other work.
+        RexdError: The output exists, or belongs to other work; or there is no cluster.
     """
     reward, out = Path(reward), Path(out)
     model = load_reward(reward)
@@ -97,9 +94,12 @@ def relabel(
         if made_scratch:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
-    made = partial(Threads, jobs=jobs or cores()) if engine is None else None
-    with_engine = engine or (lambda model, demos: made(partial(score, model, demos)))  # type: ignore[misc]
-    return work.run(lambda: with_engine(model, source.demos), progress or (lambda done, total: None))
+    progress = progress or (lambda done, total: None)
+    if ray is None:
+        return work.run(lambda: Threads(partial(score, model, source.demos), jobs or cores()), progress)
+    place = Place(reward.resolve(), hash_of(reward), _resolved(str(dataset)), scratch.resolve())
+    with joined(ray, jobs) as cluster:
+        return work.run(lambda: RayTasks(cluster, place, jobs), progress)
 
 
 class _Work:
@@ -215,6 +215,11 @@ class _Work:
         if now or time.monotonic() - self._saved > SAVE_EVERY:
             self._manifest.save(self._manifest_path)
             self._saved = time.monotonic()
+
+
+def _resolved(dataset: str) -> str:
+    """Return the whole path of a dataset, or the id of one as it is."""
+    return str(Path(dataset).resolve()) if Path(dataset).exists() else dataset
 
 
 def _is_empty(folder: Path) -> bool:

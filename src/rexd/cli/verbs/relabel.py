@@ -9,8 +9,10 @@ from typing import Annotated
 import tyro
 
 from rexd.cli import Interrupted
+from rexd.cli import options as opt
 from rexd.cli.show.output import note, print_facts, print_json, warn
 from rexd.cli.show.progress import ProgressBar
+from rexd.cluster import address_of
 from rexd.errors import RexdError
 
 
@@ -29,6 +31,7 @@ class Command:
         rexd relabel reward.safetensors hopper_medium.hdf5 -o hopper_relabelled.hdf5
         rexd relabel reward.safetensors mujoco/hopper/medium-v0 -o hopper/relabelled-v0
         rexd relabel reward.safetensors lerobot/pusht -o pusht-relabelled --jobs 8
+        rexd relabel reward.safetensors /data/steps -o /data/paid --ray 10.0.0.1:6379
     """
 
     reward: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="REWARD")]
@@ -39,6 +42,9 @@ class Command:
     """The copy: a file where the dataset is one file, and else a folder."""
     jobs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Number of shards that are scored at a time, each by one thread. None: one for each core."""
+    ray: opt.Cluster = None
+    """Score on the Ray cluster at ADDRESS, whose machines share the files; without ADDRESS a cluster of this machine is
+    started. Put it last."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -48,9 +54,10 @@ class Command:
 
         if self.jobs is not None and self.jobs < 1:
             raise RexdError(f"--jobs is {self.jobs}; expected 1 or more")
+        ray = address_of(self.ray)
         try:
             with ProgressBar() as bar:
-                made = relabel(self.reward, self.dataset, self.output, jobs=self.jobs, progress=bar.scored)
+                made = relabel(self.reward, self.dataset, self.output, jobs=self.jobs, ray=ray, progress=bar.scored)
         except KeyboardInterrupt:
             parts = self.output.with_name(f"{self.output.name}.parts")
             if not parts.is_dir():

@@ -130,7 +130,8 @@ class Command:
 
 def _scored(model: RED, demos: Demonstrations) -> tuple[Float32, int]:
     """Return the rewards of all rows, which are read in blocks, and how many have no recorded next observation."""
-    from rexd.relabel.engines import Threads, cores
+    from rexd.cluster import cores
+    from rexd.relabel.engines import Threads
     from rexd.relabel.shards import count_shards, score, span_of
 
     rewards, missing = np.empty(demos.n_transitions, np.float32), 0
