@@ -208,3 +208,22 @@ def test_blocks_begin_within_episodes(monkeypatch):
         assert rows.step.tolist() == data.step[start:stop].tolist()
         assert rows.obs.tobytes() == data.obs[start:stop].tobytes()
         assert rows.trajectory.tolist() == (data.episode[start:stop] - data.episode[start]).tolist()
+
+
+def test_a_reward_that_remembers_is_given_whole_episodes(monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 1024)
+    data = Offline()
+
+    class Remembers:
+        stateful = True
+
+        def predict(self, obs, act, next_obs, step):
+            assert step[0] == 0
+            begins = np.maximum.accumulate(np.where(step == 0, np.arange(len(step)), 0))
+            total = np.cumsum(obs[:, 0].astype(float))
+            return (1 / (1 + np.exp(obs[begins, 0] - total + total[begins]))).astype(np.float32)
+
+    model = Remembers()
+    parts = [shards.score(model, data.demos, n).rewards for n in range(shards.count_shards(data.rows))]
+    assert len(parts) == 4
+    assert np.allclose(np.concatenate(parts), model.predict(data.obs, data.act, None, data.step), atol=1e-6)

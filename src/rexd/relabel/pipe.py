@@ -45,7 +45,13 @@ def score_stream(model: RewardModel, stream: IO[bytes], out: IO[bytes]) -> int:
     Raises:
         DemonstrationError: The stream is damaged, or lacks a column.
         SpaceMismatchError: The columns do not fit the reward.
+        RexdError: The reward looks at whole episodes.
     """
+    if getattr(model, "stateful", False):
+        raise RexdError(
+            "this reward looks at whole episodes, which a pipe does not bring at once; score a file: rexd score REWARD "
+            "FILE -o rewards.npz"
+        )
     head = stream.read(len(MARKER))
     scorer = _Scorer(model)
     if head == MARKER:

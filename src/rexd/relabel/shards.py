@@ -53,12 +53,17 @@ def read_rows(demos: Demonstrations, start: int, stop: int) -> Transitions:
 
     The steps of each row are counted from the start of its episode, wherever the block begins.
     """
+    rows, block = read_episodes(demos, start, stop)
+    return Transitions(**{name: array[block] for name, array in vars(rows).items()})
+
+
+def read_episodes(demos: Demonstrations, start: int, stop: int) -> tuple[Transitions, slice]:
+    """Read the whole episodes that some rows belong to, and return where the rows lie in them."""
     stops: NDArray[np.int64] = np.cumsum(demos.lengths)
     first, last = (int(np.searchsorted(stops, row, "right")) for row in (start, stop - 1))
     found = stack(tuple(picked(demos.trajectories, np.arange(first, last + 1))))
     before = int(stops[first] - demos.lengths[first])
-    block = slice(start - before, stop - before)
-    return Transitions(**{name: array[block] for name, array in vars(found).items()})
+    return found, slice(start - before, stop - before)
 
 
 def score(model: RewardModel, demos: Demonstrations, number: int) -> Scored:
@@ -67,14 +72,20 @@ def score(model: RewardModel, demos: Demonstrations, number: int) -> Scored:
     Raises:
         DemonstrationError: The rows cannot be read, or the reward is not a number in [0, 1].
     """
-    rows = read_rows(demos, *span_of(number, demos.n_transitions))
-    rewards = np.ascontiguousarray(predict_at(model, Rows.of_transitions(rows)), np.float32)
-    if rewards.shape != (len(rows),) or not np.isfinite(rewards).all():
+    if getattr(model, "stateful", False):  # the rows before the shard's, in the same episode, change its rewards
+        rows, block = read_episodes(demos, *span_of(number, demos.n_transitions))
+        whole = model.predict(rows.obs, rows.act, rows.next_obs, rows.step)
+        rewards, known = np.ascontiguousarray(whole[block], np.float32), rows.next_known[block]
+    else:
+        rows = read_rows(demos, *span_of(number, demos.n_transitions))
+        rewards = np.ascontiguousarray(predict_at(model, Rows.of_transitions(rows)), np.float32)
+        known = rows.next_known
+    if rewards.shape != known.shape or not np.isfinite(rewards).all():
         raise DemonstrationError(
             f"{demos.source}: the reward of rows {span_of(number, demos.n_transitions)} is not one number for each; "
             "expected finite ones. Look at the data with rexd inspect"
         )
-    return Scored(rewards, int((~rows.next_known).sum()))
+    return Scored(rewards, int((~known).sum()))
 
 
 class RewardParts:
