@@ -54,7 +54,7 @@ def test_folders_travel(tmp_path):
 def cluster():
     """Two machines with one core each, as far as one machine can be two."""
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     made.second = made.add_node(num_cpus=1)
     made.wait_for_nodes()

@@ -70,6 +70,8 @@ def joined(address: str, workers: int | None = None) -> Iterator[Any]:
         if address:
             ray.init(address=address, **quiet)
         else:
+            # By itself Ray gives its workers what other programs leave of the cores; work here has its fair share.
+            os.environ.setdefault("RAY_worker_niceness", "0")
             ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise RexdError(
