@@ -19,7 +19,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,8 +62,8 @@ def generate(path: Path, rows: int) -> None:
             file["timeouts"][block] = np.arange(start, block.stop) % EPISODE == EPISODE - 1
 
 
-def fitted_reward(path: Path) -> Path:
-    """Save a reward of the default size; how well it is fitted does not change what it costs."""
+def fitted_reward(path: Path, **settings: Any) -> Path:
+    """Save a reward, of the default size without settings; how well it is fitted does not change what it costs."""
     rng = np.random.default_rng(1)
     episodes = [
         Trajectory.from_steps(
@@ -73,7 +72,7 @@ def fitted_reward(path: Path) -> Path:
         )
         for _ in range(4)
     ]
-    return RED(updates=100).fit(Demonstrations(tuple(episodes))).save(path)
+    return RED(updates=100, **settings).fit(Demonstrations(tuple(episodes))).save(path)
 
 
 def measured(words: list[str]) -> dict[str, Any]:
@@ -158,7 +157,13 @@ def bare(reward: Path, source: Path, folder: Path) -> dict[str, Any]:
 
 
 def stages(reward: Path, source: Path, folder: Path) -> dict[str, Any]:
-    """The processor's microseconds for each transition: to read and check, to standardise, to score, and to write."""
+    """The processor's microseconds for each transition: to read and check, to standardise, to score, and to write.
+
+    With tiny networks, what is left is nearly all that threads may have to wait for one another with: the interpreter.
+    """
+    tiny = load_reward(
+        fitted_reward(folder / "tiny.safetensors", target_layers=(4,), predictor_layers=(4,), outputs=2, folds=2)
+    )
     model, dataset = load_reward(reward), open_dataset(str(source), folder)
     rows = dataset.demos.n_transitions
     shards = range(min(2, -(-rows // SHARD_ROWS)))
@@ -185,32 +190,14 @@ def stages(reward: Path, source: Path, folder: Path) -> dict[str, Any]:
             processor_and_wall(lambda: [score(model, dataset.demos, n) for n in shards]),
             count,
         ),
+        "the same with tiny networks": (
+            processor_and_wall(lambda: [score(tiny, dataset.demos, n) for n in shards]),
+            count,
+        ),
         "write": (processor_and_wall(lambda: dataset.write(dataset.files[0], target, Zeros())), rows),
     }
     target.unlink()
     return {name: round(1e6 * seconds["processor_seconds"] / per, 3) for name, (seconds, per) in made.items()}
-
-
-def held_by_the_interpreter(reward: Path, source: Path, folder: Path) -> float:
-    """The share of a scoring thread's time in which another thread, which only counts, has to wait for the interpreter.
-
-    With a share s, threads gain nothing beyond 1/s of them; processes would.
-    """
-    model, dataset = load_reward(reward), open_dataset(str(source), folder)
-
-    def counted(seconds: float) -> float:
-        count, spent = 0, time.thread_time()
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            count += 1
-        return count / max(time.thread_time() - spent, 1e-9)
-
-    alone = counted(2.0)
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lambda: score(model, dataset.demos, 0))
-        among = counted(2.0)
-        running.result()
-    return round(max(0.0, 1.0 - among / alone), 3)
 
 
 def main() -> None:
@@ -241,7 +228,6 @@ def main() -> None:
             print(f"{rows:,} transitions, {source.stat().st_size / 1e6:,.0f} MB", flush=True)
             size: dict[str, Any] = {"transitions": rows, "bytes": source.stat().st_size}
             size["stages_us"] = stages(reward, source, folder)
-            size["interpreter_share"] = held_by_the_interpreter(reward, source, folder)
             size["bare"] = bare(reward, source, folder)
             print(size, flush=True)
             size["relabel"] = []

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -11,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from offline import Offline, bare_predict, small_reward
 
+from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import DemonstrationError
 from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.reading.load import load_demonstrations
+from rexd.reading.minari.writing import save_minari
 from rexd.relabel.relabel import relabel
 
 DATA = Offline()
@@ -183,6 +186,26 @@ def test_minari_reads_its_copy(tmp_path, reward, expected, monkeypatch):
     assert np.concatenate([e.observations[:-1] for e in episodes]).tobytes() == DATA.obs.tobytes()
     assert (out / "manifest.json").is_file()
     assert load_demonstrations(out).lengths.tolist() == list(DATA.lengths)
+
+
+def test_minari_without_rewards_keeps_none(tmp_path, reward, expected):
+    free = Demonstrations(tuple(replace(t, rewards=None) for t in DATA.demos))
+    save_minari(free, tmp_path / "free-v0")
+    relabel(reward, tmp_path / "free-v0", tmp_path / "out-v0")
+    assert read(tmp_path / "out-v0").tobytes() == expected.tobytes()
+    with h5py.File(tmp_path / "out-v0/data/main_data.hdf5") as file:
+        assert [*file["episode_0/infos"]] == []
+
+
+@pytest.mark.parametrize("lengths", [[5], "all", [[700]], [700, 300, 1500, 41, 960], [-1, 3501]])
+def test_a_header_that_lies_is_told(tmp_path, reward, lengths):
+    with np.load(DATA.own(tmp_path / "d.npz")) as file:
+        arrays = dict(file)
+    header = {**json.loads(arrays["rexd"].tobytes()), "lengths": lengths}
+    arrays["rexd"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(tmp_path / "lies.npz", **arrays)
+    with pytest.raises(DemonstrationError, match=r"lies\.npz"):
+        relabel(reward, tmp_path / "lies.npz", tmp_path / "out.npz")
 
 
 def test_two_copies_have_the_same_bytes_on_another_day(tmp_path, reward):

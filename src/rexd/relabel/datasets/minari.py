@@ -57,8 +57,10 @@ class Minari:
                     if name != "rewards":
                         episode.copy(name, made)
                 made.require_group("infos")
-                known = {} if episode.attrs.get(REWARDS_KNOWN, True) else {"rewards": None}
-                replace_rewards(known or episode, made, start, start + length, rewards, f"infos/{KEPT}")
+                told = (
+                    episode if episode.attrs.get(REWARDS_KNOWN, True) else {}
+                )  # else the file has zeros in their place
+                replace_rewards(told, made, start, start + length, rewards, f"infos/{KEPT}")
                 start += length
 
     def describe(self, folder: Path, out: Path) -> None:

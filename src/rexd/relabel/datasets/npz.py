@@ -94,7 +94,8 @@ class Npz:
                 raise self._unusable(f"{keys[role]!r} of shape {column.shape}", f"{rows} rows of observations")
         if "rewards" in self._columns:
             check_rewards(source.name, self._rewards, self._columns["rewards"].shape, rows)
-        self.demos = self._own(rows) if own else self._keyed(source, rows)
+        with naming_damage(self._path, "the npz file"):
+            self.demos = self._own(rows) if own else self._keyed(source, rows)
         self.files = (OutputFile("", 0, rows),)
 
     def write(self, file: OutputFile, target: Path, rewards: Rewards) -> None:
