@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from offline import Offline, small_reward
 
+from rexd.demos import streamed
 from rexd.relabel import relabel as module
 
 
@@ -53,3 +54,17 @@ def test_ctrl_c_says_how_to_go_on(rexd, tmp_path, reward, monkeypatch):
     monkeypatch.undo()
     assert rexd("relabel", reward, source, "-o", out).status == 0
     assert not (tmp_path / "out.hdf5.parts").exists()
+
+
+@pytest.mark.parametrize("kind", ["npz", "own", "hdf5"])
+def test_a_large_file_is_scored_in_blocks_with_the_same_result(rexd, tmp_path, reward, monkeypatch, kind):
+    source = getattr(Offline(), kind)(tmp_path / f"d.{kind.replace('own', 'npz')}")
+    whole = rexd("score", reward, source, "-o", tmp_path / "whole.npz", "--json").json
+    monkeypatch.setattr(streamed, "STREAM_BYTES", 0)
+    monkeypatch.setattr("rexd.reading.formats.npz_arrays.load", None)  # the file is not read at once
+    blocks = rexd("score", reward, source, "-o", tmp_path / "blocks.npz", "--json").json
+    assert blocks["trajectories"] == whole["trajectories"]
+    with np.load(tmp_path / "whole.npz") as one, np.load(tmp_path / "blocks.npz") as other:
+        for name in ("rewards", "trajectory"):
+            assert one[name].tobytes() == other[name].tobytes()
+            assert one[name].dtype == other[name].dtype
