@@ -109,7 +109,7 @@ def test_seeds_are_the_runs_of_single_commands(rexd, tmp_path, monkeypatch):
     path = os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
     demos = save_demonstrations(make_demonstrations(), tmp_path / "demos.npz")
-    few = ("--steps", 60, "--final-episodes", 2, "--evaluation-episodes", 1, "--evaluate-every", 30)
+    few = ("--steps", 60, "--final-episodes", 2, "--evaluation-episodes", 1, "--evaluate-every", 30, "--warm-start", 20)
     task = ("--env", "line_task:RexdCliLine-v0", "--algorithm", "sb3-sac", "--reward.updates", 20)
     found = rexd("train", demos, *task, *few, "--seeds", "0-1", "--jobs", 1, "--out", tmp_path / "two", "--json")
     assert found.status == 0, found.err
