@@ -163,11 +163,12 @@ def _follow(item: RunProgress, process: subprocess.Popen[bytes], folders: Folder
         folders.crash(item.run).unlink(missing_ok=True)
         return True
     item.phase = Phase.CRASHED
-    item.error = _record_crash(item.run, status, folders)
+    item.error = record_crash(item.run, status, folders)
     return True
 
 
-def _record_crash(run: RunSpec, status: int, folders: Folders) -> str:
+def record_crash(run: RunSpec, status: int, folders: Folders) -> str:
+    """Write the record of a run that crashed, whose log is there, and return its error in one line."""
     log = folders.log(run)
     lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
     said = next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")

@@ -20,7 +20,7 @@ from rexd.errors import RexdError, did_you_mean
 from rexd.files import is_full
 
 VERBS = (
-    "inspect", "convert", "fit", "diagnose", "score", "train", "evaluate", "collect", "report", "card", "export",
+    "inspect", "convert", "fit", "diagnose", "score", "relabel", "train", "evaluate", "collect", "report", "card", "export",
     "benchmark", "demo",
 )  # fmt: skip
 """The verbs, in the order of ``rexd --help``. What a verb does is said by the docstring of its ``Command``."""
@@ -42,12 +42,15 @@ class Interrupted(KeyboardInterrupt):
         folder: The folder that keeps the work.
         command: The words after ``rexd`` that continue it. None stands for the same command with ``--resume``, and an
             empty sequence for the same command as it is.
+        kept: What the folder keeps.
     """
 
-    def __init__(self, folder: object, command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, folder: object, command: Sequence[str] | None = None, kept: str = "the last evaluated state"
+    ) -> None:
         """Keep what the message to the user needs."""
         super().__init__()
-        self.folder, self.command = folder, command
+        self.folder, self.command, self.kept = folder, command, kept
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -76,7 +79,7 @@ def main(args: Sequence[str] | None = None) -> int:
         again = words if "--resume" in words or stopped.command is not None else [*words, "--resume"]
         command = shlex.join(["rexd", *(stopped.command or again)])
         print(
-            f"\nrexd: interrupted; {stopped.folder} keeps the last evaluated state. Go on with: {command}",
+            f"\nrexd: interrupted; {stopped.folder} keeps {stopped.kept}. Go on with: {command}",
             file=sys.stderr,
         )
         return INTERRUPTED

@@ -30,6 +30,7 @@ Lengths = Annotated[str | None, tyro.conf.arg(metavar="N,N,...|KEY")]
 Columns = Annotated[str | None, tyro.conf.arg(metavar="A:B")]
 StepLimit = Annotated[int | None, tyro.conf.arg(metavar="N")]
 Plot = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+Cluster = Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="[ADDRESS]")]
 Files = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE...")]
 
 

@@ -13,7 +13,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import RunError
 from rexd.inspection.data.finding import Finding
-from rexd.reward.red.red import RED
+from rexd.reward.estimator.estimator import Estimator
 from rexd.rl.training.run_folder import CONFIG_FILE, EVALUATION_FILE, METRICS_FILE, Run
 
 
@@ -40,7 +40,7 @@ class Material:
     findings: Sequence[Finding] | None = None
     demonstrations: Demonstrations | None = None
     demonstrated: Sequence[float] | None = None
-    rewards: Mapping[str, RED] = field(default_factory=dict)
+    rewards: Mapping[str, Estimator] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
     episodes: Mapping[str, Sequence[Trajectory]] = field(default_factory=dict)
     columns: tuple[str, str] | None = None

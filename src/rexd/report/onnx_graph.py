@@ -24,7 +24,6 @@ from rexd.errors import RexdError, import_extra
 from rexd.files import atomic_path
 from rexd.reward.columns import CLOCK_STEPS, InputColumns
 from rexd.reward.red.red import RED
-from rexd.reward.shapes import reward_of
 from rexd.rl.policies.policy import Policy
 
 OBSERVATION, ACTION, NEXT, STEP = "observation", "action", "next_observation", "step"
@@ -133,8 +132,9 @@ class _RewardGraph(nn.Module):
         if columns.clock:
             parts.append(torch.log1p(rest.pop(0).double() / CLOCK_STEPS).float()[:, None])
         fitted = self._fitted
-        novelty = fitted.novelty_of_inputs(fitted.encoder.standardise(torch.cat(parts, dim=1)))
-        return reward_of(novelty, fitted.shape, fitted.sigma, fitted.calibration.anchor), novelty
+        x = fitted.encoder.standardise(torch.cat(parts, dim=1))
+        novelty = fitted.novelty_of_inputs(x)
+        return fitted.reward_of_inputs(x, novelty), novelty
 
 
 class _PolicyGraph(nn.Module):

@@ -26,7 +26,7 @@ from rexd.report.reward_pictures import calibration_picture, ladder_picture, pro
 from rexd.report.section import Section, Table
 from rexd.report.videos import videos_in
 from rexd.reward.base import predict_at
-from rexd.reward.red.red import RED
+from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.rows import Rows
 from rexd.rl.training.run_folder import REWARD_FILE, Run
 
@@ -135,7 +135,7 @@ def _data(material: Material) -> Section:
     return Section("Demonstrations", findings=material.findings, tables=tables)
 
 
-def _reward(material: Material, name: str, model: RED) -> Iterator[Section]:
+def _reward(material: Material, name: str, model: Estimator) -> Iterator[Section]:
     several = f" of {name}" if len(material.rewards) > 1 else ""
     demos, episodes = material.demonstrations, material.episodes.get(name, ())
     columns = None if demos is None or demos.image else demos  # no probes are made of images
@@ -158,7 +158,7 @@ def _reward(material: Material, name: str, model: RED) -> Iterator[Section]:
 
 
 def _over_time(
-    several: str, model: RED, demos: Demonstrations | None, episodes: Sequence[Trajectory]
+    several: str, model: Estimator, demos: Demonstrations | None, episodes: Sequence[Trajectory]
 ) -> Iterator[Section]:
     pictures = []
     if demos is not None:
@@ -175,16 +175,16 @@ def _over_time(
         )
 
 
-def paid_demonstrations(model: RED, demos: Demonstrations) -> NDArray[np.float32]:
+def paid_demonstrations(model: Estimator, demos: Demonstrations) -> NDArray[np.float32]:
     """Return the reward of each demonstrated row, by models that did not see it where the reward was fitted to it."""
     held_out = model.held_out_novelty_
     if demos.sha256 == model.demonstrations_sha256_ and len(held_out) == demos.n_transitions:
-        return model.reward_of_novelty(held_out)
+        return model.held_out_reward_
     return model.predict_demonstrations(demos)
 
 
 def _plane(
-    material: Material, several: str, model: RED, demos: Demonstrations, episodes: Sequence[Trajectory]
+    material: Material, several: str, model: Estimator, demos: Demonstrations, episodes: Sequence[Trajectory]
 ) -> Iterator[Section]:
     plane = plane_of(demos, material.columns)
     if plane is None:

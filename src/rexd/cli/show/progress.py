@@ -54,6 +54,10 @@ class ProgressBar:
         """Show the progress of the reward's fit in updates."""
         self._show("fitting the reward", "updates", done, total)
 
+    def scored(self, done: int, total: int) -> None:
+        """Show how many transitions have their reward."""
+        self._show("scoring", "transitions", done, total)
+
     def checks(self, checks: Sequence[Check], warnings: Sequence[str]) -> None:
         """Print the table of checks above the bar."""
         print_checks(checks, warnings, self.console)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rexd.cli import Interrupted
+from rexd.cli import options as opt
 from rexd.cli.show.output import note, print_json, print_table, stderr, warn
+from rexd.cluster import address_of
 from rexd.errors import RexdError, import_extra
 
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ class Command:
     named by --methods."""
     jobs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Number of runs at a time, each with one thread on its own core. None: one run for each core."""
+    ray: opt.Cluster = None
+    """Execute the runs on the Ray cluster at ADDRESS, whose machines share the data; without ADDRESS a cluster of this
+    machine is started. Put it last."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Largest number of environment steps of a training run, for a trial."""
     redo: bool = False
@@ -119,11 +124,13 @@ class Command:
 
     def _run(self, suite: Suite, runs: list[RunSpec], folders: Folders) -> int:
         import_extra("gymnasium", "train")
+        from rexd.benchmark.on_ray import run_all_on_ray
         from rexd.benchmark.pace import Pace
         from rexd.benchmark.runs import check_data, folder_differences, results_of, state_of
         from rexd.benchmark.schedule import Phase, run_all
         from rexd.cli.show.benchmark import Lines, LiveTable, summary
 
+        address = address_of(self.ray)
         states = {run.id: state_of(run, folders) for run in runs}
         left = [run for run in runs if states[run.id] in self._wanted()]
         check_data(left, folders)
@@ -133,13 +140,11 @@ class Command:
         shown = (LiveTable if console.is_terminal else Lines)(console, pace, jobs=jobs)
         try:
             with shown:
-                made = run_all(
-                    left,
-                    folders,
-                    jobs=jobs,
-                    watch=shown,
-                    anew=[run for run in left if folder_differences(run, folders)],
-                )
+                anew = [run for run in left if folder_differences(run, folders)]
+                if address is None:
+                    made = run_all(left, folders, jobs=jobs, watch=shown, anew=anew)
+                else:
+                    made = run_all_on_ray(left, folders, address=address, jobs=self.jobs, watch=shown, anew=anew)
         except KeyboardInterrupt:
             raise Interrupted(folders.runs, ()) from None
         crashed = [item for item in made if item.phase is Phase.CRASHED]

@@ -24,7 +24,7 @@ from rexd.errors import RexdError, import_extra
 if TYPE_CHECKING:
     from rexd.demos.trajectory import Trajectory
     from rexd.report.material import Material
-    from rexd.reward.red.red import RED
+    from rexd.reward.estimator.estimator import Estimator
     from rexd.rl.training.run_folder import Run
 
 REWARD_SUFFIX = ".safetensors"
@@ -161,7 +161,7 @@ def _first_of_each_task(runs: Mapping[str, Run]) -> dict[str, Run]:
     return dict(first.values())
 
 
-def _first_rewards(runs: Mapping[str, Run]) -> dict[str, RED]:
+def _first_rewards(runs: Mapping[str, Run]) -> dict[str, Estimator]:
     from rexd.rl.training.run_folder import REWARD_FILE
 
     first = _first_of_each_task({name: run for name, run in runs.items() if (run.path / REWARD_FILE).is_file()})

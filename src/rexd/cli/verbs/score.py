@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.show.output import note, print_json, print_table, warn
+from rexd.cli.show.progress import ProgressBar
+from rexd.demos.demonstrations import Demonstrations
+from rexd.errors import RexdError
 from rexd.files import atomic_path
+
+if TYPE_CHECKING:
+    from rexd.reward.estimator.estimator import Estimator
+    from rexd.reward.rows import Float32
+
+PIPE = "-"  # the word for standard input
 
 
 @dataclass(frozen=True)
@@ -19,13 +31,18 @@ class Command:
     """Score demonstrations with a reward that rexd fit or rexd train saved.
 
     Transitions that the reward was fitted to are scored by the models that did not see them. A reward with a clock is
-    given the time of each transition within its trajectory.
+    given the time of each transition within its trajectory. Rows are read in blocks.
+
+    In the place of FILE, - scores what comes through standard input while it comes, and writes the rewards to standard
+    output: JSON lines such as {"obs": [0.1, 0.2], "act": [0.3]} become lines {"reward": 0.5}, and an Arrow IPC stream
+    with a row for each transition becomes another. A column "step", or one of ends or episodes, tells the time.
 
     Examples:
         rexd score reward.safetensors demos.npz
         rexd score runs/hopper/reward.safetensors Hopper-v2.pkl --env Hopper-v5 -o rewards.npz
         rexd score reward.safetensors demos.npz --plot along.svg
         rexd score reward.safetensors demos.npz --json
+        rexd score reward.safetensors - < transitions.jsonl > rewards.jsonl
     """
 
     reward: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="REWARD")]
@@ -50,23 +67,26 @@ class Command:
         if self.plot is not None:
             opt.check_plot(self.plot)
         model = load_reward(self.reward)
-        demos = opt.select(opt.load(self.files, self.data), self.data, self.seed)
-        for text in demos.notes:
-            note(text)
-        rewards, rows = model.predict_demonstrations(demos), demos.transitions()
+        if self.files == (PIPE,):
+            self._pipe(model)
+            return
+        with TemporaryDirectory(prefix="rexd-") as scratch:
+            demos = opt.select(self._load(Path(scratch)), self.data, self.seed)
+            for text in demos.notes:
+                note(text)
+            rewards, missing = _scored(model, demos)
         # with goals, a reward is fitted to a part of the rows, or to copies of them too
         fitted = len(model.held_out_novelty_) == len(rewards)
         held_out = fitted and demos.sha256 == model.demonstrations_sha256_
         if held_out:
             rewards = model.held_out_reward_
             note("the reward was fitted to these rows; each is scored by the model that never saw it")
-        if model.config.inputs == "state-next-state" and not rows.next_known.all():
-            missing = int((~rows.next_known).sum())
+        if model.config.inputs == "state-next-state" and missing:
             warn(f"{missing} rows have no recorded next observation; their rewards mean nothing")
-        parts = [rewards[rows.trajectory == number] for number in range(len(demos))]
+        parts = np.split(rewards, np.cumsum(demos.lengths)[:-1])
         if self.output is not None:
             with atomic_path(self.output) as temporary, temporary.open("wb") as stream:
-                np.savez(stream, rewards=rewards, trajectory=rows.trajectory)
+                np.savez(stream, rewards=rewards, trajectory=np.repeat(np.arange(len(demos)), demos.lengths))
         if self.plot is not None:
             from rexd.report.along import demonstrated_along, draw_along
 
@@ -100,6 +120,39 @@ class Command:
         for path in (self.output, self.plot):
             if path is not None:
                 note(f"wrote {path}")
+
+    def _load(self, scratch: Path) -> Demonstrations:
+        """Read the files; one large npz is read in blocks, as the formats are that stream."""
+        from rexd.relabel.datasets.open import large_npz
+
+        plain = len(self.files) == 1 and replace(self.data, trajectories=None, subsample=1) == opt.SelectionOptions()
+        found = large_npz(self.files[0], scratch) if plain else None
+        return opt.load(self.files, self.data) if found is None else found
+
+    def _pipe(self, model: Estimator) -> None:
+        from rexd.relabel.pipe import score_stream
+
+        if self.output is not None or self.plot is not None or self.json or self.data != opt.SelectionOptions():
+            raise RexdError(
+                f"only the reward and {PIPE} are given where standard input is scored; leave the other options out"
+            )
+        score_stream(model, sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _scored(model: Estimator, demos: Demonstrations) -> tuple[Float32, int]:
+    """Return the rewards of all rows, which are read in blocks, and how many have no recorded next observation."""
+    from rexd.cluster import cores
+    from rexd.relabel.engines import Threads
+    from rexd.relabel.shards import count_shards, score, span_of
+
+    rewards, missing = np.empty(demos.n_transitions, np.float32), 0
+    with ProgressBar() as bar:
+        done = 0
+        for number, part in Threads(partial(score, model, demos), cores()).scored(range(count_shards(len(rewards)))):
+            rewards[slice(*span_of(number, len(rewards)))] = part.rewards
+            missing, done = missing + part.without_next, done + len(part.rewards)
+            bar.scored(done, len(rewards))
+    return rewards, missing
 
 
 def _numbers(rewards: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from rexd.cli.after_training import write_run_page
 from rexd.cli.estimators import options_of, replacing
 from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.run import report
+from rexd.cluster import address_of
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError, import_extra
 from rexd.reward.red.config import REDConfig
@@ -67,6 +68,7 @@ class Command:
         rexd train episodes/ --env Hopper-v5 --steps 20000
         rexd train demos.npz --reward reward.safetensors --seed 1
         rexd train demos.npz --env Hopper-v5 --reward.type pwil
+        rexd train demos.npz --env Hopper-v5 --out runs/hopper --seeds 0-4 --jobs 2
         rexd train --reward env --env Hopper-v5 --steps 1000000 --entropy-coefficient 1 --backup-entropy
     """
 
@@ -75,7 +77,7 @@ class Command:
     demonstrations that rexd ships. The files of a folder that is no dataset are read in the order of their numbers.
     They may be left out with --reward env."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Folder of the run. None: runs/<env>-seed<seed>."""
+    """Folder of the run. None: runs/<env>-seed<seed>, and runs/<env> with --seeds."""
     resume: bool = False
     """Continue the run in the folder, or start it if the folder holds none."""
     reward: Annotated[str | None, tyro.conf.arg(metavar="FILE|env|constant|adversarial")] = None
@@ -85,6 +87,14 @@ class Command:
     max_episode_steps: opt.StepLimit = None
     """Cut an episode off after N steps. None: at the environment's own time limit; where it has none, after twice the
     longest demonstration."""
+    seeds: Annotated[str | None, tyro.conf.arg(metavar="A-B")] = None
+    """Train with each of these seeds, such as 0-4 or 0,3,7, in a process of its own; the run of seed K is the folder
+    seedK in --out, and a table sums up all of them."""
+    jobs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Number of seeds at a time, each with one thread on its own core. None: one for each core."""
+    ray: opt.Cluster = None
+    """Train the seeds on the Ray cluster at ADDRESS, whose machines share the files; without ADDRESS a cluster of this
+    machine is started. Put it last."""
     data: Annotated[opt.LearningOptions, tyro.conf.arg(name="")] = field(default_factory=opt.LearningOptions)
     settings: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
     json: bool = False
@@ -97,8 +107,12 @@ class Command:
         reward = options_of(name, RewardOptions, seed=Annotated[int, tyro.conf.Suppress])
         return replacing(cls, "settings", replacing(TrainingOptions, "reward", reward), tyro.conf.arg(name=""))
 
-    def run(self) -> None:
+    def run(self) -> int:
         """Load the demonstrations, train, and print the final evaluation."""
+        if self.seeds is not None:
+            return self._run_seeds()
+        if self.jobs is not None or self.ray is not None:
+            raise RexdError("--jobs and --ray belong to --seeds; give the seeds too, such as --seeds 0-4")
         config = self._config()
         if not self.files and config.reward_source != "env":
             raise RexdError("no demonstration file is given; only --reward env trains without one")
@@ -120,6 +134,19 @@ class Command:
         returns = None if whole is None else _used(whole, self.data).returns
         report(run, returns, as_json=self.json)
         write_run_page(run, whole, chosen, returns)
+        return 0
+
+    def _run_seeds(self) -> int:
+        from rexd.cli.seeds.train import train_seeds
+
+        import_extra("gymnasium", "train")
+        out = self.out
+        if out is None:
+            env = self.data.env or opt.chosen_environment(None, opt.load(self.files, self.data) if self.files else None)
+            out = Path("runs") / file_name(env)
+        return train_seeds(
+            self.seeds or "", out, jobs=self.jobs, ray=address_of(self.ray), resume=self.resume, as_json=self.json
+        )
 
     def _config(self) -> TrainConfig:
         source = next((name for name in SOURCES if name == self.reward), "learned")

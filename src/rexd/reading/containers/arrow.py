@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from rexd.demos.trajectory import Array
 from rexd.errors import DemonstrationError, import_extra
-from rexd.reading.containers.guards import check_file, naming_damage
+from rexd.reading.containers.guards import MAX_STREAMED_BYTES, check_file, naming_damage
 from rexd.reading.containers.npz import memory_limit
 from rexd.reading.containers.parquet import claimed_bytes
 
@@ -41,7 +43,7 @@ def read_ipc(path: Path) -> Any:
         # An IPC file is a stream between a magic number and a table of contents, which is not needed.
         stream = content.slice(len(_FILE_MAGIC)) if bytes(content[: len(_FILE_MAGIC)]) == _FILE_MAGIC else content
         for message in _messages(ipc, stream):
-            if message.type == "dictionary" or _is_compressed(message):
+            if message.type == "dictionary" or is_compressed(message):
                 raise DemonstrationError(
                     f"{path}: is compressed or dictionary-encoded, so that its size is not known beforehand; expected "
                     "plain Arrow. Write it again without compression, or as Parquet"
@@ -61,6 +63,23 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Any:
     with naming_damage(path, "the Parquet file"):
         names = [name for name in file.schema_arrow.names if name in wanted]
         return file.read(columns=names, use_threads=False)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file to read groups of its rows, and not the whole of it.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DemonstrationError: The file is damaged, claims more than it can hold, or the block fails to read it.
+    """
+    parquet = import_extra("pyarrow.parquet", "arrow")
+    size = check_file(path, max_bytes=MAX_STREAMED_BYTES)
+    with naming_damage(path, "the Parquet file"):
+        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+            _check_claims(path, content, None, size)
+        with parquet.ParquetFile(path) as file:
+            yield file
 
 
 def parquet_kinds(path: Path) -> dict[str, tuple[str, int]]:
@@ -138,14 +157,19 @@ def _parquet(path: Path, wanted: Collection[str]) -> Any:
     """Open a Parquet file whose wanted columns do not claim more than it can hold."""
     pa = import_extra("pyarrow", "arrow")
     parquet = import_extra("pyarrow.parquet", "arrow")
-    limit = memory_limit(check_file(path), _EXPANSION)
+    size = check_file(path)
     with naming_damage(path, "the Parquet file"):
         content = path.read_bytes()
-        if (claimed := claimed_bytes(content, wanted)) > limit:
-            raise DemonstrationError(
-                f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
-            )
+        _check_claims(path, content, wanted, size)
         return parquet.ParquetFile(pa.BufferReader(content))
+
+
+def _check_claims(path: Path, content: Any, wanted: Collection[str] | None, size: int) -> None:
+    limit = memory_limit(size, _EXPANSION)
+    if (claimed := claimed_bytes(content, wanted)) > limit:
+        raise DemonstrationError(
+            f"{path}: its columns claim {claimed} bytes; expected at most {limit} from this file. Write it again"
+        )
 
 
 def _kind(kind: Any) -> tuple[str, int]:
@@ -207,18 +231,18 @@ def _messages(ipc: Any, stream: Any) -> Iterator[Any]:
             return
 
 
-def _is_compressed(message: Any) -> bool:
+def is_compressed(message: Any) -> bool:
     """Whether a record batch has compressed buffers, which pyarrow does not tell."""
     if message.type != "record batch":
         return False
     raw = bytes(message.metadata)
-    header = _field(raw, struct.unpack_from("<I", raw)[0], _HEADER)
+    header = field_at(raw, struct.unpack_from("<I", raw)[0], _HEADER)
     if header is None:
         raise ValueError("a message without content")
-    return _field(raw, header + struct.unpack_from("<I", raw, header)[0], _COMPRESSION) is not None
+    return field_at(raw, header + struct.unpack_from("<I", raw, header)[0], _COMPRESSION) is not None
 
 
-def _field(raw: bytes, table: int, number: int) -> int | None:
+def field_at(raw: bytes, table: int, number: int) -> int | None:
     """Return the position of a field of a flatbuffer table; None if the field is not set."""
     vtable = table - struct.unpack_from("<i", raw, table)[0]
     place = 4 + 2 * number

@@ -92,17 +92,26 @@ def open_member(path: Path, item: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def stored_at(file: IO[bytes] | io.FileIO, item: zipfile.ZipInfo) -> int:
+    """Return the position in an open archive at which the bytes of a member that is not compressed begin.
+
+    Raises:
+        zipfile.BadZipFile: The header before the member is damaged.
+    """
+    file.seek(item.header_offset)
+    head = file.read(_LOCAL.size) or b""
+    if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04") or item.compress_size != item.file_size:
+        raise zipfile.BadZipFile("the header of a member is damaged")
+    name, extra = _LOCAL.unpack(head)[-2:]
+    return int(item.header_offset + _LOCAL.size + name + extra)
+
+
 class _Stored(io.RawIOBase):
     """The bytes of a member that is not compressed; zipfile would copy them twice more."""
 
     def __init__(self, file: io.FileIO, item: zipfile.ZipInfo) -> None:
         self._file, self._item, self._crc = file, item, 0
-        file.seek(item.header_offset)
-        head = file.read(_LOCAL.size) or b""
-        if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04") or item.compress_size != item.file_size:
-            raise zipfile.BadZipFile("the header of a member is damaged")
-        name, extra = _LOCAL.unpack(head)[-2:]
-        file.seek(item.header_offset + _LOCAL.size + name + extra)
+        file.seek(stored_at(file, item))
         self._left = item.file_size
 
     def readable(self) -> bool:
@@ -141,7 +150,7 @@ def read_npy(
         DemonstrationError: It is not an array of numbers, text or allowed objects, or not of the claimed size.
     """
     label = f"{source}: {member}" if member else f"{source}: the file"
-    shape, fortran, dtype = _read_header(stream, label)
+    shape, fortran, dtype = read_header(stream, label)
     if dtype.kind == "O" and unpickle is not None:
         return _objects(unpickle(_rest(stream), f"{source} ({member})" if member else source), shape, label)
     if dtype.kind not in ("biuf" if unpickle is None else "biufSU"):
@@ -173,7 +182,12 @@ def _read_into(stream: IO[bytes], claimed: int) -> bytes | NDArray[np.uint8]:
     return content.tobytes() + more if more else content[:done]
 
 
-def _read_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_header(stream: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header of an array: its shape, whether it is in Fortran's order, and its dtype.
+
+    Raises:
+        DemonstrationError: The array is of a version that rexd does not read.
+    """
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise DemonstrationError(f"{label} has npy version {version}; expected 1.0 or 2.0")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
+from mmap import mmap
 from typing import Any, Final
 
 _MAGIC = b"PAR1"
@@ -35,12 +36,12 @@ _UNPACKED_PAGE, _PACKED_PAGE, _PAGE_KINDS = 2, 3, (5, 7, 8)
 _PAGE_VALUES = 1
 
 
-def claimed_bytes(content: bytes, columns: Collection[str]) -> int:
+def claimed_bytes(content: bytes | mmap, columns: Collection[str] | None) -> int:
     """Return the bytes that the values of some columns may take once they are read.
 
     Args:
-        content: The whole file.
-        columns: The names of the columns, at the top of the schema.
+        content: The whole file, in memory or mapped into it.
+        columns: The names of the columns, at the top of the schema; None for all.
 
     Raises:
         ValueError: The content is not a Parquet file, or refers to another file.
@@ -58,13 +59,13 @@ def claimed_bytes(content: bytes, columns: Collection[str]) -> int:
             chunk = column[_CHUNK_METADATA]
             if column.get(_CHUNK_FILE) is not None:
                 raise ValueError("a column lies in another file")
-            if chunk[_PATH][0].decode() in columns:
+            if columns is None or chunk[_PATH][0].decode() in columns:
                 unpacked, values = _pages(content, chunk)
                 claimed += unpacked + 8 * max(values, chunk[_VALUES], group[_ROWS])
     return claimed
 
 
-def _pages(content: bytes, chunk: dict[int, Any]) -> tuple[int, int]:
+def _pages(content: bytes | mmap, chunk: dict[int, Any]) -> tuple[int, int]:
     """Return the number of bytes and of values that the headers of a column's pages claim."""
     position = min(chunk[_DATA_PAGE], chunk.get(_DICTIONARY_PAGE) or chunk[_DATA_PAGE])
     end, unpacked, values = position + chunk[_PACKED], 0, 0
@@ -85,7 +86,7 @@ def _pages(content: bytes, chunk: dict[int, Any]) -> tuple[int, int]:
 class _Reader:
     """A reader of Thrift's compact protocol; structs become dicts by field number."""
 
-    def __init__(self, content: bytes, position: int) -> None:
+    def __init__(self, content: bytes | mmap, position: int) -> None:
         self.content, self.position = content, position
 
     def struct(self, depth: int = 0) -> dict[int, Any]:

@@ -39,7 +39,7 @@ def is_dataset_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def _dataset_folder(dataset_id: str) -> Path:
+def dataset_folder(dataset_id: str) -> Path:
     """Return the folder in which Minari would keep a dataset of this id on this machine."""
     root = os.environ.get("MINARI_DATASETS_PATH")
     return (Path(root) if root is not None else Path.home() / ".minari" / "datasets") / dataset_id
@@ -49,7 +49,7 @@ def sniff(source: Source) -> bool:
     """Whether this is a dataset's folder, its ``data`` folder or the data file in it, or a text that may be an id."""
     if not source.exists:
         return _id(source) is not None
-    folder = _data_folder(source.path)
+    folder = data_folder(source.path)
     if folder is None:
         return False
     try:
@@ -74,7 +74,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
     dataset_id = None if source.exists else _id(source)
     if dataset_id is None:
         return _load_folder(source.path)
-    path = _dataset_folder(dataset_id)
+    path = dataset_folder(dataset_id)
     if not path.is_dir():
         raise DemonstrationError(
             f"{dataset_id}: is neither a file nor a Minari dataset on this machine (looked in {path}); check the "
@@ -103,7 +103,7 @@ def _id(source: Source) -> str | None:
 
 
 def _load_folder(path: Path) -> Demonstrations:
-    folder = _data_folder(path)
+    folder = data_folder(path)
     if folder is None:
         raise DemonstrationError(f"{path}: is no Minari dataset; expected a folder with data/metadata.json")
     metadata = _metadata(folder)
@@ -175,7 +175,8 @@ def _streamed(
     return Streamed(lengths, checked)
 
 
-def _data_folder(path: Path) -> Path | None:
+def data_folder(path: Path) -> Path | None:
+    """Return the folder of the data that belongs to a dataset, to that folder itself, or to a file in it."""
     candidates = (path.parent,) if path.name.startswith("main_data.") else (path / "data", path)
     return next((folder for folder in candidates if (folder / "metadata.json").is_file()), None)
 

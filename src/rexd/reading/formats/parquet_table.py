@@ -32,7 +32,7 @@ def sniff(source: Source) -> bool:
     if not source.head.startswith(b"PAR1"):
         return False
     kinds = parquet_kinds(source.path)
-    return _of_episodes(kinds) or _assign(kinds)[1].keys() >= set(NEEDED)
+    return _of_episodes(kinds) or assign_columns(kinds)[1].keys() >= set(NEEDED)
 
 
 def load(source: Source, hints: Hints) -> Demonstrations:
@@ -49,7 +49,7 @@ def load(source: Source, hints: Hints) -> Demonstrations:
         episodes = [dict(zip(keys, row, strict=True)) for row in zip(*arrays, strict=True)]
         notes = ignored_note(key for key in kinds if key not in keys.values())
         return from_episodes(source.name, episodes, hints=hints, notes=notes)
-    header, roles, ignored, notes = _assign(kinds)
+    header, roles, ignored, notes = assign_columns(kinds)
     check_complete(source.name, header, roles)
     known = list(kinds)
     counts = [number for number in ignored if kinds[known[number]] == ("integer", 0)]
@@ -73,7 +73,7 @@ def _of_episodes(kinds: Kinds) -> bool:
     return keys.keys() >= set(NEEDED) and kinds[keys["observations"]][1] > 1 and kinds[keys["actions"]][1] > 0
 
 
-def _assign(kinds: Kinds) -> tuple[list[str], dict[str, list[int]], list[int], list[str]]:
+def assign_columns(kinds: Kinds) -> tuple[list[str], dict[str, list[int]], list[int], list[str]]:
     """Return the header, the numbers of the columns of each role and of others, and notes; images go."""
     header, held = [name.lower() for name in kinds], [kind for kind, _ in kinds.values()]
     usable = [kind if depth == 0 and not name.startswith("__") else "list" for name, (kind, depth) in kinds.items()]

@@ -31,7 +31,7 @@ _VERSION = 1
 
 _HEADER = "rexd"
 _NEEDED = ("observations", "actions", "next_observations", "terminated", "truncated", "next_known")
-_FIELDS = (*_NEEDED, "rewards", "steps")
+FIELDS = (*_NEEDED, "rewards", "steps")
 
 
 def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
@@ -48,9 +48,9 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
         DemonstrationError: The arrays of one field have dtypes that no common dtype holds exactly.
     """
     rows = joined(demos.trajectories, demos.unused)
-    dtypes: dict[str, list[str | None]] = {name: [] for name in _FIELDS}
+    dtypes: dict[str, list[str | None]] = {name: [] for name in FIELDS}
     for t in rows:
-        for name in _FIELDS:
+        for name in FIELDS:
             array = getattr(t, name)
             dtypes[name].append(None if array is None else array.dtype.str)
     header = {
@@ -68,7 +68,7 @@ def save_demonstrations(demos: Demonstrations, path: str | Path) -> Path:
     }
     target = Path(path)
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name in _FIELDS:
+        for name in FIELDS:
             dtype = _common(demos.source, name, {np.dtype(text) for text in dtypes[name] if text is not None})
             if dtype is not None:
                 present = [text is not None for text in dtypes[name]]
@@ -163,7 +163,7 @@ def _build(path: Path, arrays: dict[str, Array]) -> Demonstrations:
         raise DemonstrationError(f"{path}: the header's lengths of trajectories are impossible; write it again")
     absent = [None] * len(lengths)
     dtypes = {"steps": absent, **header["dtypes"]}  # the first files of the format have no steps
-    columns = {name: _split(path, name, arrays.get(name), lengths, dtypes[name]) for name in _FIELDS}
+    columns = {name: _split(path, name, arrays.get(name), lengths, dtypes[name]) for name in FIELDS}
     built = [_trajectory(path, number, columns) for number in range(len(lengths))]
     count = int(header["trajectories"])
     return Demonstrations(

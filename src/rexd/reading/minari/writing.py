@@ -150,7 +150,7 @@ def _metadata(demos: Demonstrations, target: Path, size: float) -> dict[str, Any
         "jpeg_encoding": True,
         "observation_space": json.dumps(_box(demos.obs_dim, first.observations.dtype, -np.inf, np.inf)),
         "action_space": json.dumps(action_space),
-        "dataset_id": _dataset_id(target),
+        "dataset_id": dataset_id_at(target),
         "minari_version": _VERSION,
         "dataset_size": size,
         "description": "; ".join(demos.notes),
@@ -164,7 +164,8 @@ def _box(columns: int, dtype: np.dtype[Any], low: Any, high: Any) -> dict[str, A
     return {"type": "Box", "dtype": str(dtype), "shape": [columns], **bounds}
 
 
-def _dataset_id(target: Path) -> str:
+def dataset_id_at(target: Path) -> str:
+    """Return the id under which Minari finds a dataset at a path."""
     root = os.environ.get("MINARI_DATASETS_PATH")
     name = target.name
     if root is not None and target.resolve().is_relative_to(Path(root).resolve()):

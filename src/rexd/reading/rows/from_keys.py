@@ -45,7 +45,7 @@ def from_keys(source_name: str, content: Mapping[Any, Any], *, hints: Hints, who
     rows = len(content[keys["observations"]])
     if "next_observations" not in keys and rows == len(content[keys["actions"]]) + 1:
         rows -= 1  # one observation more is the final one
-    ordered, notes = _in_order(source_name, content, rows)
+    ordered, notes = in_order(source_name, content, rows)
     hints, asked = lengths_by_key(source_name, ordered, rows, hints)
     keyed = read_ends(source_name, ordered, rows)
     columns = {role: ordered[key] for role, key in keys.items() if role not in FLAGS}
@@ -153,8 +153,11 @@ def _counts(numbers: Array, rows: int) -> bool:
     )
 
 
-def _in_order(source: str, content: Mapping[Any, Any], rows: int) -> tuple[Mapping[Any, Any], list[str]]:
-    """Return the content with rows of several trajectories, which alternate, put in the order of the trajectories."""
+def in_order(source: str, content: Mapping[Any, Any], rows: int) -> tuple[Mapping[Any, Any], list[str]]:
+    """Return the content with rows of several trajectories, which alternate, put in the order of the trajectories.
+
+    There is a note where that was needed.
+    """
     for key in BOUNDARIES["ids"]:
         ids = ids_of(content[key], rows) if is_rows(content.get(key)) else None
         if ids is None or rows < 2 or (ids[1:] != ids[:-1]).mean() <= 0.5 or len(np.unique(ids)) > rows / 2:

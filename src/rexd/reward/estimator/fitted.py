@@ -102,5 +102,9 @@ class Fitted:
 
     def paid_inputs(self, x: Tensor, novelty: Float32) -> Float32:
         """Return the reward of standardised inputs (batch, C) whose errors (batch,) are known: (batch,) float32."""
-        reward = self.reward_of_novelty(novelty)
+        return self.reward_of_inputs(x, torch.from_numpy(novelty)).numpy()
+
+    def reward_of_inputs(self, x: Tensor, novelty: Tensor) -> Tensor:
+        """Return the reward of standardised inputs (batch, C) and their errors (batch,): (batch,) in [0, 1]."""
+        reward = reward_of(novelty, self.shape, self.sigma, self.calibration.anchor)
         return reward if self.way is None else self.way.paid(x, reward)

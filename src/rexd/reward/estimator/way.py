@@ -19,9 +19,9 @@ the expert is paid, and near the expert the novelty decides.
 The direction is used only where it tells nearly all states of the two apart (``APART``). Where the beginner already is
 among the expert's states, the novelty has a slope from one to the other. It is not used where demonstrations end in
 terminal states: an end is worth what its own reward says for ever (``rexd.reward.ends``), and a fall that lies far
-along the direction would be worth half of what a success is. Nor is it used where the expert hardly moves in some column
-(``rexd.reward.beginner``): an expert that keeps something in its place leads nowhere, and a clone that strays to one side
-would make the other side the aim.
+along the direction would be worth half of what a success is. Nor is it used where the expert hardly moves in some
+column (``rexd.reward.beginner``): an expert that keeps something in its place leads nowhere, and a clone that strays to
+one side would make the other side the aim.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.reward.beginner import DECILES
-from rexd.reward.rows import Float32
 
 APART = 0.96  # AUROC of rows that the direction was not fitted to
 SHRINKAGE = 0.1  # λ, in variances of the demonstrations
@@ -66,9 +65,9 @@ class Way:
         """Return how far states have come: standardised inputs (batch, C) -> (batch,) in [0, 1]."""
         return (x.clamp(self.low, self.high) @ self.weights + self.offset).clamp(0.0, 1.0)
 
-    def paid(self, x: Tensor, reward: Float32) -> Float32:
+    def paid(self, x: Tensor, reward: Tensor) -> Tensor:
         """Return the reward with the progress: inputs (batch, C) and the reward of the novelty (batch,) -> (batch,)."""
-        return np.asarray(self.progress(x).numpy() * (1.0 + reward) / 2.0, np.float32)
+        return self.progress(x) * (1.0 + reward) / 2.0
 
 
 def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> Way | None:
@@ -83,8 +82,8 @@ def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> 
     if not bool(states.any()):
         return None
     few, most = np.quantile(beginner.numpy(), DECILES, axis=0)
-    bounds = [torch.from_numpy(bound.astype(np.float32)) for bound in (np.minimum(-CLIP, few), np.maximum(CLIP, most))]
-    z, b = (x.clamp(*bounds)[:, states].double().numpy() for x in (expert, beginner))
+    lower, upper = _float32(np.minimum(-CLIP, few)), _float32(np.maximum(CLIP, most))
+    z, b = (x.clamp(lower, upper)[:, states].double().numpy() for x in (expert, beginner))
     even = np.arange(len(z)) % 2 == 0
     some = b[np.random.default_rng(seed).permutation(len(b))[:MOST_ROWS]]
     halves = [(_direction(z[half], b), z[~half]) for half in (even, ~even)]
@@ -96,8 +95,12 @@ def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> 
         return None
     scale = 1.0 / ((1.0 + BEHIND) * (high - low))
     weights = torch.zeros(expert.shape[1])
-    weights[states] = torch.from_numpy((scale * w).astype(np.float32))
-    return Way(*bounds, weights, BEHIND / (1.0 + BEHIND) - scale * low)
+    weights[states] = _float32(scale * w)
+    return Way(lower, upper, weights, BEHIND / (1.0 + BEHIND) - scale * low)
+
+
+def _float32(values: Float64) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))
 
 
 def _direction(expert: Float64, beginner: Float64) -> Float64:
