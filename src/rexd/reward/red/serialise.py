@@ -17,9 +17,8 @@ from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.image_encoder import ImageEncoder, pixels_shape
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.convolutions import feature_count, kernel_shapes
 from rexd.reward.red.fitted import FittedRED
-from rexd.reward.red.fitting import Networks, make_networks
+from rexd.reward.red.fitting import Networks, make_networks, network_shapes
 from rexd.reward.rows import Float32
 
 VERSION = 2
@@ -157,12 +156,12 @@ def _encoder(
         kept=_take(source, tensors, "encoder.kept", (kept_columns,), torch.int64),
         relevance=torch.ones(0),
     )
-    names = len(columns.names)
+    names = columns.width
+    relevance = _take(source, tensors, "encoder.relevance", (names,))
     if (kept_columns == 0 and not image) or not bool(((encoder.kept >= 0) & (encoder.kept < names)).all()):
         raise RewardFileError(f"{source}: encoder.kept names columns other than 0 to {names - 1}; fit the reward anew")
     if not bool((encoder.std > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.std is not positive; fit the reward anew")
-    relevance = _take(source, tensors, "encoder.relevance", (names,))
     if not bool((relevance[encoder.kept] > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.relevance of a kept column is not positive; fit the reward anew")
     return replace(encoder, relevance=relevance)
@@ -176,17 +175,15 @@ def _networks(
     n_models: int,
     pixels: tuple[int, int, int] | None,
 ) -> tuple[Networks, Networks]:
-    """Fill skeletons that are built from the configuration, checking every shape."""
-    if pixels is not None:  # before anything is allocated by the size of an image that the file merely claims
-        first = config.target_layers[0] if config.target_layers else config.outputs
-        _take(source, tensors, "target.dense.weights.0", (n_models, feature_count(pixels) + kept_columns, first))
-        _take(source, tensors, "target.kernels.0", (n_models, kernel_shapes(pixels)[0][1], pixels[0], 3, 3))
+    """Fill skeletons that are built from the configuration, once every tensor has the shape that it asks for."""
+    if n_models < 1:
+        raise RewardFileError(f"{source}: models is {n_models}; expected 1 or more. Fit the reward anew")
+    states = {
+        name: {key: _take(source, tensors, f"{name}.{key}", shape) for key, shape in shapes}
+        for name, shapes in network_shapes(config, kept_columns, n_models, pixels).items()
+    }
     networks = make_networks(config, kept_columns, n_models, pixels)
-    for name, network in zip(("target", "predictor"), networks, strict=True):
-        state = {
-            key: _take(source, tensors, f"{name}.{key}", tuple(value.shape))
-            for key, value in network.state_dict().items()
-        }
+    for (name, state), network in zip(states.items(), networks, strict=True):
         if pixels is not None and not bool(state["std"] > 0.0):
             raise RewardFileError(f"{source}: {name}.std is not positive; fit the reward anew")
         network.load_state_dict(state)
