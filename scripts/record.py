@@ -172,7 +172,7 @@ def _run(demos: Any, env: str, **settings: Any) -> list[Any]:
         run = rexd.train(given, env=env, out=Path(folder) / "run", seed=0, **settings)
         checkpoint = load_file(run.path / "checkpoint.safetensors")
         metrics = [{k: v for k, v in record.items() if k != "seconds"} for record in run.metrics()]
-        told = ("seconds", "clone", "demonstrations")  # the time, and what the result is compared with
+        told = ("seconds", "clone", "demonstrations", "zips")  # the time, what it is compared with, and hashes of files
         result = {k: v for k, v in (run.evaluation or {}).items() if k not in told}
         return [checkpoint, run.policy().tensors(), metrics, result]
 

@@ -204,7 +204,9 @@ class TestFile:
     def content(self, folder):
         path = make_policy().save(folder / POLICY_FILE)
         with safe_open(path, framework="pt") as file:
-            return load_file(path), dict(file.metadata())
+            description = json.loads(file.metadata()["rexd-policy"])
+        del description["sha256"]  # these tests change files in ways that the hash would tell first
+        return load_file(path), {"rexd-policy": json.dumps(description)}
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def check_file(path: Path, *, max_bytes: int | None = None) -> int:
         )
     if size > _HOLES_FROM and not _is_written(path, size):
         raise DemonstrationError(
-            f"{path}: has {size} bytes, nearly all of which were never written (a sparse file); expected demonstrations. "
-            "A download was probably broken off: download or record it again"
+            f"{path}: has {size} bytes, nearly all of which were never written (a sparse file); expected "
+            "demonstrations. A download was probably broken off: download or record it again"
         )
     return size
 

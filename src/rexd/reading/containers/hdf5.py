@@ -126,8 +126,8 @@ class Claims:
         self._unwritten += _unwritten(item, claimed, layout == h5d.CHUNKED)
         if self._unwritten > _FREE_UNWRITTEN:
             raise DemonstrationError(
-                f"{source}: {self._unwritten} bytes of its arrays, such as {_name(item)!r}, were never written; expected "
-                "arrays that hold numbers. Write the file again"
+                f"{source}: {self._unwritten} bytes of its arrays, such as {_name(item)!r}, were never written; "
+                "expected arrays that hold numbers. Write the file again"
             )
 
 

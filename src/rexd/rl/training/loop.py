@@ -162,7 +162,7 @@ class TrainingLoop:
 
     def _finish(self) -> None:
         """Evaluate the selected policy in fresh episodes; this is the result of the run."""
-        chosen = [record for record in self.records if record["selected"]]
+        chosen = [record for record in self.records if record.get("selected")]
         selected_at = chosen[-1]["steps"] if chosen else None
         if self.fallback is not None and chosen:
             why = self.fallback.why(chosen[-1])
@@ -183,6 +183,7 @@ class TrainingLoop:
                 "selected_at": selected_at,
                 "selection_steps": self.selection.steps,
                 "seconds": round(self.seconds, 3),
+                "zips": files.zip_hashes(self.folder),
                 **({"adapted": dict(self.context.adapted)} if self.context.adapted else {}),
                 **self.comparison.to_dict(),
             },
