@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rexd.cli.show.output import iqm_cell, print_facts, print_filled, print_json
 from rexd.cli.show.text import with_spread
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from rexd.rl.training.run_folder import Run
@@ -57,7 +58,7 @@ def report(
     rows = [_row(name, each) for name, each in compared.items()]
     print_filled(HEADINGS, [row for row in rows if any(row[1:])])
     if (said := verdict(found)) is not None:
-        print(said)
+        print(plain(said))
     steps, chosen = f"{found.get('steps', run.config.steps):,}", found.get("selected_at")
     if chosen is not None:
         steps += (

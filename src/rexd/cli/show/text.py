@@ -1,11 +1,6 @@
-"""Texts and numbers in the form in which the command prints them."""
+"""Numbers in the form in which the command prints them."""
 
 from __future__ import annotations
-
-
-def plain(text: object) -> str:
-    """Return one line without control characters, by which a file or an error could change the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def number(value: float) -> str:

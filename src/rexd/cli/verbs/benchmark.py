@@ -14,6 +14,7 @@ import tyro
 from rexd.cli import Interrupted
 from rexd.cli.show.output import note, print_json, print_table, stderr, warn
 from rexd.errors import RexdError, import_extra
+from rexd.shown import visible
 
 if TYPE_CHECKING:
     from rexd.benchmark.runs import Folders, RunSpec, State
@@ -187,7 +188,7 @@ class Command:
             files = [str(path) for path in (*written, html, svg)]
             print_json({"suite": suite.name, "methods": summary(results), "files": files})
             return
-        print(*sections(results).values(), sep="\n\n")
+        print("\n\n".join("\n".join(map(visible, text.splitlines())) for text in sections(results).values()))
         note(f"wrote {', '.join(str(path) for path in (*written, html, svg))}")
         if self.write and not written:
             note("the documents were up to date")
