@@ -106,7 +106,7 @@ def test_names_of_files_and_columns_are_text(rexd, tmp_path, name):
     """Neither markup nor control characters in them reach the terminal as what they are."""
     shown = name.replace("\x1b", r"\x1b").replace("\x07", r"\x07").replace("\u202e", r"\u202e")
     file = tmp_path / f"demos {name.replace('/', '|')}.csv"
-    rows = "".join(f"{k / 7:.3f},1.0,{(k * 3) % 5 / 5}\n" for k in range(40))
+    rows = "".join(f"{k / 7:.3f},{(k * 2) % 7},{(k * 3) % 5 / 5}\n" for k in range(40))
     file.write_text(f"obs{name},obs_b,action\n{rows}", encoding="utf-8")
     output = file.with_suffix(".safetensors")
     for words in (["inspect", file], ["fit", file, "-o", output, "--updates", 2, "--folds", 2]):
