@@ -23,7 +23,7 @@ SMALL = {
 TIMES = ("seconds", "zips")
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818
     """In the place of a signal: nothing after it is done."""
 
 

@@ -23,7 +23,7 @@ PREFIX = "resume."  # of the names of the arrays
 
 def moment_of(model: BaseAlgorithm) -> dict[str, NDArray[Any]]:
     """Return the generators, and the episodes where they can be played again, as arrays."""
-    words, key, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    words, key, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002  # SB3 draws from it
     batches = getattr(model, "batch_rng", None)
     found: dict[str, NDArray[Any]] = {
         "torch": torch.get_rng_state().numpy().copy(),
@@ -64,7 +64,7 @@ def restore_moment(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> b
         {name.removeprefix(f"episode.{k}."): found[name] for name in found if name.startswith(f"episode.{k}.")}
         for k in range(len(memories))
     ]
-    if not all([memory.play_again(saved) for memory, saved in zip(memories, episodes, strict=True)]):
+    if not all(memory.play_again(saved) for memory, saved in zip(memories, episodes, strict=True)):
         return False
     try:
         model._last_obs, model._last_episode_starts = found["seen"].copy(), found["starts"].copy()
@@ -74,7 +74,7 @@ def restore_moment(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> b
             scorer._steps[:], scorer._returns[:] = found["steps"], found["returns"]
         generators = from_bytes(found["generators"])
         words, position, has_gauss, gauss = generators["numpy"]
-        np.random.set_state((words, found["numpy"], position, has_gauss, gauss))
+        np.random.set_state((words, found["numpy"], position, has_gauss, gauss))  # noqa: NPY002
         set_generator(model.action_space, generators["actions"])
         if generators["batches"] is not None:
             model.batch_rng.bit_generator.state = generators["batches"]  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """An environment that remembers how its episode came about, so that a resumed run can play it again.
 
-What a simulator holds in the middle of an episode cannot be saved in general. An episode that depends on its actions and
-on the environment's own generator alone is the same when it is played again, and that it is is checked.
+What a simulator holds in the middle of an episode cannot be saved in general. An episode that depends on its actions
+and on the environment's own generator alone is the same when it is played again, which is checked.
 """
 
 from __future__ import annotations
