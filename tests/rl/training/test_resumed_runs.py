@@ -8,7 +8,6 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import rexd
-from rexd.reward.controls import ConstantReward
 from rexd.rl.observers.observer import Silent
 
 SMALL = {
@@ -42,8 +41,7 @@ class Watch(Silent):
 def run(folder, env="Pendulum-v1", kill_at=None, **settings):
     watch = Watch(kill_at)
     demos = rexd.bundled_demonstrations("Pendulum-v1").first(2)
-    reward = settings.pop("reward", None) or rexd.RED(updates=20, target_layers=(16,), predictor_layers=(8,), outputs=8)
-    reward = reward if getattr(reward, "fitted", False) else reward.fit(demos)
+    reward = rexd.RED(updates=20, target_layers=(16,), predictor_layers=(8,), outputs=8).fit(demos)
     rexd.train(demos, env=env, out=folder, reward=reward, resume=True, observer=watch, **{**SMALL, **settings})
     return watch
 
@@ -100,7 +98,6 @@ class Hidden(gymnasium.Wrapper):
 
 def test_an_episode_that_cannot_be_played_again_is_told(tmp_path):
     settings = {"env": lambda: Hidden(gymnasium.make("Pendulum-v1")), "algorithm": "sb3-ppo", "steps": 300}
-    settings["reward"] = ConstantReward().fit(rexd.bundled_demonstrations("Pendulum-v1").first(2))
     with pytest.raises(Killed):
         run(tmp_path, kill_at=150, **settings)
     assert any("cannot be played again, and a new one begins" in text for text in run(tmp_path, **settings).said)

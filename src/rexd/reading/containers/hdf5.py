@@ -175,7 +175,7 @@ def is_numbers(item: Any) -> bool:
 
 def _unwritten(item: Any, claimed: int, chunked: bool) -> int:
     """Return the bytes of an array that were never written, which HDF5 fills as it reads them."""
-    stored = item.get_storage_size()
+    stored = int(item.get_storage_size())
     if not chunked:
         return claimed if stored == 0 else 0
     if stored >= claimed:
@@ -183,7 +183,7 @@ def _unwritten(item: Any, claimed: int, chunked: bool) -> int:
     plan = item.get_create_plist()
     if not plan.get_nfilters():
         return claimed - stored
-    written = item.get_num_chunks() * math.prod(plan.get_chunk()) * item.get_type().get_size()
+    written = int(item.get_num_chunks()) * math.prod(plan.get_chunk()) * int(item.get_type().get_size())
     return max(claimed - written, 0)
 
 
