@@ -5,7 +5,8 @@ With it, a run that was killed and resumed from a checkpoint is the run that was
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,19 +47,18 @@ def moment_of(model: BaseAlgorithm) -> dict[str, NDArray[Any]]:
     return {f"{PREFIX}{name}": array for name, array in found.items()}
 
 
-def restore_moment(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> bool:
-    """Put a model that was just built where ``moment_of`` found one.
+def play_again(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> bool:
+    """Play the episodes of a model that was just built up to where ``moment_of`` found them.
 
     Returns:
-        Whether the episodes go on. Else new ones begin: the checkpoint is of an earlier version, or the environment is
-        shared or does not play an episode again as it was.
+        Whether they go on. Else new ones begin: the checkpoint is of an earlier version, or the environment is shared or
+        does not play an episode again as it was.
 
     Raises:
         RunError: The state is damaged.
     """
-    found = {name.removeprefix(PREFIX): array for name, array in state.items() if name.startswith(PREFIX)}
-    memories = _memories(model)
-    if "seen" not in found:
+    found, memories = _found(state), _memories(model)
+    if "seen" not in found or not memories:
         return False
     episodes = [
         {name.removeprefix(f"episode.{k}."): found[name] for name in found if name.startswith(f"episode.{k}.")}
@@ -66,22 +66,46 @@ def restore_moment(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> b
     ]
     if not all(memory.play_again(saved) for memory, saved in zip(memories, episodes, strict=True)):
         return False
-    try:
+    with _naming_damage():
         model._last_obs, model._last_episode_starts = found["seen"].copy(), found["starts"].copy()
         scorer = unwrap_vec_wrapper(_env(model), RewardVecEnv)
         if scorer is not None:
             scorer._before = found["before"].copy()
             scorer._steps[:], scorer._returns[:] = found["steps"], found["returns"]
+    return True
+
+
+def restore_generators(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> bool:
+    """Put the generators where ``moment_of`` found them; return False for a checkpoint that has none.
+
+    Raises:
+        RunError: The state is damaged.
+    """
+    found = _found(state)
+    if "generators" not in found:
+        return False
+    with _naming_damage():
         generators = from_bytes(found["generators"])
         words, position, has_gauss, gauss = generators["numpy"]
         np.random.set_state((words, found["numpy"], position, has_gauss, gauss))  # noqa: NPY002
-        set_generator(model.action_space, generators["actions"])
+        if generators["actions"] is not None:
+            set_generator(model.action_space, generators["actions"])
         if generators["batches"] is not None:
             model.batch_rng.bit_generator.state = generators["batches"]  # type: ignore[attr-defined]
         torch.set_rng_state(torch.from_numpy(found["torch"].copy()))
+    return True
+
+
+def _found(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(PREFIX): array for name, array in state.items() if name.startswith(PREFIX)}
+
+
+@contextmanager
+def _naming_damage() -> Iterator[None]:
+    try:
+        yield
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError(f"checkpoint: damaged generators or episodes ({error!r}); delete it to start anew") from error
-    return True
 
 
 def _env(model: BaseAlgorithm) -> VecEnv:

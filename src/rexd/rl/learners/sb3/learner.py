@@ -21,7 +21,7 @@ from rexd.errors import RunError
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
 from rexd.rl.learners.from_demonstrations import mean_matching_weight, starts_as_clone
-from rexd.rl.learners.moment import moment_of, restore_moment
+from rexd.rl.learners.moment import moment_of, play_again, restore_generators
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.policies.policy import Policy, PolicySpec
@@ -75,8 +75,9 @@ class Sb3Learner:
         steps, updates = (int(_take(state, name, torch.tensor(0))) for name in ("steps", "updates"))
         self.model.set_parameters(parameters, exact_match=True)
         self.model.num_timesteps, self.model._n_updates = steps, updates
-        self.goes_on = restore_moment(self.model, state)
-        if not self.goes_on:
+        self.goes_on = play_again(self.model, state)
+        if not restore_generators(self.model, state):
+            self.model.batch_rng = np.random.default_rng([self.config.seed, steps])  # type: ignore[attr-defined]
             torch.manual_seed(int(np.random.SeedSequence([self.config.seed, steps]).generate_state(1)[0]))
 
     def save_zip(self, path: Path) -> None:
@@ -225,8 +226,6 @@ class Sb3SacLearner(Sb3Learner):
         self.model.average_actor.load_state_dict(average)
         with torch.no_grad():
             log_ent_coef.copy_(found)
-        if not self.goes_on:
-            self.model.batch_rng = np.random.default_rng([self.config.seed, self.steps])
 
     def _put_what_plays(self) -> None:
         self.model.actor.load_state_dict(self.model.average_actor.state_dict())

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
 from rexd.rl.learners.from_demonstrations import mean_matching_weight, starts_as_clone
-from rexd.rl.learners.moment import PREFIX, moment_of, restore_moment
+from rexd.rl.learners.moment import PREFIX, moment_of, play_again, restore_generators
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sbx.actions import scaling_to
 from rexd.rl.learners.sbx.categorical import CategoricalPolicy
@@ -174,9 +174,9 @@ class SbxLearner:
         self.model.average_actor, self.model.key, *extra = rest
         self.model.load_extra_state(tuple(extra))
         self.model.num_timesteps, self.model._n_updates = steps, updates
-        self.goes_on = restore_moment(self.model, state)
+        self.goes_on = play_again(self.model, state)
         load_buffer(self.model.replay_buffer, state, cut=not self.goes_on)
-        if self.goes_on:
+        if restore_generators(self.model, state):
             policy.key, policy.noise_key = map(jnp.asarray, take(state, NOISE_KEYS, (2, *np.shape(policy.key))))
         else:
             self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
