@@ -51,8 +51,8 @@ def play_again(model: BaseAlgorithm, state: Mapping[str, NDArray[Any]]) -> bool:
     """Play the episodes of a model that was just built up to where ``moment_of`` found them.
 
     Returns:
-        Whether they go on. Else new ones begin: the checkpoint is of an earlier version, or the environment is shared or
-        does not play an episode again as it was.
+        Whether they go on. Else new ones begin: the checkpoint is of an earlier version, or the environment is shared,
+        or does not play an episode again as it was.
 
     Raises:
         RunError: The state is damaged.
