@@ -17,6 +17,7 @@ SMALL = {
     "final_episodes": 1,
     "batch_size": 16,
     "warm_start": 5,
+    "updates_every": 10,
     "seed": 3,
 }
 TIMES = ("seconds", "zips")
