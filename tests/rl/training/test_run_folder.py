@@ -283,3 +283,16 @@ def test_a_zip_that_was_changed_is_told(folder):
         archive.writestr("data", "y" * 100)
     with pytest.raises(RunError, match=r"its hash differs from that in evaluation\.json"):
         check_zip(folder / ZIP_FILE)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "shown"),
+    [
+        ({"true": {"mean": 12.5, "std": 1.5}, "episodes": [{}, {}]}, "over 2 episodes: true 12.5 ± 1.5>"),
+        ({"true": {"mean": 12.5, "std": None}, "episodes": [{}]}, "over 1 episodes: true 12.5>"),
+        ({"true": {"mean": "12"}, "learned": [1], "episodes": 3}, "over 0 episodes: >"),
+    ],
+)
+def test_a_run_tells_what_it_reached(folder, evaluation, shown):
+    write_json(folder / EVALUATION_FILE, evaluation)
+    assert repr(load_run(folder)).endswith(shown)

@@ -183,7 +183,7 @@ def _unwritten(item: Any, claimed: int, chunked: bool) -> int:
     plan = item.get_create_plist()
     if not plan.get_nfilters():
         return claimed - stored
-    written = int(item.get_num_chunks()) * math.prod(plan.get_chunk()) * int(item.get_type().get_size())
+    written = int(item.get_num_chunks() * math.prod(plan.get_chunk()) * item.get_type().get_size())
     return max(claimed - written, 0)
 
 

@@ -90,8 +90,10 @@ class Run:
         if found is None:
             return f"{about} not finished; resume=True continues it>"
         paid = {"learned": found.get("learned"), "true": found.get("true")}
-        reached = [f"{name} {s['mean']:,.4g} ± {s['std']:,.4g}" for name, s in paid.items() if s]
-        return f"{about} returns over {len(found.get('episodes', ()))} episodes: {', '.join(reached)}>"
+        reached = [f"{name} {shown}" for name, summary in paid.items() if (shown := _with_spread(summary))]
+        played = found.get("episodes")
+        episodes = len(played) if isinstance(played, list) else 0
+        return f"{about} returns over {episodes} episodes: {', '.join(reached)}>"
 
     def policy(self) -> Policy:
         """Load the policy that was selected by its learned return."""
@@ -109,6 +111,14 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """Return the records of the evaluations during training, in order."""
         return read_metrics(self.path)
+
+
+def _with_spread(summary: Any) -> str:
+    """Return the mean of a summary of returns, and its deviation where several episodes were played."""
+    mean, std = (summary.get(name) if isinstance(summary, dict) else None for name in ("mean", "std"))
+    if not isinstance(mean, float | int):
+        return ""
+    return f"{mean:,.4g} ± {std:,.4g}" if isinstance(std, float | int) else f"{mean:,.4g}"
 
 
 def load_run(path: str | Path) -> Run:
