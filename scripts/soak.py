@@ -170,7 +170,7 @@ def kill(soak: Soak) -> None:
 
 def full_disk(soak: Soak) -> None:
     """Let the disk be full at one write after the other, from the first on."""
-    for number in (0, 1, *soak.rng.integers(2, 20, size=max(soak.kills // 6, 1)).tolist()):
+    for number in (0, *soak.rng.integers(1, 20, size=max(soak.kills // 6, 1)).tolist()):
         name = f"full-{number}"
 
         def fill(number: int = number) -> None:
