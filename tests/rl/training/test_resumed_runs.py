@@ -82,7 +82,7 @@ def test_killed_at_each_evaluation(tmp_path, algorithm, more):
     for kill_at in (150, 300):
         with pytest.raises(Killed):
             run(tmp_path / "killed", kill_at=kill_at, algorithm=algorithm, **more)
-    assert run(tmp_path / "killed", algorithm=algorithm, **more).said[-1] == "resuming at 300 of 450 steps"
+    assert "resuming at 300 of 450 steps" in run(tmp_path / "killed", algorithm=algorithm, **more).said
     assert_same(results(tmp_path / "whole"), results(tmp_path / "killed"))
 
 
