@@ -18,7 +18,7 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup lint types pytest slow test-numpy1 test docs test-slow check dist demo bench clean
+.PHONY: help setup lint types pytest slow test-numpy1 test docs test-slow check dist demo bench soak clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -86,6 +86,9 @@ dist: setup ## a wheel and an sdist in dist/, checked
 
 demo: setup ## bundled demonstrations into a reward and a policy
 	.venv/bin/rexd demo
+
+soak: setup ## kill runs, damage their files and fill their disk; print what was lost (0) and changed (0)
+	$(ONE_THREAD) $(PY) scripts/soak.py
 
 bench: setup ## what produces the README's numbers (hours): make bench DATA=folder of the RED authors' pickles
 	$(PY) benchmarks/speed.py

@@ -170,9 +170,10 @@ def _run(demos: Any, env: str, **settings: Any) -> list[Any]:
     given = None if settings.get("reward_source") == "env" else demos
     with tempfile.TemporaryDirectory() as folder:
         run = rexd.train(given, env=env, out=Path(folder) / "run", seed=0, **settings)
-        checkpoint = load_file(run.path / "checkpoint.safetensors")
+        saved = load_file(run.path / "checkpoint.safetensors")
+        checkpoint = {name: array for name, array in saved.items() if not name.startswith("resume.")}
         metrics = [{k: v for k, v in record.items() if k != "seconds"} for record in run.metrics()]
-        told = ("seconds", "clone", "demonstrations")  # the time, and what the result is compared with
+        told = ("seconds", "clone", "demonstrations", "zips")  # the time, what it is compared with, and hashes of files
         result = {k: v for k, v in (run.evaluation or {}).items() if k not in told}
         return [checkpoint, run.policy().tensors(), metrics, result]
 

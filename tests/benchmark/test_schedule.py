@@ -156,15 +156,16 @@ def _zombie(pid):
         return True
 
 
-def test_two_processes_do_not_do_the_same_run(tmp_path):
-    from rexd.benchmark.worker import alone
+def test_two_processes_do_not_do_the_same_run(folders, monkeypatch):
+    from rexd.benchmark import worker
     from rexd.errors import RexdError
+    from rexd.locks import locked
 
-    lock = tmp_path / "a" / "x.lock"
-    with alone(lock), pytest.raises(RexdError, match="another process does this run"), alone(lock):
-        pass
-    with alone(lock):
-        pass
+    monkeypatch.setattr(worker, "follow", lambda parent: None)
+    job = folders.job(RUNS[0])
+    worker.write_job(job, RUNS[0], folders, core=None)
+    with locked(folders.lock(RUNS[0]), "it"), pytest.raises(RexdError, match="is in use by another process"):
+        worker.main([str(job)])
 
 
 def test_states_after_all(folders):

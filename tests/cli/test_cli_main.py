@@ -83,4 +83,36 @@ def test_a_file_that_cannot_be_written_is_one_line(fails, demos_file, tmp_path):
 
 
 def test_a_message_cannot_repaint_the_terminal(fails, tmp_path):
-    assert "\x1b" not in fails("inspect", tmp_path / "a\x1b[2Jb.npz")
+    message = fails("inspect", tmp_path / "a\x1b[2Jb.npz")
+    assert "\x1b" not in message
+    assert r"a\x1b[2Jb.npz" in message
+
+
+NAMES = [
+    "[link=https:x.example]a",
+    "[/red]",
+    "[bold red]b[/bold red]",
+    "[blink]",
+    "a\\[b]",
+    "c\x1b]0;d\x07",
+    "\u202ee",
+    "[",
+    "]]",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_files_and_columns_are_text(rexd, tmp_path, name):
+    """Neither markup nor control characters in them reach the terminal as what they are."""
+    shown = name.replace("\x1b", r"\x1b").replace("\x07", r"\x07").replace("\u202e", r"\u202e")
+    file = tmp_path / f"demos {name.replace('/', '|')}.csv"
+    rows = "".join(f"{k / 7:.3f},{(k * 2) % 7},{(k * 3) % 5 / 5}\n" for k in range(40))
+    file.write_text(f"obs{name},obs_b,action\n{rows}", encoding="utf-8")
+    output = file.with_suffix(".safetensors")
+    for words in (["inspect", file], ["fit", file, "-o", output, "--updates", 2, "--folds", 2]):
+        result = rexd(*words, "--episode-length", 10)
+        said = result.out + result.err
+        assert "Traceback" not in said
+        assert not set(said) & {"\x1b", "\x07", "\u202e"}
+        assert f"demos {shown.replace('/', '|')}." in said.replace("\n", "")
+        assert result.status == 0

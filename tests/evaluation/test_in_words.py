@@ -1,4 +1,5 @@
-from rexd.evaluation.in_words import compared, iqm_cell, number, plain, verdict, with_spread
+from rexd.evaluation.in_words import compared, iqm_cell, number, verdict, with_spread
+from rexd.shown import plain
 
 SUMMARY = {"mean": 12.0, "std": 3.0, "iqm": 11.5, "low": 10.0, "high": 13.0, "n": 5}
 SINGLE = {**SUMMARY, "std": None, "low": None, "high": None, "n": 1}

@@ -200,3 +200,17 @@ def test_discrete_actions_at_a_goal_are_scaled_by_the_way():
     columns = InputColumns("state-action", 2, 2, discrete=True, goals=Goals((0,), (1,)))
     there, way = torch.rand(50, 3), 9.0 * torch.rand(50, 3)
     assert torch.equal(at_goal_encoder(columns, there, way).std, Encoder.fit(columns, way).std)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "kept"),
+    [(0.0, 1e-6, True), (1e-6, 1e-6, True), (1e6, 1.0, True), (1e6, 0.05, False), (0.0, 1e-9, False)],
+)
+def test_what_float32_resolves_is_kept_at_any_scale(offset, size, kept):
+    signal = np.random.default_rng(0).normal(size=(400, 1))
+    encoder = fit(np.concatenate([offset + size * signal, signal], axis=1))
+    assert encoder.kept.tolist() == ([0, 1] if kept else [1])
+    if kept:
+        raw = torch.from_numpy(np.concatenate([offset + size * signal, signal], axis=1).astype(np.float32))
+        out = encoder.standardise(raw).numpy()
+        np.testing.assert_allclose(out[:, 0], (signal[:, 0] - signal.mean()) / signal.std(), atol=0.1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from circling import TINY, VELOCITIES, choosing, circling, rows
+from memory import more_memory
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -34,7 +35,9 @@ def saved(tiny, tmp_path_factory):
 def content(saved):
     """The tensors and the JSON of a good file."""
     with safe_open(saved, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["rexd-reward"])  # noqa: SIM118
+        description = json.loads(file.metadata()["rexd-reward"])
+        del description["sha256"]  # these tests change files in ways that the hash would tell first
+        return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
 
 
 @pytest.fixture
@@ -230,6 +233,34 @@ def test_a_description_that_is_not_one(write, text):
 def test_a_damaged_entry(write, entries):
     with pytest.raises(RewardFileError):
         load_reward(write(entries=entries))
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("config", {"target_layers": [30_000, 30_000]}),
+        ("config", {"target_layers": [8] * 300_000}),
+        ("config", {"predictor_layers": [30_000_000]}),
+        ("config", {"outputs": 50_000_000}),
+        ("models", 1_000_000),
+        ("models", 0),
+        ("columns", 50_000_000),
+        ("rows", 500_000_000),
+        ("obs_dim", 20_000_000),
+        ("act_dim", 20_000_000),
+        ("image", [4000, 4000, 1]),
+    ],
+)
+def test_sizes_that_the_tensors_do_not_have_take_no_memory(write, content, entry, value):
+    if entry == "config":
+        value = content[1]["config"] | value
+    path = write(entries={entry: value})
+
+    def load():
+        with pytest.raises(RewardFileError, match=r"encoder\.|target\.|predictor\.|held_out|models|columns"):
+            load_reward(path)
+
+    assert more_memory(load) < 100 * 2**20
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])

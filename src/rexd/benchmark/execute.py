@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +27,6 @@ from rexd.reading.load import load_demonstrations
 from rexd.rl.config import TrainConfig
 from rexd.rl.policies.cloning import clone
 from rexd.rl.training.provenance import versions
-from rexd.rl.training.run_folder import CONFIG_FILE
 from rexd.rl.training.train import train
 
 _CURVE = ("steps", "seconds", "learned_return", "true_return", "selected", "length")
@@ -103,8 +101,6 @@ def select(run: RunSpec, folders: Folders) -> Demonstrations:
 
 def _train(run: RunSpec, demonstrations: Demonstrations, folders: Folders) -> dict[str, Any]:
     config, folder = run.config, folders.run(run)
-    if folder.is_dir() and not (folder / CONFIG_FILE).is_file():
-        shutil.rmtree(folder)  # it was stopped before this file was written, and cannot be resumed without it
     trained = train(
         None if config.reward_source == "env" else demonstrations,  # an upper bound uses no demonstrations
         env=run.task.env,

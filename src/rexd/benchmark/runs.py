@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from rexd.benchmark.suite import Method, Regime, Suite, Task
 from rexd.errors import RexdError, did_you_mean
+from rexd.files import read_json
 from rexd.reading import BUNDLED
 from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.training.run_folder import CONFIG_FILE
@@ -254,8 +255,8 @@ def folder_differences(run: RunSpec, folders: Folders) -> list[str]:
     if not path.is_file():
         return []
     try:
-        was = json.loads(path.read_text())["train"]
-    except (KeyError, TypeError, ValueError):
+        was = dict(read_json(path, RexdError, "")["train"])
+    except (KeyError, TypeError, ValueError, RexdError):
         return [f"{path} was damaged"]
     return _changes({name: value for name, value in was.items() if name != "steps"}, _training(run))
 
@@ -315,11 +316,11 @@ def read_result(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        result = json.loads(path.read_text())
+        result = read_json(path, RexdError, "Delete it and run it again")
         _ = float(result["return_mean"]), int(result["steps"]), float(result["seconds"]), result["seed"]
     except (KeyError, TypeError, ValueError) as error:
         raise RexdError(f"{path}: is no result of a run ({error!r}); delete it and run it again") from error
-    return dict(result)
+    return result
 
 
 def results_of(suite: Suite, folders: Folders) -> list[dict[str, Any]]:

@@ -6,18 +6,17 @@ continues from its last checkpoint.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rexd.errors import RexdError
-from rexd.files import write_json
+from rexd.files import read_json, write_json
+from rexd.locks import locked
 
 if TYPE_CHECKING:
     from rexd.benchmark.runs import Folders, RunSpec
@@ -44,7 +43,7 @@ def write_job(path: Path, run: RunSpec, folders: Folders, *, core: int | None) -
 
 def main(words: list[str]) -> int:
     """Execute the job in the file that is named by the first word."""
-    job = json.loads(Path(words[0]).read_text())
+    job = read_json(Path(words[0]), RexdError, "Start the benchmark again")
     if job["core"] is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {job["core"]})  # before any library starts threads, hence the imports below
     threading.Thread(target=follow, args=(job["parent"],), daemon=True).start()
@@ -53,7 +52,7 @@ def main(words: list[str]) -> int:
 
     run = RunSpec.from_dict(job["run"])
     folders = Folders.from_dict(job["folders"])
-    with alone(folders.lock(run)):
+    with locked(folders.lock(run), str(folders.run(run))):
         execute(run, folders)
     return 0
 
@@ -63,27 +62,6 @@ def follow(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_EVERY)
     os._exit(1)
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the lock of a run; the system releases it however the process ends.
-
-    Raises:
-        RexdError: Another process holds the lock.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such locks; there the user must not run two benchmarks at a time
-        yield
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RexdError(f"{path} is locked: another process does this run; wait for it, or end it") from error
-        yield
 
 
 if __name__ == "__main__":

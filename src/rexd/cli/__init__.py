@@ -20,8 +20,8 @@ from rexd.errors import RexdError, did_you_mean
 from rexd.files import is_full
 
 VERBS = (
-    "inspect", "convert", "fit", "diagnose", "score", "relabel", "train", "evaluate", "collect", "report", "card", "export",
-    "benchmark", "demo",
+    "inspect", "convert", "fit", "diagnose", "score", "relabel", "train", "evaluate", "collect", "report", "card",
+    "export", "benchmark", "demo",
 )  # fmt: skip
 """The verbs, in the order of ``rexd --help``. What a verb does is said by the docstring of its ``Command``."""
 

@@ -77,6 +77,9 @@ def _open_zip(path: Path, *, trust: bool, seed: int) -> PolicyLike:
             "loaded. If you trust its origin, give --trust. The policy.safetensors that rexd train writes beside it "
             "needs no trust"
         )
+    from rexd.rl.training.run_folder import check_zip
+
+    check_zip(path)
     library, name, replaced = _algorithm(path)
     module = import_extra(library, "train")
     algorithm = getattr(module, name, None)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Array
 from rexd.diagnosis.probe import Estimator, Probe, evenly
-from rexd.reward.encoder import CONSTANT
+from rexd.reward.encoder import RESOLUTION
 from rexd.reward.rows import Rows
 
 STATE_NOISE = (0.1, 0.3, 1.0, 3.0)  # in standard deviations of the demonstrated columns
@@ -107,7 +107,7 @@ def _spread(values: Array) -> NDArray[np.float64]:
     """Return the standard deviation of each column, 0 where it is no more than rounding, which a reward leaves out."""
     spread = values.std(axis=0, dtype=np.float64)
     size = np.abs(values.mean(axis=0, dtype=np.float64))
-    return np.where(spread > CONSTANT * np.maximum(size, 1.0), spread, 0.0)
+    return np.where(spread > RESOLUTION * np.maximum(size, 1.0), spread, 0.0)
 
 
 def _moves(values: Array | None) -> bool:

@@ -9,11 +9,6 @@ HEADINGS = ("", "true return", "IQM [95% interval]", "learned return", "episodes
 """The headings of the rows that ``compared`` returns."""
 
 
-def plain(text: object) -> str:
-    """Return one line without control characters, by which a file or an error could change the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-
-
 def number(value: float) -> str:
     """Format a return or a reward: without decimals from 1,000 on, with one from 10 on, and with three below."""
     size = abs(value)

@@ -10,9 +10,10 @@ from typing import Any
 
 from rexd import __version__
 from rexd.errors import RunError
-from rexd.evaluation.in_words import HEADINGS, compared, plain, verdict
+from rexd.evaluation.in_words import HEADINGS, compared, verdict
 from rexd.report.material import origin_of, whole
 from rexd.rl.training.run_folder import LAST_POLICY_FILE, REWARD_FILE, Run
+from rexd.shown import plain
 
 _SOURCES = {
     "learned": "by a reward that Random EXpert Distillation (RED, Wang et al. 2019) learnt from demonstrations",

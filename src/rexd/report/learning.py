@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rexd.evaluation.in_words import number, plain
+from rexd.evaluation.in_words import number
 from rexd.report.drawing import AGENT, CLONE, EXPERT, Picture, draw
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from rexd import __version__
 from rexd.errors import import_extra
-from rexd.evaluation.in_words import plain
 from rexd.files import atomic_path
 from rexd.report.material import Material
 from rexd.report.sections import sections_of
+from rexd.shown import plain
 
 _TEMPLATE = "page.html.jinja"
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.errors import RexdError, did_you_mean, import_extra
-from rexd.evaluation.in_words import plain
 from rexd.report.drawing import AGENT, EXPERT, FAINT, Picture, draw
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from rexd.diagnosis.ladder import ACTION_NOISE, STATE_NOISE, action_noise, state_noise
 from rexd.diagnosis.probe import Estimator
 from rexd.diagnosis.sight import Scored, Sight
-from rexd.evaluation.in_words import number, plain
+from rexd.evaluation.in_words import number
 from rexd.report.drawing import AGENT, EXPERT, FAINT, Picture, draw, logarithmic
 from rexd.reward.calibration import QUANTILES
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

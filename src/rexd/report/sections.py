@@ -15,7 +15,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.diagnosis.diagnose import diagnose
 from rexd.diagnosis.episodes import Played
-from rexd.evaluation.in_words import HEADINGS, compared, iqm_cell, plain, verdict, with_spread
+from rexd.evaluation.in_words import HEADINGS, compared, iqm_cell, verdict, with_spread
 from rexd.evaluation.statistics import summarise
 from rexd.report.along import demonstrated_along, draw_along, played_along
 from rexd.report.drawing import EXPERT
@@ -29,6 +29,7 @@ from rexd.reward.base import predict_at
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.rows import Rows
 from rexd.rl.training.run_folder import REWARD_FILE, Run
+from rexd.shown import plain
 
 POLICY = "trained policy"
 PROBES = ("what it pays for", "rows", "reward", "novelty / ℓ", "AUROC [95% interval]", "passes for the expert")

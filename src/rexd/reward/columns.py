@@ -74,11 +74,18 @@ class InputColumns:
         return self.obs_dim if self.goals is None else len(self.goals.desired)
 
     @property
+    def width(self) -> int:
+        """The number of columns, which is the number of ``names``."""
+        more = {"state-action": self.act_dim, "state": 0, "state-next-state": self.seen_dim}[self.inputs]
+        return self.seen_dim + more + self.clock
+
+    @property
     def names(self) -> list[str]:
         """The names of the columns, such as ``observation[0]``."""
-        names = list(self.observation_names) or [f"observation[{i}]" for i in range(self.obs_dim)]
         if self.goals is not None:
             names = [f"{AWAY}[{i}]" for i in range(self.seen_dim)]
+        else:
+            names = list(self.observation_names) or [f"observation[{i}]" for i in range(self.obs_dim)]
         if self.inputs == "state-action":
             names += [f"action[{i}]" for i in range(self.act_dim)]
         elif self.inputs == "state-next-state":

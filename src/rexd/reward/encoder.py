@@ -11,7 +11,8 @@ from torch import Tensor
 from rexd.reward.columns import CLOCK, InputColumns
 from rexd.reward.rows import Rows
 
-CONSTANT = 1e-6  # a column whose spread is below this share of its size (or of 1) carries no information
+# The steps of float32, as a share of a column's size (or of 1): what spreads less is rounding, not information.
+RESOLUTION = torch.finfo(torch.float32).eps
 LEAST_RELEVANCE = 0.05  # a column of smaller relevance is left out
 NOISE = 0.1  # of the reach of actions, which is the least scale of actions at goals
 FAR = 1e6  # standard deviations; beyond them everything is equally new, and squares would overflow
@@ -150,4 +151,4 @@ def at_goal_encoder(columns: InputColumns, there: Tensor, way: Tensor, reach: Te
 
 def varies(mean: Tensor, std: Tensor) -> Tensor:
     """Return whether each column's spread is more than rounding: (C,) and (C,) float64 -> (C,) bool."""
-    return std > CONSTANT * mean.abs().clamp(min=1.0)
+    return std > RESOLUTION * mean.abs().clamp(min=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,17 @@ def test_size_is_returned_and_limited(tmp_path: Path) -> None:
     assert check_file(file, max_bytes=5) == 5
     with pytest.raises(DemonstrationError, match="has 5 bytes; expected at most 4"):
         check_file(file, max_bytes=4)
+
+
+@pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="the system does not tell holes")
+def test_a_file_of_holes_is_told_from_one_that_is_written(tmp_path: Path) -> None:
+    sparse, written = tmp_path / "sparse.npy", tmp_path / "written.npy"
+    for path, content in ((sparse, 2**16), (written, 3 * 2**20)):
+        with path.open("wb") as stream:
+            stream.write(b"\x93NUMPY" + bytes([1]) * content)
+            stream.truncate(128 * 2**20)
+    assert check_file(written) == 128 * 2**20
+    with pytest.raises(DemonstrationError, match=r"sparse\.npy: has 134217728 bytes, nearly all .* never written"):
+        check_file(sparse)
+    os.truncate(sparse, 2**20)
+    assert check_file(sparse) == 2**20  # too small to claim much

@@ -105,6 +105,15 @@ def _petabyte_of_text(h5py: Any, file: Any, outside: Path) -> None:
     file.create_dataset("observations", (10**12,), "S1000", chunks=(16,))
 
 
+def _chunks_never_written(h5py: Any, file: Any, outside: Path) -> None:
+    item = file.create_dataset("observations", (25_000_000, 1), "f8", chunks=(1024, 1), compression="gzip")
+    item[0] = 1.0
+
+
+def _never_written(h5py: Any, file: Any, outside: Path) -> None:
+    file.create_dataset("observations", (25_000_000, 1), "f8")
+
+
 def _many_claims(h5py: Any, file: Any, outside: Path) -> None:
     for number in range(100):
         file.create_dataset(f"data/demo_{number}/obs/x", (2**23, 1), "f4", chunks=(1024, 1))
@@ -141,7 +150,9 @@ def _other_filter(h5py: Any, file: Any, outside: Path) -> None:
 for _name, _fill, _refusal in (
     ("claims a petabyte", _petabyte, r"its arrays claim \d+ bytes; expected at most"),
     ("claims a petabyte of text", _petabyte_of_text, r"its arrays claim \d+ bytes"),
-    ("claims much in many arrays", _many_claims, r"its arrays claim \d+ bytes"),
+    ("chunks that were never written", _chunks_never_written, r"'.*observations', were never written"),
+    ("an array that was never written", _never_written, r"'.*observations', were never written"),
+    ("claims much in many arrays", _many_claims, r"\d+ bytes of its arrays, such as .* were never written"),
     ("claims more than 64 bits count", _beyond_64_bits, r"demos\.hdf5: "),
     ("a chunk that is a bomb", _chunk_bomb, "a compressed chunk of '.*observations' holds more than its"),
     ("a bomb behind a checksum", _checked_chunk_bomb, "a compressed chunk of '.*observations' holds more than its"),

@@ -396,6 +396,42 @@ for _name, _content in CLAIMS.items():
     add(f"claim: {_name}", _claim(_content), r"demos\.pkl: ", unsafe=False)
 
 
+# Containers of one or a few bytes each, which take up to 216 in memory; the dicts and sets alone would take 256 MB.
+
+RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\nq\x00(cnumpy\nndarray\n(K\x00tC\x01btq\x01]("
+CONTAINERS = {
+    "dicts": b"\x80\x04](" + b"}" * 4_000_000 + b"e.",
+    "sets": b"\x80\x04](" + b"\x8f" * 1_200_000 + b"e.",
+    "dicts of one item": b"\x80\x04](" + b"}NNs" * 1_000_000 + b"e.",
+    "lists of one item": b"\x80\x04](" + b"]Na" * 3_500_000 + b"e.",
+    "tuples": b"\x80\x04N" + b"\x85" * 3_000_000 + b".",
+    "arrays without content": b"\x80\x02" + RECONSTRUCT + b"h\x00h\x01R" * 500_000 + b"e.",
+}
+for _name, _content in CONTAINERS.items():
+    add(f"containers: {_name}", _claim(_content), "made to do harm", unsafe=False)
+
+
+def _sparse(folder: Path, mark: Path) -> Path:
+    with (folder / "demos.pkl").open("wb") as stream:
+        stream.write(b"\x80\x04\x8e" + struct.pack("<Q", 3 * 10**9))
+        stream.truncate(3 * 10**9 + 12)
+    return folder / "demos.pkl"
+
+
+def _bad_beginning(folder: Path, mark: Path) -> Path:
+    content = b"\x80\x04\xff" + bytes(2**20) + os.urandom(2**16) * 1600  # random bytes, lest they be called holes
+    return _write(folder / "demos.pkl", content)
+
+
+def _unsafe_beginning(folder: Path, mark: Path) -> Path:
+    return _write(folder / "demos.pkl", call("os.system", f"touch {mark}")[:-1] + os.urandom(2**16) * 1600)
+
+
+add("size: a pickle of 3 GB of holes", _sparse, r"never written \(a sparse file\)", unsafe=False)
+add("size: 100 MB after a bad beginning", _bad_beginning, r"demos\.pkl: the pickle is damaged", unsafe=False)
+add("size: 100 MB after an unsafe beginning", _unsafe_beginning, r"asks for 'os\.system'", unsafe=True)
+
+
 def _deep_object_arrays(folder: Path, mark: Path) -> Path:
     array = np.zeros(1)
     for _ in range(40):

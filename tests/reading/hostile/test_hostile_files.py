@@ -14,7 +14,8 @@ import bad_json
 import bad_pickles
 import pytest
 from corpus import CORPUS, Hostile
-from watching import forget_peak, install, opened_by_anything, peak_memory, watching
+from memory import forget_peak, peak_memory
+from watching import install, opened_by_anything, watching
 
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 from rexd.reading.load import load_demonstrations

@@ -1,4 +1,4 @@
-"""Watching the side effects of loading a file: files opened, code executed, modules imported, memory taken."""
+"""Watching the side effects of loading a file: files opened, code executed, modules imported."""
 
 from __future__ import annotations
 
@@ -116,25 +116,3 @@ def opened_by_anything(*paths: Path) -> Iterator[list[str]]:
             position += 16 + length
     finally:
         os.close(descriptor)
-
-
-def peak_memory() -> int | None:
-    """Return the most bytes that this process has held since ``forget_peak``; None if the kernel does not tell."""
-    return _status("VmHWM")
-
-
-def forget_peak() -> int | None:
-    """Start to measure the peak anew, and return the bytes that are held now."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return None
-    return _status("VmRSS")
-
-
-def _status(name: str) -> int | None:
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), None)

@@ -7,7 +7,7 @@ from circling import TINY, choosing, circling, rows
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
-from rexd.reward.encoder import CONSTANT
+from rexd.reward.encoder import RESOLUTION
 from rexd.reward.estimator.predictability import LEAST, action_predictability
 from rexd.reward.files import load_reward
 from rexd.reward.red.config import REDConfig
@@ -79,7 +79,7 @@ def test_it_is_judged_on_trajectories_that_the_prediction_never_saw():
 @pytest.mark.parametrize("size", [0.0, 0.7, -300.0])
 def test_an_action_that_never_varies_is_not_blamed(size):
     obs = states()
-    still = np.full(400, size) + abs(size) * CONSTANT * 1e-2 * noise()
+    still = np.full(400, size) + abs(size) * RESOLUTION * 1e-2 * noise()
     constant, moving = factors(obs, np.stack([still, noise()], axis=1))
     assert (constant, moving) == (1.0, np.float32(LEAST))
 

@@ -1,10 +1,11 @@
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rexd.errors import RewardFileError, RunError
+from rexd.errors import RewardFileError, RexdError, RunError
 from rexd.files import write_json
 from rexd.reward.red.config import REDConfig
 from rexd.rl.config import TrainConfig
@@ -13,12 +14,17 @@ from rexd.rl.training.run_folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
     METRICS_FILE,
+    ZIP_FILE,
+    begun_folder,
+    check_zip,
     load_checkpoint,
     load_run,
+    locked_folder,
     prepare_folder,
     read_metrics,
     save_checkpoint,
     write_metrics,
+    zip_hashes,
 )
 
 TRAIN = TrainConfig(steps=500, seed=3, reward=REDConfig(target_layers=(8, 4)))
@@ -180,7 +186,7 @@ def test_a_checkpoint_cut_short(tmp_path, share):
     save_checkpoint(tmp_path, STATE, PROGRESS)
     path = tmp_path / CHECKPOINT_FILE
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(RunError, match=rf"{path}: damaged checkpoint .*delete it to start the run anew"):
+    with pytest.raises(RunError, match=rf"{path}: damaged checkpoint .*Delete it to start the run anew"):
         load_checkpoint(tmp_path)
 
 
@@ -205,3 +211,88 @@ def test_a_last_line_cut_short_is_left_out(tmp_path, tail):
     with (tmp_path / METRICS_FILE).open("a") as file:
         file.write(tail)
     assert read_metrics(tmp_path) == [{"steps": 1}, {"steps": 2}]
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_told(tmp_path):
+    save_checkpoint(tmp_path, STATE, PROGRESS)
+    path = tmp_path / CHECKPOINT_FILE
+    for place in (-1, -9, 200):
+        content = bytearray(path.read_bytes())
+        content[place] ^= 4
+        path.write_bytes(content)
+        with pytest.raises(RunError, match=rf"{path}.*Delete it to start the run anew"):
+            load_checkpoint(tmp_path)
+        save_checkpoint(tmp_path, STATE, PROGRESS)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_episode_steps": 10**30},
+        {"max_episode_steps": -1},
+        {"max_episode_steps": "9"},
+        {"env_kwargs": {"a": "x" * 100_000}},
+        {"env_kwargs": [1]},
+        {"env_kwargs": None},
+        {"train": {**TRAIN.to_dict(), "reward": []}},
+    ],
+)
+def test_arguments_that_no_run_has(folder, changes):
+    write_json(folder / CONFIG_FILE, description(**changes))
+    with pytest.raises(RunError, match=rf"{folder}: damaged config\.json"):
+        load_run(folder)
+
+
+class TestLockedFolder:
+    def test_nothing_is_left_where_nothing_was_kept(self, tmp_path):
+        with locked_folder(tmp_path / "run"):
+            assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+        assert not (tmp_path / "run").exists()
+        (tmp_path / "was").mkdir()
+        with locked_folder(tmp_path / "was"):
+            pass
+        assert (tmp_path / "was").is_dir()
+
+    def test_a_kill_within_the_first_write_leaves_a_folder_that_the_same_command_takes(self, tmp_path):
+        folder = tmp_path / "run"
+        folder.mkdir()
+        (folder / ".config.json.a1b2_c3d.json").write_text('{"env": "Ho')
+        (folder / ".lock").write_text('{"pid": 1}')
+        for resume in (False, True):
+            with locked_folder(folder), begun_folder(folder, description(), resume=resume):
+                assert sorted(path.name for path in folder.iterdir()) == [".lock", CONFIG_FILE]
+        assert [path.name for path in folder.iterdir()] == [CONFIG_FILE]
+
+    def test_a_second_one_is_kept_out(self, folder):
+        with locked_folder(folder), pytest.raises(RexdError, match=rf"{folder} is in use by another"):
+            locked_folder(folder).__enter__()
+
+
+def test_a_zip_that_was_changed_is_told(folder):
+    with zipfile.ZipFile(folder / ZIP_FILE, "w") as archive:
+        archive.writestr("data", "x" * 100)
+    check_zip(folder / ZIP_FILE)  # of an earlier version, whose evaluation keeps no hash
+    write_json(folder / EVALUATION_FILE, {"zips": zip_hashes(folder)})
+    check_zip(folder / ZIP_FILE)
+    good = (folder / ZIP_FILE).read_bytes()
+    for old, new, found in ((b"xxx", b"xyx", "its sum is wrong"), (b"PK\x05", b"PK\x15", "a damaged zip")):
+        (folder / ZIP_FILE).write_bytes(good.replace(old, new, 1))
+        with pytest.raises(RunError, match=found):
+            check_zip(folder / ZIP_FILE)
+    with zipfile.ZipFile(folder / ZIP_FILE, "w") as archive:
+        archive.writestr("data", "y" * 100)
+    with pytest.raises(RunError, match=r"its hash differs from that in evaluation\.json"):
+        check_zip(folder / ZIP_FILE)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "shown"),
+    [
+        ({"true": {"mean": 12.5, "std": 1.5}, "episodes": [{}, {}]}, "over 2 episodes: true 12.5 ± 1.5>"),
+        ({"true": {"mean": 12.5, "std": None}, "episodes": [{}]}, "over 1 episodes: true 12.5>"),
+        ({"true": {"mean": "12"}, "learned": [1], "episodes": 3}, "over 0 episodes: >"),
+    ],
+)
+def test_a_run_tells_what_it_reached(folder, evaluation, shown):
+    write_json(folder / EVALUATION_FILE, evaluation)
+    assert repr(load_run(folder)).endswith(shown)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from rexd.cli.seeds.run import SeedRun
-from rexd.cli.show.output import iqm_cell, print_filled
+from rexd.cli.show.output import print_filled
 from rexd.cli.show.text import number, with_spread
+from rexd.evaluation.in_words import iqm_cell
 from rexd.evaluation.statistics import summarise
 
 SUMMARY_FILE = "seeds.json"

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from rexd.benchmark.pace import Pace, speed, steps_done
 from rexd.benchmark.schedule import Phase, RunProgress
-from rexd.cli.show.text import number, plain, with_spread
+from rexd.cli.show.text import number, with_spread
+from rexd.shown import plain
 
 SHOWN_WAITING = 3  # runs that wait
 SHOWN_DONE = 12  # runs that are done
@@ -69,7 +70,7 @@ class Lines:
     def changed(self, item: RunProgress) -> None:
         """Print the state of the run in one line."""
         parts = [item.run.id, str(item.phase), *(cell for cell in _cells(item, self.pace)[2:] if cell)]
-        self.console.print(Text(" · ".join(parts)), soft_wrap=True)
+        self.console.print(Text(plain(" · ".join(parts))), soft_wrap=True)
 
     def tick(self, items: Sequence[RunProgress]) -> None:
         """Do nothing: only changes are printed."""
@@ -89,8 +90,8 @@ def table(items: Sequence[RunProgress], pace: Pace, jobs: int) -> Table:
     hidden = {id(item) for item in [*done[:-SHOWN_DONE], *waiting[SHOWN_WAITING:]]}
     for item in items:
         if id(item) not in hidden:
-            grid.add_row(*(Text(cell) for cell in _cells(item, pace)), style=_STYLES[item.phase])
-    grid.caption = Text(summary(items, pace, jobs))
+            grid.add_row(*(Text(plain(cell)) for cell in _cells(item, pace)), style=_STYLES[item.phase])
+    grid.caption = Text(plain(summary(items, pace, jobs)))
     return grid
 
 

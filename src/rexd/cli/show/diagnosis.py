@@ -9,7 +9,8 @@ from rich.text import Text
 
 from rexd.cli.show.findings import print_findings
 from rexd.cli.show.output import print_filled
-from rexd.cli.show.text import number, plain
+from rexd.cli.show.text import number
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from rexd.diagnosis.diagnose import Diagnosis

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rexd.cli.show.text import plain
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from rexd.inspection.data import Finding

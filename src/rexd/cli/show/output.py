@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rexd.cli.show.text import number, plain, with_spread
+from rexd.cli.show.text import number, with_spread
 from rexd.demos.doubt import Doubt
 from rexd.evaluation.in_words import iqm_cell
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from rexd.reward.checks import Check
@@ -57,7 +58,7 @@ def print_facts(facts: Mapping[str, object], title: str | None = None) -> None:
     table.add_column(overflow="fold")  # a path or a command is never cut short
     for name, value in facts.items():
         if value is not None:
-            table.add_row(Text(name, style="bold"), plain(value))
+            table.add_row(Text(plain(name), style="bold"), Text(plain(value)))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WHOLE_LINES
@@ -70,7 +71,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], conso
     """Print a table whose first column is text and whose other columns are numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
+        table.add_column(Text(plain(heading)), justify="right" if place else "left", no_wrap=place > 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
     if console is None:

@@ -28,7 +28,7 @@ class ProgressBar:
             bars.BarColumn(bar_width=None),
             bars.MofNCompleteColumn(),
             _Speed(),
-            bars.TextColumn("{task.fields[extra]}"),
+            bars.TextColumn("{task.fields[extra]}", markup=False),
             bars.TimeRemainingColumn(),
             console=self.console,
             transient=True,

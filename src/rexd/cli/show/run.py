@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rexd.cli.show.output import print_facts, print_filled, print_json
 from rexd.evaluation.in_words import HEADINGS, compared, verdict
+from rexd.shown import plain
 
 if TYPE_CHECKING:
     from rexd.rl.training.run_folder import Run
@@ -48,7 +49,7 @@ def report(
         return
     print_filled(HEADINGS, compared(found, expert, others))
     if (said := verdict(found)) is not None:
-        print(said)
+        print(plain(said))
     steps, chosen = f"{found.get('steps', run.config.steps):,}", found.get("selected_at")
     if chosen is not None:
         steps += (

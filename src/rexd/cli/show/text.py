@@ -1,7 +1,7 @@
-"""Texts and numbers in the form in which the command prints them."""
+"""Numbers in the form in which the command prints them."""
 
 from __future__ import annotations
 
-from rexd.evaluation.in_words import number, plain, with_spread
+from rexd.evaluation.in_words import number, with_spread
 
-__all__ = ("number", "plain", "with_spread")
+__all__ = ("number", "with_spread")

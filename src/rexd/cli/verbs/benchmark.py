@@ -16,6 +16,7 @@ from rexd.cli import options as opt
 from rexd.cli.show.output import note, print_json, print_table, stderr, warn
 from rexd.cluster import address_of
 from rexd.errors import RexdError, import_extra
+from rexd.shown import visible
 
 if TYPE_CHECKING:
     from rexd.benchmark.runs import Folders, RunSpec, State
@@ -192,7 +193,7 @@ class Command:
             files = [str(path) for path in (*written, html, svg)]
             print_json({"suite": suite.name, "methods": summary(results), "files": files})
             return
-        print(*sections(results).values(), sep="\n\n")
+        print("\n\n".join("\n".join(map(visible, text.splitlines())) for text in sections(results).values()))
         note(f"wrote {', '.join(str(path) for path in (*written, html, svg))}")
         if self.write and not written:
             note("the documents were up to date")

@@ -75,6 +75,7 @@ class Command:
 
     def run(self) -> None:
         """Fit the reward, save it, and print its checks."""
+        from rexd.inspection.data.looks.columns import lost_columns
         from rexd.inspection.data.strides import subsampled_findings
         from rexd.reward.checks import warnings_of
 
@@ -87,6 +88,8 @@ class Command:
         demos = chosen.held(self.settings.seed)
         for text in demos.notes:
             note(text)
+        for found in [] if demos.image else lost_columns(demos):
+            warn(f"{found.message}; {found.mend}")
         with ProgressBar() as progress:
             model = self._fit(demos, progress)
         saved = model.save(self.output)

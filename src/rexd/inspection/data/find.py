@@ -12,7 +12,7 @@ from rexd.inspection.data.doubts import doubts
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.inspection.data.look import Look, look_at
 from rexd.inspection.data.looks.actions import clipped_actions, saturated_actions, unscaled_actions
-from rexd.inspection.data.looks.columns import constant_columns, duplicate_columns, time_columns
+from rexd.inspection.data.looks.columns import constant_columns, duplicate_columns, lost_columns, time_columns
 from rexd.inspection.data.looks.copied_actions import copied_actions
 from rexd.inspection.data.looks.ends import early_ends, missing_ends, time_limits
 from rexd.inspection.data.looks.lengths import early_failures, short_trajectories
@@ -31,6 +31,7 @@ from rexd.reading.environment_facts import EnvironmentFacts
 
 LOOKS: tuple[Look[list[Finding]], ...] = (
     constant_columns,
+    lost_columns,
     duplicate_columns,
     time_columns,
     duplicate_trajectories,

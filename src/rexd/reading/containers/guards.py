@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ MAX_FILE_BYTES = 4 * 1024**3
 
 MAX_STREAMED_BYTES = 1024**4
 """Larger files are refused even if they can be streamed; HDF5 is the only container that can."""
+
+_HOLES_FROM = 64 * 1024**2  # bytes; smaller files cannot claim much
+_LEAST_WRITTEN = 64  # a file of which less than one byte in so many was ever written is no recording
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -72,7 +77,28 @@ def check_file(path: Path, *, max_bytes: int | None = None) -> int:
             f"{path}: has {size} bytes; expected at most {max_bytes}. Store fewer trajectories, or store them as "
             "D4RL's HDF5 or as a Minari dataset, which are streamed"
         )
+    if size > _HOLES_FROM and not _is_written(path, size):
+        raise DemonstrationError(
+            f"{path}: has {size} bytes, nearly all of which were never written (a sparse file); expected "
+            "demonstrations. A download was probably broken off: download or record it again"
+        )
     return size
+
+
+def _is_written(path: Path, size: int) -> bool:
+    """Whether a file is more than holes, which take no room on a disk and hold any number of zeros."""
+    if not hasattr(os, "SEEK_DATA"):  # Windows and macOS do not tell
+        return True
+    written = place = 0
+    with path.open("rb") as stream:
+        while written * _LEAST_WRITTEN < size:
+            try:
+                first = os.lseek(stream.fileno(), place, os.SEEK_DATA)
+                place = os.lseek(stream.fileno(), first, os.SEEK_HOLE)
+            except OSError as error:
+                return error.errno != errno.ENXIO  # ENXIO: only holes follow; other errors say that nothing is known
+            written += place - first
+    return True
 
 
 @contextmanager

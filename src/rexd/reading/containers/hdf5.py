@@ -16,6 +16,7 @@ from rexd.errors import DemonstrationError, UnsafeFileError, import_extra
 _DEFLATE, _SHUFFLE, _CHECKSUM, _LZF = 1, 2, 3, 32000
 _COMPRESSIONS: Final = {_DEFLATE: 1032, _LZF: 88}  # the factor by which each can expand at most
 _CACHE_BYTES = 2**21  # HDF5's own bound is 16 times that, and its cache takes twelve times the bytes that it counts
+_FREE_UNWRITTEN = 2**26  # bytes of a file that may never have been written, as where a recording ended early
 _FREE_CHUNK = 2**18  # h5py rarely makes larger chunks, and 1032 times that is what any file may claim
 
 
@@ -87,7 +88,7 @@ class Claims:
 
     def __init__(self, source: str, limit: int) -> None:
         """Take the file's name, for messages, and the bytes that its arrays may take."""
-        self.total = 0
+        self.total = self._unwritten = 0
         self._h5py = import_extra("h5py", "minari")
         self._source, self._limit = source, limit
 
@@ -116,10 +117,17 @@ class Claims:
                 )
             if count := plan.get_nfilters():
                 _check_filters(source, item, [plan.get_filter(n)[0] for n in range(count)], nominal)
-        self.total += size * math.prod(shape or ())
+        claimed = size * math.prod(shape or ())
+        self.total += claimed
         if self.total > limit:
             raise DemonstrationError(
                 f"{source}: its arrays claim {self.total} bytes; expected at most {limit} from this file"
+            )
+        self._unwritten += _unwritten(item, claimed, layout == h5d.CHUNKED)
+        if self._unwritten > _FREE_UNWRITTEN:
+            raise DemonstrationError(
+                f"{source}: {self._unwritten} bytes of its arrays, such as {_name(item)!r}, were never written; "
+                "expected arrays that hold numbers. Write the file again"
             )
 
 
@@ -163,6 +171,20 @@ def numbers(source: str, group: Any, name: str, rows: slice | None = None, claim
 def is_numbers(item: Any) -> bool:
     """Whether an object of a file is an array of numbers or truth values with at least one axis."""
     return hasattr(item, "chunks") and item.dtype.kind in "biuf" and len(item.shape or ()) > 0
+
+
+def _unwritten(item: Any, claimed: int, chunked: bool) -> int:
+    """Return the bytes of an array that were never written, which HDF5 fills as it reads them."""
+    stored = int(item.get_storage_size())
+    if not chunked:
+        return claimed if stored == 0 else 0
+    if stored >= claimed:
+        return 0
+    plan = item.get_create_plist()
+    if not plan.get_nfilters():
+        return claimed - stored
+    written = int(item.get_num_chunks() * math.prod(plan.get_chunk()) * item.get_type().get_size())
+    return max(claimed - written, 0)
 
 
 def _check_filters(source: str, item: Any, filters: list[int], nominal: int) -> None:

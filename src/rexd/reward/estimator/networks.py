@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -12,6 +12,8 @@ from torch.nn import functional
 
 BLOCK_ROWS = 1024  # rows that are passed through at once, so that activations stay in the processor's cache
 BLOCK_IMAGES = 64  # the same for images
+Shapes = Iterator[tuple[str, tuple[int, ...]]]
+"""The name and the shape of each parameter of a network, one after the other, since a file may claim any number."""
 
 
 class EnsembleMLP(nn.Module):
@@ -65,6 +67,13 @@ class EnsembleMLP(nn.Module):
                 # In place, since nothing else holds the product.
                 x = functional.leaky_relu_(x, self.leak) if self.leak else x.relu_()
         return x
+
+
+def layer_shapes(sizes: Sequence[int], n_models: int) -> Shapes:
+    """Yield the name and the shape of each parameter of an ``EnsembleMLP``, without building it."""
+    for number, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        yield f"weights.{number}", (n_models, fan_in, fan_out)
+        yield f"biases.{number}", (n_models, 1, fan_out)
 
 
 def in_blocks(function: Callable[[Tensor], Tensor], x: Tensor, n_models: int) -> Tensor:

@@ -191,12 +191,12 @@ def rebuild_encoder(
         kept=take(source, tensors, "encoder.kept", (kept_columns,), torch.int64),
         relevance=torch.ones(0),
     )
-    names = len(columns.names)
+    names = columns.width
+    relevance = take(source, tensors, "encoder.relevance", (names,))
     if (kept_columns == 0 and not image) or not bool(((encoder.kept >= 0) & (encoder.kept < names)).all()):
         raise RewardFileError(f"{source}: encoder.kept names columns other than 0 to {names - 1}; fit the reward anew")
     if not bool((encoder.std > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.std is not positive; fit the reward anew")
-    relevance = take(source, tensors, "encoder.relevance", (names,))
     if not bool((relevance[encoder.kept] > 0.0).all()):
         raise RewardFileError(f"{source}: encoder.relevance of a kept column is not positive; fit the reward anew")
     return replace(encoder, relevance=relevance)

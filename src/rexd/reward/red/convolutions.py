@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from rexd.reward.estimator.networks import BLOCK_IMAGES, EnsembleMLP
+from rexd.reward.estimator.networks import BLOCK_IMAGES, EnsembleMLP, Shapes, layer_shapes
 from rexd.reward.image_encoder import unpack
 
 CHANNELS = (16, 32, 32, 32)  # of convolutions of 3 × 3 pixels that halve the image each time
@@ -37,6 +37,17 @@ def feature_count(pixels: tuple[int, int, int]) -> int:
     for _ in shapes:
         sides = [(side + 1) // 2 for side in sides]
     return shapes[-1][1] * math.prod(sides)
+
+
+def parameter_shapes(pixels: tuple[int, int, int], columns: int, layers: Sequence[int], n_models: int) -> Shapes:
+    """Yield the name and the shape of each parameter and buffer of an ``EnsembleCNN``, without building it."""
+    for name, shape in layer_shapes((feature_count(pixels) + columns, *layers), n_models):
+        yield f"dense.{name}", shape
+    for number, (inputs, outputs) in enumerate(kernel_shapes(pixels)):
+        yield f"kernels.{number}", (n_models, outputs, inputs, 3, 3)
+        yield f"biases.{number}", (n_models, outputs)
+    yield "mean", pixels
+    yield "std", ()
 
 
 class EnsembleCNN(nn.Module):

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.progress import Progress
-from rexd.reward.estimator.networks import EnsembleMLP, in_blocks
+from rexd.reward.estimator.networks import EnsembleMLP, Shapes, in_blocks, layer_shapes
 from rexd.reward.estimator.regression import Descent, regress
 from rexd.reward.red.config import REDConfig
-from rexd.reward.red.convolutions import EnsembleCNN
+from rexd.reward.red.convolutions import EnsembleCNN, parameter_shapes
 
 TARGET_BIAS_STD = 0.5
 PAPER_LEAK = 0.2  # the default slope of TensorFlow's leaky ReLU
@@ -47,6 +47,19 @@ def make_networks(
     target = build((columns, *config.target_layers, config.outputs), bias_std=bias_std)
     predictor = build((columns, *config.predictor_layers, config.outputs))
     return target.requires_grad_(False), predictor
+
+
+def network_shapes(
+    config: REDConfig, columns: int, n_models: int, pixels: tuple[int, int, int] | None = None
+) -> dict[str, Shapes]:
+    """Return the shapes of the parameters of what ``make_networks`` makes, so that a file's can be checked first."""
+    hidden = {"target": config.target_layers, "predictor": config.predictor_layers}
+    return {
+        name: layer_shapes((columns, *layers, config.outputs), n_models)
+        if pixels is None
+        else parameter_shapes(pixels, columns, (*layers, config.outputs), n_models)
+        for name, layers in hidden.items()
+    }
 
 
 def distil(

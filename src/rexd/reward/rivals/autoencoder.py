@@ -14,7 +14,7 @@ from rexd.demos.transitions import Transitions
 from rexd.progress import Progress
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Novelty
-from rexd.reward.estimator.networks import EnsembleMLP, in_blocks
+from rexd.reward.estimator.networks import EnsembleMLP, in_blocks, layer_shapes
 from rexd.reward.estimator.regression import Descent, regress
 from rexd.reward.estimator.serialise import take
 from rexd.reward.rivals.rival import Rival, RivalNovelty
@@ -80,10 +80,11 @@ class Autoencoder(Rival):
     ) -> Novelty:
         """Fill networks that are built from the settings."""
         n_models, columns = int(content["models"]), len(encoder.kept)
-        widths = _widths(config, columns)
-        take(source, tensors, "networks.weights.0", (n_models, widths[0], widths[1]))  # before anything is allocated
+        if n_models < 1:
+            raise ValueError(f"{n_models} models; expected 1 or more")
+        shapes = layer_shapes(_widths(config, columns), n_models)
+        state = {key: take(source, tensors, f"networks.{key}", shape) for key, shape in shapes}
         networks = _networks(config, columns, n_models)
-        state = {k: take(source, tensors, f"networks.{k}", tuple(v.shape)) for k, v in networks.state_dict().items()}
         networks.load_state_dict(state)
         return Reconstruction(encoder, networks.requires_grad_(False))
 

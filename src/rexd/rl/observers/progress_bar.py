@@ -13,6 +13,7 @@ from rich.text import Text
 
 from rexd.reward.checks import Check
 from rexd.rl.observers.observer import Observer, Silent
+from rexd.shown import visible
 
 
 @contextmanager
@@ -43,10 +44,10 @@ class TrainingBar:
         self.console = console
         self._return = "learned return" if learned else "return"
         self._bar = bars.Progress(
-            bars.TextColumn("{task.description}"),
+            bars.TextColumn("{task.description}", markup=False),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[extra]}"),
+            bars.TextColumn("{task.fields[extra]}", markup=False),
             bars.TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -95,7 +96,7 @@ class TrainingBar:
         self._print(" · ".join(part for part in parts if part is not None))
 
     def _print(self, text: str, style: str = "") -> None:
-        self.console.print(Text(text, style=style), soft_wrap=True)
+        self.console.print(Text(visible(text), style=style), soft_wrap=True)
 
     def _show(self, doing: str, done: int, total: int, extra: str = "") -> None:
         if self._task is None or doing != self._doing:

@@ -289,6 +289,28 @@ def _mean(actions: Tensor) -> Tensor:
     return actions if actions.ndim == 2 else actions.mean(dim=0)
 
 
+def _check_shapes(policy: Policy) -> None:
+    """Check that layers follow each other, so that playing makes no array larger than those that the file holds.
+
+    PyTorch would stretch a bias of one number to the width of a weight that has no numbers at all.
+
+    Raises:
+        ValueError: They do not.
+    """
+    members, inputs = tuple(policy.layers[0][0].shape[:-2]), policy.obs_dim
+    hidden = [weight.shape[-1] for weight, _ in policy.layers[-1:]]
+    heads = [] if policy.log_std is None else [policy.log_std]
+    for number, (weight, bias) in enumerate([*policy.layers, *heads]):
+        follows = (inputs,) if number < len(policy.layers) else (0, *hidden)
+        outputs = bias.shape[-1] if bias.ndim else 0
+        wanted = [(*members, outputs, width) for width in follows]
+        if len(members) > 1 or not outputs or tuple(weight.shape) not in wanted or bias.shape != (*members, outputs):
+            raise ValueError(f"layer {number} has a weight of {tuple(weight.shape)} and a bias of {tuple(bias.shape)}")
+        inputs = outputs
+    if 0 in (*members, policy.obs_dim) or (heads and heads[0][1].shape != policy.layers[-1][1].shape):
+        raise ValueError("layers without columns, or as many deviations as there are no actions")
+
+
 def load_policy(path: str | Path) -> Policy:
     """Load a policy, which needs only torch and executes nothing from the file.
 
@@ -317,6 +339,7 @@ def load_policy(path: str | Path) -> Policy:
             image=tuple(map(int, content.get("image", ()))),
         )
         policy = Policy.from_tensors(spec, content["layers"], tensors)
+        _check_shapes(policy)
         if spec.observations is not None and spec.observations.width != policy.obs_dim:
             raise ValueError(f"observations of {spec.observations.width} columns for {policy.obs_dim} inputs")
         for deterministic in (True, False):  # layers that do not fit each other fail here, not in the first episode

@@ -64,12 +64,18 @@ class TrainingLoop:
     def _resume(self, state: State, progress: dict[str, Any]) -> None:
         self.learner.load_state(state)
         if self.labels is not None:
-            self.labels.restore(self.learner)
+            with torch.random.fork_rng(devices=[]):
+                self.labels.restore(self.learner)
         self.recent = _recent(state, self._policy())
         self.selection.best, self.selection.steps = progress["best"], progress["selection_steps"]
         self.selection.first = progress.get("first", self.selection.first)
         self.seconds_before, self.comparison.clone = progress["seconds"], progress.get("clone")
         self.records = [r for r in files.read_metrics(self.folder) if r["steps"] <= self.learner.steps]
+        if not getattr(self.learner, "goes_on", True):
+            self.observer.message(
+                "the episode under way cannot be played again, and a new one begins: what follows differs from a run "
+                "that was never stopped"
+            )
         self.observer.message(f"resuming at {self.learner.steps:,} of {self.config.steps:,} steps")
 
     @property
@@ -162,7 +168,7 @@ class TrainingLoop:
 
     def _finish(self) -> None:
         """Evaluate the selected policy in fresh episodes; this is the result of the run."""
-        chosen = [record for record in self.records if record["selected"]]
+        chosen = [record for record in self.records if record.get("selected")]
         selected_at = chosen[-1]["steps"] if chosen else None
         if self.fallback is not None and chosen:
             why = self.fallback.why(chosen[-1])
@@ -183,6 +189,7 @@ class TrainingLoop:
                 "selected_at": selected_at,
                 "selection_steps": self.selection.steps,
                 "seconds": round(self.seconds, 3),
+                "zips": files.zip_hashes(self.folder),
                 **({"adapted": dict(self.context.adapted)} if self.context.adapted else {}),
                 **self.comparison.to_dict(),
             },

@@ -19,6 +19,7 @@ from rexd.envs.guarded import check_start
 from rexd.envs.time_limit import limit_of
 from rexd.errors import RexdError, SpaceMismatchError
 from rexd.flattening import Flattening, is_image
+from rexd.inspection.data.looks.columns import lost_columns
 from rexd.inspection.data.strides import subsampled_findings
 from rexd.reading.anything import DemonstrationsLike, demonstrations_of
 from rexd.rl.config import SBX, TrainConfig
@@ -89,6 +90,8 @@ def check_before_work(
             fitted = fit_to_spaces(whole.held(config.seed), env.observation_space, env.action_space)
             for note in fitted.notes:
                 say(note)
+            for found in [] if fitted.image else lost_columns(fitted):
+                say(f"warning: {found.message}; {found.mend}")
         config = with_algorithm(config, env.action_space)
         if fitted is not None and not fitted.has_actions:
             say(check_states_alone(fitted, config, reward))

@@ -12,6 +12,7 @@ A run folder holds:
 - ``evaluation.json``: the final evaluation of the selected policy, in fresh episodes, and what it is compared with.
 - ``checkpoint.safetensors``: the learner's arrays and the progress, which ``--resume`` continues from.
 - ``report.html``: a page with pictures of all this, which the command ``rexd train`` writes at the end.
+- ``.lock``: who trains in the folder, while somebody does (``rexd.locks``).
 - ``tensorboard/``: the figures of the metrics for TensorBoard, and more of them (``rexd.rl.training.board``).
 
 The files are written atomically, so that a run that was killed at any moment can be continued.
@@ -19,7 +20,10 @@ The files are written atomically, so that a run that was killed at any moment ca
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,11 +36,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from rexd.errors import RexdError, RunError
-from rexd.files import atomic_path, write_json
+from rexd.files import atomic_path, leftovers, parse_json, read_json, write_json
+from rexd.locks import locked
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.files import load_reward
 from rexd.rl.config import TrainConfig
 from rexd.rl.policies.policy import Policy, load_policy
+from rexd.tensors import DIGEST, check_hash, content_hash
 
 CONFIG_FILE = "config.json"
 REWARD_FILE = "reward.safetensors"
@@ -47,6 +53,10 @@ ZIP_FILE = "policy.zip"
 LAST_POLICY_FILE = "last_policy.safetensors"
 LAST_ZIP_FILE = "last_policy.zip"
 TENSORBOARD_FOLDER = "tensorboard"
+LOCK_FILE = ".lock"
+MOST_STEPS = 10**12  # of an episode
+MOST_ARGUMENTS = 2**16  # letters that the arguments of an environment take as JSON
+_MEND = "Choose another folder with --out"
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,10 @@ class Run:
         if found is None:
             return f"{about} not finished; resume=True continues it>"
         paid = {"learned": found.get("learned"), "true": found.get("true")}
-        reached = [f"{name} {s['mean']:,.4g} ± {s['std']:,.4g}" for name, s in paid.items() if s]
-        return f"{about} returns over {len(found.get('episodes', ()))} episodes: {', '.join(reached)}>"
+        reached = [f"{name} {shown}" for name, summary in paid.items() if (shown := _with_spread(summary))]
+        played = found.get("episodes")
+        episodes = len(played) if isinstance(played, list) else 0
+        return f"{about} returns over {episodes} episodes: {', '.join(reached)}>"
 
     def policy(self) -> Policy:
         """Load the policy that was selected by its learned return."""
@@ -102,6 +114,14 @@ class Run:
         return read_metrics(self.path)
 
 
+def _with_spread(summary: Any) -> str:
+    """Return the mean of a summary of returns, and its deviation where several episodes were played."""
+    mean, std = (summary.get(name) if isinstance(summary, dict) else None for name in ("mean", "std"))
+    if not isinstance(mean, float | int):
+        return ""
+    return f"{mean:,.4g} ± {std:,.4g}" if isinstance(std, float | int) else f"{mean:,.4g}"
+
+
 def load_run(path: str | Path) -> Run:
     """Read a run folder.
 
@@ -112,16 +132,18 @@ def load_run(path: str | Path) -> Run:
     if not (folder / CONFIG_FILE).is_file():
         raise RunError(f"{folder}: no {CONFIG_FILE}; expected the folder of a run by rexd train")
     try:
-        content = json.loads((folder / CONFIG_FILE).read_text())
+        content = read_json(folder / CONFIG_FILE, RunError, "Train anew, or copy the folder again")
         config = TrainConfig.from_dict(content["train"])
         env, env_kwargs = str(content["env"]), dict(content["env_kwargs"])
         limit = content.get("max_episode_steps")  # runs of earlier versions have none
-        if limit is not None and (type(limit) is not int or limit < 1):
-            raise ValueError(f"max_episode_steps is {limit!r}; expected a positive number")
+        if limit is not None and (type(limit) is not int or not 1 <= limit <= MOST_STEPS):
+            raise ValueError(f"max_episode_steps is {str(limit)[:80]}; expected a number from 1 to {MOST_STEPS}")
+        if len(letters := json.dumps(env_kwargs)) > MOST_ARGUMENTS:
+            raise ValueError(f"env_kwargs take {len(letters)} letters; expected at most {MOST_ARGUMENTS}")
         reference = content.get("env_reference")
         evaluation = folder / EVALUATION_FILE
-        result = json.loads(evaluation.read_text()) if evaluation.is_file() else None
-    except (KeyError, TypeError, ValueError, RexdError) as error:
+        result = read_json(evaluation, RunError, "Train anew") if evaluation.is_file() else None
+    except (KeyError, TypeError, ValueError, AttributeError, RexdError) as error:
         raise RunError(f"{folder}: damaged {CONFIG_FILE} or {EVALUATION_FILE} ({error})") from error
     return Run(
         path=folder,
@@ -148,11 +170,11 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
     existing = folder / CONFIG_FILE
     if resume and existing.is_file():
         try:
-            content = json.loads(existing.read_text())
+            content = read_json(existing, RunError, _MEND)
             content.setdefault("max_episode_steps", config.get("max_episode_steps"))  # earlier versions had none
             found = _identity(content)
         except (AttributeError, TypeError, ValueError) as error:
-            raise RunError(f"{existing}: damaged ({error}); choose another folder with --out") from error
+            raise RunError(f"{existing}: damaged ({error}). {_MEND}") from error
         wanted = _identity(json.loads(json.dumps(config)))  # JSON turns tuples into lists, as in what was found
         different = sorted(key for key in found | wanted if found.get(key) != wanted.get(key))
         if different:
@@ -162,10 +184,39 @@ def prepare_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> 
             )
         write_json(existing, config)
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_free(folder):
         raise RunError(f"{folder} exists. Resume the run there with --resume, or choose another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(existing, config)
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a folder holds nothing but a lock; what a kill left of a first file is gone by then."""
+    return folder.is_dir() and all(path.name == LOCK_FILE for path in folder.iterdir())
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the folder of a run, and remove the temporary files that a killed one left in it.
+
+    A folder that was not there, and in which nothing was kept, is removed at the end.
+
+    Raises:
+        RexdError: Another process trains in the folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        yield  # ``prepare_folder`` says what is wrong
+        return
+    existed = folder.exists()
+    try:
+        with locked(folder / LOCK_FILE, str(folder)):
+            for path in leftovers(folder):
+                path.unlink(missing_ok=True)
+            yield
+    finally:
+        if not existed:
+            with suppress(OSError):  # something was kept
+                folder.rmdir()
 
 
 @contextmanager
@@ -175,7 +226,7 @@ def begun_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> It
     What an earlier run left is kept, and so is everything after Ctrl-C, which ``resume`` goes on from.
     """
     earlier, existed = (folder / CONFIG_FILE).is_file(), folder.exists()
-    free = not existed or (folder.is_dir() and not any(folder.iterdir()))
+    free = not existed or _is_free(folder)
     try:
         prepare_folder(folder, config, resume=resume)
         yield
@@ -205,7 +256,8 @@ def save_checkpoint(folder: Path, state: Mapping[str, NDArray[Any]], progress: M
     # np.asarray keeps scalars 0-dimensional, unlike np.ascontiguousarray.
     arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
     with atomic_path(folder / CHECKPOINT_FILE) as temporary:
-        save_file(arrays, temporary, metadata={"progress": json.dumps(progress)})
+        described = {**progress, DIGEST: content_hash(progress, arrays.items())}
+        save_file(arrays, temporary, metadata={"progress": json.dumps(described)})
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
@@ -220,12 +272,49 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         return None
+    mend = "Delete it to start the run anew"
     try:
         with safe_open(path, framework="np") as file:
-            progress = json.loads((file.metadata() or {})["progress"])
-            return {name: file.get_tensor(name) for name in file.keys()}, progress  # noqa: SIM118
+            described = (file.metadata() or {})["progress"]
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise RunError(f"{path}: damaged checkpoint ({error!r}); delete it to start the run anew") from error
+        raise RunError(f"{path}: damaged checkpoint ({error!r}). {mend}") from error
+    progress = parse_json(described, f"{path}: damaged checkpoint", RunError, mend)
+    check_hash(path, progress, state.items(), RunError, mend)
+    return state, progress
+
+
+def zip_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each zip of a run by its name, which ``evaluation.json`` keeps."""
+    found = {}
+    for name in (ZIP_FILE, LAST_ZIP_FILE):
+        if (folder / name).is_file():
+            with (folder / name).open("rb") as stream:
+                found[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
+
+
+def check_zip(path: Path) -> None:
+    """Check the sums within a zip, and its hash where it lies in the folder of a run that keeps one.
+
+    Raises:
+        RunError: The zip is damaged, or is not the one that the run wrote.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
+        raise RunError(f"{path}: a damaged zip ({error!r}); copy it again or train anew") from error
+    if damaged is not None:
+        raise RunError(f"{path}: {damaged!r} in it is damaged (its sum is wrong); copy it again or train anew")
+    beside = path.parent / EVALUATION_FILE
+    kept = read_json(beside, RunError, "Train anew").get("zips") if beside.is_file() else None
+    wanted = kept.get(path.name) if isinstance(kept, dict) else None
+    if wanted is not None and zip_hashes(path.parent).get(path.name) != wanted:
+        raise RunError(
+            f"{path}: is not the file that the run wrote, since its hash differs from that in {EVALUATION_FILE}; copy "
+            "it again or train anew"
+        )
 
 
 def checkpoint_steps(folder: Path) -> int | None:
@@ -238,14 +327,17 @@ def checkpoint_steps(folder: Path) -> int | None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the records of ``metrics.jsonl``, without a last line that a crash cut short."""
+    """Return the records of ``metrics.jsonl`` up to the first line that is none."""
     path = folder / METRICS_FILE
     records = []
-    for line in path.read_text().splitlines() if path.is_file() else []:
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            records.append(json.loads(line))
-        except ValueError:
+            record = parse_json(line, str(path), RunError, "")
+        except RunError:
             break
+        if type(record.get("steps")) is not int:
+            break
+        records.append(record)
     return records
 
 

@@ -27,7 +27,7 @@ from rexd.rl.training.context import RunContext
 from rexd.rl.training.kept import says_what_is_kept
 from rexd.rl.training.preflight import check_before_work
 from rexd.rl.training.provenance import provenance
-from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run
+from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run, locked_folder
 
 
 def train(
@@ -91,7 +91,7 @@ def train(
         goals = None if checked.demonstrations is None else goals_of(checked.demonstrations)
         context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations, goals)
         description = _description(checked.config, checked.demonstrations, given, checked.make_env, goals)
-        with says_what_is_kept(context.folder):
+        with says_what_is_kept(context.folder), locked_folder(context.folder):
             return _run(checked.demonstrations, reward, context, description, resume=resume)
 
 

@@ -15,6 +15,7 @@ from rexd.envs.make import Env
 from rexd.reward.base import RewardModel
 from rexd.rl.wrappers.absorbing import AbsorbingStates
 from rexd.rl.wrappers.block_rewards import BlockRewardVecEnv
+from rexd.rl.wrappers.episode_memory import EpisodeMemory
 from rexd.rl.wrappers.reward_vec_env import RewardVecEnv
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -66,7 +67,7 @@ def training_environment(
 
     def make() -> Env:
         made: Env = RecordedReturn(make_env()) if reward is None else HiddenReward(make_env())
-        return AbsorbingStates(made) if absorbing else made
+        return EpisodeMemory(AbsorbingStates(made) if absorbing else made)
 
     venv: VecEnv = DummyVecEnv([make] * copies)
     if reward is not None:

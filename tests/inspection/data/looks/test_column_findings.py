@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oscillators import changed, oscillators
 
-from rexd.inspection.data.looks.columns import constant_columns, duplicate_columns, ranges, time_columns
+from rexd.inspection.data.looks.columns import constant_columns, duplicate_columns, lost_columns, ranges, time_columns
 
 
 def with_column(make):
@@ -20,7 +20,7 @@ def with_column(make):
 
 
 def test_good_columns():
-    for look in (constant_columns, duplicate_columns, time_columns):
+    for look in (constant_columns, lost_columns, duplicate_columns, time_columns):
         assert look(oscillators()) == []
 
 
@@ -84,3 +84,31 @@ def test_a_clock_is_not_looked_for_after_subsampling():
 
 def test_ranges_are_what_options_take():
     assert ranges([3, 27, 28, 29, 31]) == "3,27:30,31"
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "dtype", "severity"),
+    [
+        (0.0, 1e-6, np.float32, None),  # float32 resolves it, and the reward keeps it
+        (1e6, 1.0, np.float32, None),
+        (0.0, 3e-8, np.float64, "warning"),
+        (1e9, 1.0, np.float64, "warning"),
+        (0.0, 1e-17, np.float64, "info"),  # what a simulator leaves in a column that never moves
+        (1e6, 0.02, np.float32, "info"),  # nothing that float32 could have recorded
+    ],
+)
+def test_columns_of_unusual_scales(offset, size, dtype, severity):
+    demos = oscillators()
+    rng = np.random.default_rng(0)
+
+    def add(number, t):
+        column = (offset + size * rng.normal(size=(len(t), 1))).astype(dtype)
+        rows = np.concatenate([t.observations.astype(dtype), column], axis=1)
+        return {"observations": rows, "next_observations": rows}
+
+    demos = changed(demos, add)
+    found = constant_columns(demos) + lost_columns(demos)
+    assert [finding.severity for finding in found] == ([] if severity is None else [severity])
+    if severity == "warning":
+        assert "1 of 5 observation columns vary, but too little for float32: 4" in found[0].message
+        assert "(column 4 spreads by " in found[0].message

@@ -52,7 +52,7 @@ def outcome(kind: type[_Scan], content: bytes, start: int, persistent: bool) -> 
         return str(error)
     except Exception:  # what scan_pickle names as damage
         return "damaged"
-    return stream.tell(), scan.stack, scan.memo
+    return stream.tell(), scan.stack, scan.memo, scan.cost
 
 
 def assert_same(content: bytes, start: int = 0, persistent: bool = False) -> Any:

@@ -12,7 +12,9 @@ from rexd.demos.trajectory import Array, Trajectory
 from rexd.inspection.data.finding import Finding
 from rexd.inspection.data.look import Look, Looking
 
-_CONSTANT = 1e-6  # share of a column's size, the same as where the reward's encoder drops a column
+_RESOLUTION = float(np.finfo(np.float32).eps)  # of a column's size, the same as where the reward drops a column
+_ROUNDING = 1e-8  # what simulators leave in a column that never moves is smaller
+_OWN_STEPS = 4  # of the recorded kind of number; fewer are rounding too
 _MIN_STEPS = 5
 # Share of the spread. A clock is the same in all trajectories up to float32's rounding; other columns differ by 0.1 and
 # more.
@@ -22,10 +24,11 @@ _SAME_TIME = 1e-4
 @Look
 def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     """Look for columns that never vary."""
-    extremes = _Extremes()
+    extremes, moments = _Extremes(), _Moments()
     while (t := (yield)) is not None:
         extremes.see(t)
-    found = np.flatnonzero(~extremes.varying())
+        moments.see(t)
+    found = np.flatnonzero(~extremes.varying() & ~_lost(extremes, moments))
     if not len(found):
         return []
     message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}{demos.named(found)}"
@@ -33,6 +36,26 @@ def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
         return [Finding("error", "constant-columns", f"{message}; nothing can be learnt from them", "record it again")]
     mend = f"none for rexd, whose reward drops them; for other tools, rexd convert --drop-columns {ranges(found)}"
     return [Finding("info", "constant-columns", message, mend)]
+
+
+@Look
+def lost_columns(demos: Demonstrations) -> Looking[list[Finding]]:
+    """Look for columns that vary, but less than float32 resolves at their size."""
+    extremes, moments = _Extremes(), _Moments()
+    while (t := (yield)) is not None:
+        extremes.see(t)
+        moments.see(t)
+    found = np.flatnonzero(_lost(extremes, moments))
+    if not len(found):
+        return []
+    first = found[0]
+    message = (
+        f"{len(found)} of {demos.obs_dim} observation columns vary, but too little for float32: {ranges(found)}"
+        f"{demos.named(found)} (column {first} spreads by {moments.std[first]:.3g} around {moments.mean[first]:.9g}). "
+        "The reward drops them, and a policy cannot tell their values apart"
+    )
+    mend = "record them without their offset, or in a smaller unit, so that they spread by 0.001 or more"
+    return [Finding("warning", "lost-columns", message, mend)]
 
 
 @Look
@@ -138,4 +161,35 @@ class _Extremes:
 
     def varying(self) -> NDArray[np.bool_]:
         low, high = self.low.astype(np.float64), self.high.astype(np.float64)
-        return np.asarray(high - low > _CONSTANT * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0))
+        return np.asarray(high - low > _RESOLUTION * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0))
+
+
+class _Moments:
+    """The mean and the spread of each column, in float64, a trajectory after the other (Chan et al. 1983)."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros(0), np.zeros(0)
+
+    def see(self, t: Trajectory) -> None:
+        rows = t.observations.astype(np.float64)
+        mean, squares, total = rows.mean(axis=0), rows.var(axis=0) * len(rows), self.count + len(rows)
+        if not self.count:
+            self.count, self.mean, self.squares = total, mean, squares
+            return
+        away = mean - self.mean
+        self.squares = self.squares + squares + away**2 * self.count * len(rows) / total
+        self.mean, self.count = self.mean + away * len(rows) / total, total
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        return np.sqrt(self.squares / max(self.count, 1))
+
+
+def _lost(extremes: _Extremes, moments: _Moments) -> NDArray[np.bool_]:
+    """Return which columns vary by more than rounding, and yet by less than the reward can see."""
+    low, high = extremes.low.astype(np.float64), extremes.high.astype(np.float64)
+    kind = extremes.low.dtype
+    step = float(np.finfo(kind).eps) if kind.kind == "f" else 0.0
+    rounding = np.maximum(_ROUNDING, _OWN_STEPS * step * np.maximum(np.abs(low), np.abs(high)))
+    seen = moments.std > _RESOLUTION * np.maximum(np.abs(moments.mean), 1.0)
+    return np.asarray(~seen & (high - low > rounding))

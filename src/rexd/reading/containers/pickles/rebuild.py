@@ -17,6 +17,8 @@ from rexd.errors import DemonstrationError, UnsafeFileError
 
 _CODE = re.compile(r"(b1|i[1248]|u[1248]|f2|f4|f8|f12|f16|c8|c16|S\d{1,6}|U\d{1,6}|O8?)")
 
+_ARRAY = 240  # bytes that an array takes beside its numbers, as long as it is an ``UnpickledArray``
+_OBJECTS = {list: 56, tuple: 40, set: 216, frozenset: 216}  # bytes that an empty one takes; others take 64 at most
 _ATOMS = (int, float, str, bytes, type(None))
 
 
@@ -27,6 +29,7 @@ class Budget:
         """Allow a generous multiple of the file's own size."""
         self.source = source
         self.left = 16 * file_bytes + 2**20
+        self.left_for_containers = 24 * file_bytes + 2**26
 
     def charge(self, count: int) -> None:
         """Take ``count`` bytes from what is left.
@@ -37,6 +40,16 @@ class Budget:
         self.left -= count
         if self.left < 0:
             raise self.error("its objects claim far more memory than its size can hold")
+
+    def charge_containers(self, count: int) -> None:
+        """Take ``count`` bytes from what is left for lists, dicts and the like, of which honest files have more.
+
+        Raises:
+            DemonstrationError: Its containers would take far more than the file.
+        """
+        self.left_for_containers -= count
+        if self.left_for_containers < 0:
+            raise self.error("its lists, dicts, sets and tuples would take more than 24 times its size in memory")
 
     def error(self, found: str) -> DemonstrationError:
         """Return an error that names the file."""
@@ -168,6 +181,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
     """Return what stands for the allowed numpy, builtin and ``collections`` globals of one file, by dotted name."""
 
     def dtype(code: object, *_: object) -> DtypeSpec:
+        budget.charge(_ARRAY)
         return DtypeSpec(budget, code)
 
     new = np.ndarray.__new__
@@ -175,6 +189,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
     def reconstruct(_: object, shape: object, __: object) -> UnpickledArray:
         if shape != (0,):  # numpy always writes (0,); the actual shape comes with the content
             raise budget.error(f"an array of shape {_short(shape)} without content")
+        budget.charge(_ARRAY)
         array = new(UnpickledArray, (0,))
         array.budget = budget
         return array
@@ -183,6 +198,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         dtype, count = _layout(budget, spec, shape)
         if dtype.hasobject or not isinstance(raw, bytes | bytearray) or len(raw) != count * dtype.itemsize:
             raise budget.error(f"an array of {count} {dtype} with content of another size")
+        budget.charge(_ARRAY)
         flat = np.frombuffer(raw, dtype)
         return flat.reshape(shape, order="F" if order == "F" else "C")  # type: ignore[call-overload, no-any-return]
 
@@ -192,7 +208,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
             raw = raw.encode("latin-1")
         if dtype.hasobject or not isinstance(raw, bytes) or len(raw) != dtype.itemsize:
             raise budget.error(f"a number of dtype {dtype} with content of another size")
-        budget.charge(len(raw))
+        budget.charge(32 + len(raw))
         return np.frombuffer(raw, dtype)[0]
 
     latin1 = ("latin1", "latin-1", "latin_1")
@@ -204,7 +220,10 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         return text.encode("latin-1")
 
     def copy_of(kind: Callable[..., Any], *accepted: type) -> Callable[..., Any]:
+        own, each = _OBJECTS.get(kind, 64), 64 if kind in (set, frozenset) else 8  # type: ignore[call-overload]
+
         def build(*args: Any) -> Any:
+            budget.charge_containers(own)
             if not args:
                 return kind()
             if len(args) == 2 and kind is bytearray and isinstance(args[0], str):  # as protocol 2 writes it
@@ -212,7 +231,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
             if len(args) != 1 or not isinstance(args[0], accepted):
                 raise budget.error(f"a {kind.__name__} is made from something other than its items")
             items: Any = args[0]
-            budget.charge(8 * len(items))
+            budget.charge_containers(each * len(items))
             return kind(items)
 
         return build
@@ -230,6 +249,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         return list(copy_of(list, list, tuple)(items))
 
     def plain_dict(*_: object) -> dict[Any, Any]:
+        budget.charge_containers(64)
         return WithoutAttributes()  # the items follow in instructions of their own
 
     def complex_number(real: object = 0.0, imaginary: object = 0.0) -> complex:

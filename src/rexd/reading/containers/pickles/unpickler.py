@@ -19,9 +19,10 @@ from typing import Any
 from rexd.errors import DemonstrationError, RexdError, UnsafeFileError
 from rexd.reading.containers.guards import check_file
 from rexd.reading.containers.pickles.rebuild import Allowed, Budget, rebuild_table
-from rexd.reading.containers.pickles.scan import refuse_global, scan_pickle
+from rexd.reading.containers.pickles.scan import refuse_global, scan_beginning, scan_pickle
 from rexd.reading.containers.pickles.torch_tensors import storage_classes, torch_table
 
+_BEGINNING = 2**20  # bytes of a file that are checked before the rest is read
 _TEXT_GLOBAL = re.compile(rb"[ci][A-Za-z_][\w.]*\r?\n[A-Za-z_][\w.]*\r?\n")
 
 
@@ -51,12 +52,18 @@ def load_pickle(path: Path) -> Any:
         UnsafeFileError: The pickle names any other global; nothing of it was executed.
         DemonstrationError: The file is missing, empty, too large, cut short, damaged, or claims more than it holds.
     """
-    check_file(path)
+    size = check_file(path)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            head = stream.read(_BEGINNING)
+            reader = PickleReader(str(path), Budget(str(path), size))
+            if size > len(head):
+                reader.check_beginning(head, size)
+            content = head + stream.read()
     except OSError as error:
         raise DemonstrationError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return loads_pickle(content, str(path))
+    del head
+    return reader.read_all(content)
 
 
 def loads_pickle(content: bytes, source: str) -> Any:
@@ -75,15 +82,21 @@ class PickleReader:
             budget: The memory that its objects may take.
             persistent: The function that resolves references to storages outside the pickle, which torch files have.
         """
-        self._source, self._persistent = source, persistent
+        self._source, self._budget, self._persistent = source, budget, persistent
         storages = storage_classes()
 
         def nested(stream: io.BytesIO, allowed: Container[str], inner: Callable[[object], Any] | None) -> Any:
-            return _read_one(stream, source, {name: item for name, item in storages.items() if name in allowed}, inner)
+            return _read_one(
+                stream, source, budget, {name: item for name, item in storages.items() if name in allowed}, inner
+            )
 
         self._table = rebuild_table(budget) | torch_table(budget, nested)
         if persistent is not None:
             self._table |= storages
+
+    def check_beginning(self, head: bytes, file_bytes: int) -> None:
+        """Refuse a pickle of ``file_bytes`` by its first bytes; the errors are those of ``read_one``."""
+        scan_beginning(head, self._source, self._table, file_bytes)
 
     def read_one(self, stream: io.BytesIO) -> Any:
         """Read one pickle, and leave the stream behind its end.
@@ -92,7 +105,7 @@ class PickleReader:
             UnsafeFileError: The pickle names a global that is not allowed.
             DemonstrationError: The pickle is cut short, damaged, or claims more than its budget.
         """
-        return _read_one(stream, self._source, self._table, self._persistent)
+        return _read_one(stream, self._source, self._budget, self._table, self._persistent)
 
     def read_all(self, content: bytes) -> Any:
         """Read bytes that are one pickle and nothing else; the errors are those of ``read_one``."""
@@ -107,10 +120,14 @@ class PickleReader:
 
 
 def _read_one(
-    stream: io.BytesIO, source: str, table: Mapping[str, Allowed], persistent: Callable[[object], Any] | None
+    stream: io.BytesIO,
+    source: str,
+    budget: Budget,
+    table: Mapping[str, Allowed],
+    persistent: Callable[[object], Any] | None,
 ) -> Any:
     start = stream.tell()
-    scan_pickle(stream, source, table, persistent=persistent is not None)
+    budget.charge_containers(scan_pickle(stream, source, table, persistent=persistent is not None))
     stream.seek(start)
     try:
         return _AllowListUnpickler(stream, source, table, persistent).load()

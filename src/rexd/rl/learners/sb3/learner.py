@@ -21,6 +21,7 @@ from rexd.errors import RunError
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
 from rexd.rl.learners.from_demonstrations import mean_matching_weight, starts_as_clone
+from rexd.rl.learners.moment import moment_of, play_again, restore_generators
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.policies.policy import Policy, PolicySpec
@@ -45,6 +46,7 @@ class Sb3Learner:
     def __init__(self, config: TrainConfig, model: BaseAlgorithm, scale: ObservationScale) -> None:
         """Take a model whose observations are standardised by ``scale``."""
         self.config, self.model, self.scale = config, model, scale
+        self.goes_on = True
         # Without a logger, every call of learn leaves an empty folder in the system's temporary folder.
         self.model.set_logger(Logger(folder=None, output_formats=[]))
 
@@ -59,6 +61,7 @@ class Sb3Learner:
             **{name: _array(tensor) for name, tensor in self._tensors().items()},
             "steps": np.array(self.model.num_timesteps),
             "updates": np.array(self.model._n_updates),
+            **moment_of(self.model),
         }
 
     def load_state(self, state: State) -> None:
@@ -72,8 +75,10 @@ class Sb3Learner:
         steps, updates = (int(_take(state, name, torch.tensor(0))) for name in ("steps", "updates"))
         self.model.set_parameters(parameters, exact_match=True)
         self.model.num_timesteps, self.model._n_updates = steps, updates
-        # The noise of a resumed run need not repeat that of the run that was killed.
-        torch.manual_seed(int(np.random.SeedSequence([self.config.seed, steps]).generate_state(1)[0]))
+        self.goes_on = play_again(self.model, state)
+        if not restore_generators(self.model, state):
+            self.model.batch_rng = np.random.default_rng([self.config.seed, steps])  # type: ignore[attr-defined]
+            torch.manual_seed(int(np.random.SeedSequence([self.config.seed, steps]).generate_state(1)[0]))
 
     def save_zip(self, path: Path) -> None:
         """Write a zip for the library's own ``load``, whose first layers are folded to take raw observations."""
@@ -217,11 +222,10 @@ class Sb3SacLearner(Sb3Learner):
         average = self.model.average_actor.state_dict()
         average = {name: _take(state, f"average.{name}", tensor) for name, tensor in average.items()}
         super().load_state(state)
-        load_buffer(self.model.replay_buffer, state)
+        load_buffer(self.model.replay_buffer, state, cut=not self.goes_on)
         self.model.average_actor.load_state_dict(average)
         with torch.no_grad():
             log_ent_coef.copy_(found)
-        self.model.batch_rng = np.random.default_rng([self.config.seed, self.steps])
 
     def _put_what_plays(self) -> None:
         self.model.actor.load_state_dict(self.model.average_actor.state_dict())

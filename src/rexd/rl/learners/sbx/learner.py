@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rexd.files import atomic_path
 from rexd.rl.config import TrainConfig
 from rexd.rl.learners.from_demonstrations import mean_matching_weight, starts_as_clone
+from rexd.rl.learners.moment import PREFIX, moment_of, play_again, restore_generators
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sbx.actions import scaling_to
 from rexd.rl.learners.sbx.categorical import CategoricalPolicy
@@ -32,6 +33,7 @@ from rexd.rl.replay.one_hot import OneHotReplayBuffer
 from rexd.rl.wrappers.scaling import ObservationScale
 
 EXPLORATION = 0.7  # σ after a warm start, as a share of the standard deviation of each demonstrated action
+NOISE_KEYS = f"{PREFIX}noise_keys"  # the random keys of the noise of exploration, in a checkpoint
 SPREADS = (0.05, 1.0)  # the smallest and largest standard deviation that counts; half the action range is 1
 
 
@@ -56,6 +58,7 @@ class SbxLearner:
             hindsight: Keeps the agent's episodes with other goals; None without goals.
         """
         self.config, self.scale, self.space = config, scale, env.action_space
+        self.goes_on = True
         algorithm = AdversarialSAC if config.reward_source == "adversarial" else DemonstrationSAC
         continuous = isinstance(env.action_space, Box)
         self.model = algorithm(
@@ -154,6 +157,8 @@ class SbxLearner:
             **save_buffer(self.model.replay_buffer),
             "steps": np.array(self.model.num_timesteps),
             "updates": np.array(self.model._n_updates),
+            **moment_of(self.model),
+            NOISE_KEYS: np.stack([np.asarray(self.model.policy.key), np.asarray(self.model.policy.noise_key)]),
         }
 
     def load_state(self, state: State) -> None:
@@ -163,15 +168,18 @@ class SbxLearner:
             for path, leaf in self._leaves()
         ]
         steps, updates = (int(take(state, name, ())) for name in ("steps", "updates"))
-        load_buffer(self.model.replay_buffer, state)
         tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
         policy = self.model.policy
         policy.actor_state, policy.qf_state, self.model.ent_coef_state, *rest = tree
         self.model.average_actor, self.model.key, *extra = rest
         self.model.load_extra_state(tuple(extra))
         self.model.num_timesteps, self.model._n_updates = steps, updates
-        # The batches of a resumed run need not repeat those of the run that was killed.
-        self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
+        self.goes_on = play_again(self.model, state)
+        load_buffer(self.model.replay_buffer, state, cut=not self.goes_on)
+        if restore_generators(self.model, state):
+            policy.key, policy.noise_key = map(jnp.asarray, take(state, NOISE_KEYS, (2, *np.shape(policy.key))))
+        else:
+            self.model.batch_rng = np.random.default_rng([self.model.seed, self.model.num_timesteps])
 
     def save_zip(self, path: Path) -> None:
         """Write a zip for ``sbx.SAC.load``, whose first layers are folded to take raw observations."""

@@ -1,0 +1,116 @@
+"""A run that is killed at a checkpoint and resumed is the run that was never killed, bit for bit."""
+
+import json
+
+import gymnasium
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import rexd
+from rexd.rl.observers.observer import Silent
+
+SMALL = {
+    "steps": 450,
+    "evaluate_every": 150,  # in the middle of an episode, of 200 steps
+    "evaluation_episodes": 1,
+    "final_episodes": 1,
+    "batch_size": 16,
+    "warm_start": 5,
+    "updates_every": 10,
+    "seed": 3,
+}
+TIMES = ("seconds", "zips")
+
+
+class Killed(Exception):  # noqa: N818
+    """In the place of a signal: nothing after it is done."""
+
+
+class Watch(Silent):
+    def __init__(self, kill_at=None):
+        self.kill_at, self.said = kill_at, []
+
+    def evaluated(self, record):
+        if record["steps"] == self.kill_at:
+            raise Killed
+
+    def message(self, text):
+        self.said.append(text)
+
+
+def run(folder, env="Pendulum-v1", kill_at=None, **settings):
+    watch = Watch(kill_at)
+    demos = rexd.bundled_demonstrations("Pendulum-v1").first(2)
+    reward = rexd.RED(updates=20, target_layers=(16,), predictor_layers=(8,), outputs=8).fit(demos)
+    rexd.train(demos, env=env, out=folder, reward=reward, resume=True, observer=watch, **{**SMALL, **settings})
+    return watch
+
+
+def without_times(found):
+    return {name: value for name, value in found.items() if name not in TIMES}
+
+
+def results(folder):
+    return {
+        "checkpoint": {name: array.tobytes() for name, array in load_file(folder / "checkpoint.safetensors").items()},
+        "policies": [load_file(folder / f"{name}.safetensors") for name in ("policy", "last_policy")],
+        "metrics": [without_times(json.loads(line)) for line in (folder / "metrics.jsonl").read_text().splitlines()],
+        "evaluation": without_times(json.loads((folder / "evaluation.json").read_text())),
+    }
+
+
+def assert_same(one, other):
+    assert one["metrics"] == other["metrics"]
+    assert one["evaluation"] == other["evaluation"]
+    assert one["checkpoint"].keys() == other["checkpoint"].keys()
+    assert [name for name, array in one["checkpoint"].items() if other["checkpoint"][name] != array] == []
+    for mine, theirs in zip(one["policies"], other["policies"], strict=True):
+        assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "more"),
+    [
+        ("sb3-sac", {}),
+        ("sbx-sac", {"actor_starts": 50, "actor_ramp": 50}),
+        ("sb3-ppo", {"environments": 2}),
+    ],
+)
+def test_killed_at_each_evaluation(tmp_path, algorithm, more):
+    run(tmp_path / "whole", algorithm=algorithm, **more)
+    for kill_at in (150, 300):
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", kill_at=kill_at, algorithm=algorithm, **more)
+    assert "resuming at 300 of 450 steps" in run(tmp_path / "killed", algorithm=algorithm, **more).said
+    assert_same(results(tmp_path / "whole"), results(tmp_path / "killed"))
+
+
+class Hidden(gymnasium.Wrapper):
+    """A part of the state that neither the actions nor the generator tell."""
+
+    made = 0
+
+    def reset(self, **given):
+        type(self).made += 1
+        observation, info = self.env.reset(**given)
+        return observation * np.float32(1.0 - 1e-3 * self.made), info
+
+
+def test_an_episode_that_cannot_be_played_again_is_told(tmp_path):
+    settings = {"env": lambda: Hidden(gymnasium.make("Pendulum-v1")), "algorithm": "sb3-ppo", "steps": 300}
+    with pytest.raises(Killed):
+        run(tmp_path, kill_at=150, **settings)
+    assert any("cannot be played again, and a new one begins" in text for text in run(tmp_path, **settings).said)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on_with_a_new_episode(tmp_path):
+    settings = {"algorithm": "sb3-ppo", "steps": 300}
+    with pytest.raises(Killed):
+        run(tmp_path, kill_at=150, **settings)
+    path = tmp_path / "checkpoint.safetensors"
+    kept = {name: array for name, array in load_file(path).items() if not name.startswith("resume.")}
+    save_file(kept, path, metadata={"progress": json.dumps({"best": -1e9, "selection_steps": 0, "seconds": 1.0})})
+    said = run(tmp_path, **settings).said
+    assert any("a new one begins" in text for text in said)
+    assert json.loads((tmp_path / "evaluation.json").read_text())["steps"] == 300
