@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from rexd.reading.anything import demonstrations_of
 from rexd.report.onnx_graph import export_policy, export_reward
 from rexd.reward.controls import ConstantReward
 from rexd.reward.red.red import RED
+from rexd.reward.rows import Rows
 from rexd.rl.policies.policy import Policy, PolicySpec, ensemble
 
 pytest.importorskip("onnx")
@@ -114,6 +116,15 @@ def test_other_shapes_and_inputs(tmp_path, settings):
 
 
 @slow
+@slow
+def test_a_reward_that_climbs_the_way_from_a_beginner(tmp_path):
+    demos = demonstrations(continuous)
+    rows = Rows.of_transitions(demos.transitions())
+    model = RED(**TINY).fit(demos, beginner=replace(rows, obs=rows.obs - 8.0))
+    assert model.far
+    assert_same(model, tmp_path / "reward.onnx")
+
+
 def test_a_reward_that_looks_at_the_way_to_a_goal(tmp_path):
     demos = demonstrations(continuous, columns=4)
     for relative in (None, "achieved-desired", "desired-achieved"):
