@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging.metadata import Metadata
 
-MOST_BYTES = 1_500_000
+MOST_BYTES = 1_700_000  # the demonstrations that are shipped have 960,000 of them
 STRANGERS = re.compile(r"(^|/)(tests?|results|runs|site|\.\w+|__pycache__|node_modules)(/|$)|\.pyc$")
 
 

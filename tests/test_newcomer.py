@@ -12,6 +12,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "scripts" / "newcomer.sh"
 
 
+@pytest.mark.slow
 def test_the_first_steps_on_own_data(tmp_path: Path) -> None:
     pytest.importorskip("sbx")
     command = Path(sys.executable).parent

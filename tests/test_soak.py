@@ -11,6 +11,7 @@ PATH = Path(__file__).parents[1] / "scripts" / "soak.py"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the soak forks")
+@pytest.mark.slow
 def test_nothing_is_lost(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("soak", PATH)
     assert spec is not None

@@ -67,7 +67,7 @@ def test_verbs_without_estimators_stay_as_they_are():
     assert with_estimator(train.Command, ["--reward.type=pwil"])().settings.reward.type == "pwil"
 
 
-@pytest.mark.parametrize("algorithm", ["sb3-ppo", "sb3-sac"])
+@pytest.mark.parametrize("algorithm", ["sb3-ppo", pytest.param("sb3-sac", marks=pytest.mark.slow)])
 def test_a_run_with_a_stateful_reward(rexd, demos_file, tmp_path, algorithm):
     folder = tmp_path / "run"
     words = (

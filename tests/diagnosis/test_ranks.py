@@ -60,8 +60,8 @@ def test_one_return_everywhere_has_no_order():
 def test_returns_up_to_a_horizon_count_the_end_for_the_steps_that_are_left():
     obs = np.full((4, 2), 1.0, np.float32)
     success = Trajectory.from_steps(obs, np.zeros((3, 1), np.float32), terminated=True)
-    assert learned_return(Fake(), success) == pytest.approx(3 * Fake.paid(1.0))
-    assert learned_return(Fake(horizon=10), success) == pytest.approx(10 * Fake.paid(1.0))
+    assert learned_return(Fake(), success) == pytest.approx(3 * 0.5)
+    assert learned_return(Fake(horizon=10), success) == pytest.approx(10 * 0.5)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_fit_that_fails_leaves_the_old_model(tmp_path, monkeypatch):
     model.train()
     first, before = model.calibrated, rewards(model, transitions(5)).tolist()
     model.collect_data(elsewhere(expert=True))
-    monkeypatch.setattr("rexd.reward.red.red.check_reward", lambda *_: 1 / 0)
+    monkeypatch.setattr("rexd.reward.estimator.estimator.check_reward", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         model.train()
     assert model.calibrated is first

@@ -37,6 +37,7 @@ def test_an_example_is_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
 
 
+@pytest.mark.slow
 def test_a_custom_environment_is_recorded_and_trained_in(tmp_path, capsys):
     pytest.importorskip("sbx")
     example = imported("custom_environment")
@@ -49,6 +50,7 @@ def test_a_custom_environment_is_recorded_and_trained_in(tmp_path, capsys):
     assert rexd.load_policy(tmp_path / "run").predict(np.zeros(4, np.float32))[0].shape == (2,)
 
 
+@pytest.mark.slow
 def test_a_robot_log_becomes_a_reward_that_finds_the_fault(tmp_path):
     printed = run("robot_log", tmp_path)
     assert "8 episodes, 480 rows" in printed

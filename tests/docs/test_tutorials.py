@@ -34,6 +34,7 @@ def test_blocks_can_be_taken_in_at_once(page):
     assert max(map(len, lines)) <= MOST_LINES
 
 
+@pytest.mark.slow
 def test_own_data(tmp_path, monkeypatch):
     pytest.importorskip("sbx")
     names = run("own-data", tmp_path, monkeypatch)

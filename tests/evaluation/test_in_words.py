@@ -1,5 +1,4 @@
 from rexd.evaluation.in_words import compared, iqm_cell, number, verdict, with_spread
-from rexd.shown import plain
 
 SUMMARY = {"mean": 12.0, "std": 3.0, "iqm": 11.5, "low": 10.0, "high": 13.0, "n": 5}
 SINGLE = {**SUMMARY, "std": None, "low": None, "high": None, "n": 1}
@@ -11,10 +10,6 @@ def test_numbers_are_as_long_as_they_need_to_be():
     assert with_spread(12.0, None) == "12.0"
     assert iqm_cell(SUMMARY) == "11.5 [10.0, 13.0]"
     assert iqm_cell(SINGLE) == ""
-
-
-def test_text_is_one_line_that_can_be_printed():
-    assert plain("a\x1b[2J\n b\x00") == "a [2J b"
 
 
 def test_what_is_not_known_is_no_row():

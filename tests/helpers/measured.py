@@ -19,17 +19,20 @@ class Fake:
         self.held_out_novelty_ = np.linspace(0.5, 1.5, 101, dtype=np.float32)
         self.demonstrations_sha256_, self.checks_, self.horizon = "none", checks, horizon
         self.config = SimpleNamespace(inputs=inputs)
-        self._pays = pays or self.paid
-
-    @staticmethod
-    def paid(novelty):
-        return 1.0 / (1.0 + novelty)
+        self._pays = pays or (lambda novelty: 1.0 / (1.0 + novelty))
 
     def novelty_of(self, rows):
         return np.abs(rows.obs[:, 0]).astype(np.float32)
 
     def reward_of_novelty(self, novelty):
         return np.asarray(self._pays(novelty), np.float32)
+
+    def paid(self, rows, novelty):
+        return self.reward_of_novelty(novelty)
+
+    @property
+    def held_out_reward_(self):
+        return self.reward_of_novelty(self.held_out_novelty_)
 
 
 def scored(name, pays, auroc=1.0, novelty=20.0, accepted=0.0):

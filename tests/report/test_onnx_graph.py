@@ -193,6 +193,7 @@ def test_the_file_says_what_it_takes_and_names_no_path(tmp_path):
     assert said["inputs"] == {"observation": "float32 (batch, 3)"}
 
 
+@pytest.mark.slow
 def test_nothing_is_said_meanwhile(tmp_path):
     program = (
         "from rexd.report.onnx_graph import export_policy; from rexd.rl.policies.policy import load_policy; import sys;"

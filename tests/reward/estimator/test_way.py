@@ -140,7 +140,7 @@ def test_a_damaged_way_is_refused(far, offset):
     ("name", "changed"),
     [
         ("way.low", None),
-        ("way.high", torch.zeros(4)),
+        ("way.high", torch.zeros(99)),
         ("way.weights", torch.zeros(99)),
         ("held_out_reward", None),
     ],

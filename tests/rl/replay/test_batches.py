@@ -11,7 +11,7 @@ from rexd.demos.trajectory import Trajectory
 from rexd.errors import RunError
 from rexd.rl.replay.batches import BatchRecipe, draw_batches
 from rexd.rl.replay.best_episodes import BestEpisodes
-from rexd.rl.replay.buffer_state import load_buffer, save_buffer
+from rexd.rl.replay.buffer_state import end_running, load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.wrappers.scaling import ObservationScale
 
@@ -226,6 +226,8 @@ class TestBuffer:
     def test_an_episode_under_way_ends_as_by_a_time_limit(self):
         full, other = fill_marked(buffer(columns=2), 7), buffer(columns=2)
         load_buffer(other, save_buffer(full))
+        assert other.dones[:7, 0].tolist() == [1, 0, 0, 0, 1, 0, 0]
+        end_running(other)
         assert other.dones[:7, 0].tolist() == [1, 0, 0, 0, 1, 0, 1]
         assert other.timeouts[:7, 0].tolist() == [1, 0, 0, 0, 0, 0, 1]
 

@@ -58,6 +58,7 @@ def demonstrations(kind):
 
 
 @pytest.mark.parametrize("kind", list(SPACES))
+@pytest.mark.slow
 def test_a_run(kind, tmp_path):
     demos = demonstrations(kind)
     settings = {"env": environment, "env_kwargs": {"kind": kind}, "out": tmp_path / "run", "progress": False}

@@ -125,6 +125,7 @@ def test_states_alone_are_labelled_replayed_and_cloned(tmp_path, soon, monkeypat
     assert run.evaluation["demonstrations"]["learned"]["mean"] > 0.0
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_labels_of_the_run_that_was_not_stopped(tmp_path, soon, monkeypatch):
     from rexd.rl.learners.from_demonstrations import DemonstrationLearner
 

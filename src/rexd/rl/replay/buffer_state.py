@@ -22,13 +22,12 @@ def save_buffer(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
     return {**saved, "buffer.position": np.array([buffer.pos, buffer.full], np.int64)}
 
 
-def load_buffer(buffer: ReplayBuffer, saved: dict[str, NDArray[Any]], *, cut: bool = True) -> None:
+def load_buffer(buffer: ReplayBuffer, saved: dict[str, NDArray[Any]]) -> None:
     """Fill a buffer with what ``save_buffer`` returned.
 
     Args:
         buffer: The buffer.
         saved: The arrays.
-        cut: Whether new episodes come next, so that those under way end here, as by a time limit.
 
     Raises:
         RunError: An array is missing or does not fit.
@@ -40,6 +39,10 @@ def load_buffer(buffer: ReplayBuffer, saved: dict[str, NDArray[Any]], *, cut: bo
             raise RunError(f"checkpoint: buffer.{name} is {found}; expected up to {into.shape}")
         into[: len(rows)] = rows
     buffer.pos, buffer.full = int(saved["buffer.position"][0]), bool(saved["buffer.position"][1])
-    if cut and buffer.size():
+
+
+def end_running(buffer: ReplayBuffer) -> None:
+    """End the episodes under way, as by a time limit, since new ones come next."""
+    if buffer.size():
         running = buffer.dones[buffer.pos - 1] == 0.0
         buffer.dones[buffer.pos - 1, running] = buffer.timeouts[buffer.pos - 1, running] = 1.0

@@ -28,7 +28,7 @@ def constant_columns(demos: Demonstrations) -> Looking[list[Finding]]:
     while (t := (yield)) is not None:
         extremes.see(t)
         moments.see(t)
-    found = np.flatnonzero(~extremes.varying() & ~_lost(extremes, moments))
+    found = np.flatnonzero(~_seen(moments) & ~_lost(extremes, moments))
     if not len(found):
         return []
     message = f"{len(found)} of {demos.obs_dim} observation columns never vary: {ranges(found)}{demos.named(found)}"
@@ -185,11 +185,15 @@ class _Moments:
         return np.sqrt(self.squares / max(self.count, 1))
 
 
+def _seen(moments: _Moments) -> NDArray[np.bool_]:
+    """Return which columns vary enough for the reward."""
+    return np.asarray(moments.std > _RESOLUTION * np.maximum(np.abs(moments.mean), 1.0))
+
+
 def _lost(extremes: _Extremes, moments: _Moments) -> NDArray[np.bool_]:
     """Return which columns vary by more than rounding, and yet by less than the reward can see."""
     low, high = extremes.low.astype(np.float64), extremes.high.astype(np.float64)
     kind = extremes.low.dtype
     step = float(np.finfo(kind).eps) if kind.kind == "f" else 0.0
     rounding = np.maximum(_ROUNDING, _OWN_STEPS * step * np.maximum(np.abs(low), np.abs(high)))
-    seen = moments.std > _RESOLUTION * np.maximum(np.abs(moments.mean), 1.0)
-    return np.asarray(~seen & (high - low > rounding))
+    return np.asarray(~_seen(moments) & (high - low > rounding))

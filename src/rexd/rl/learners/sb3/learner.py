@@ -25,7 +25,7 @@ from rexd.rl.learners.moment import moment_of, play_again, restore_generators
 from rexd.rl.learners.protocol import State, sac_settings, take
 from rexd.rl.learners.sb3.sac import DemonstrationSAC, LayerNormPolicy
 from rexd.rl.policies.policy import Policy, PolicySpec
-from rexd.rl.replay.buffer_state import load_buffer, save_buffer
+from rexd.rl.replay.buffer_state import end_running, load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
 from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.wrappers.scaling import ObservationScale
@@ -222,7 +222,9 @@ class Sb3SacLearner(Sb3Learner):
         average = self.model.average_actor.state_dict()
         average = {name: _take(state, f"average.{name}", tensor) for name, tensor in average.items()}
         super().load_state(state)
-        load_buffer(self.model.replay_buffer, state, cut=not self.goes_on)
+        load_buffer(self.model.replay_buffer, state)
+        if not self.goes_on:
+            end_running(self.model.replay_buffer)
         self.model.average_actor.load_state_dict(average)
         with torch.no_grad():
             log_ent_coef.copy_(found)

@@ -25,7 +25,7 @@ from rexd.rl.learners.sbx.categorical import CategoricalPolicy
 from rexd.rl.learners.sbx.dac import AdversarialSAC
 from rexd.rl.learners.sbx.sac import AT_ONCE, DemonstrationSAC, Schedule
 from rexd.rl.policies.policy import Policy, PolicySpec
-from rexd.rl.replay.buffer_state import load_buffer, save_buffer
+from rexd.rl.replay.buffer_state import end_running, load_buffer, save_buffer
 from rexd.rl.replay.demonstrations import DemonstrationReplay, Float32
 from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import SETTLED
@@ -168,6 +168,7 @@ class SbxLearner:
             for path, leaf in self._leaves()
         ]
         steps, updates = (int(take(state, name, ())) for name in ("steps", "updates"))
+        load_buffer(self.model.replay_buffer, state)
         tree = jax.tree.unflatten(jax.tree.structure(self._tree()), leaves)
         policy = self.model.policy
         policy.actor_state, policy.qf_state, self.model.ent_coef_state, *rest = tree
@@ -175,7 +176,8 @@ class SbxLearner:
         self.model.load_extra_state(tuple(extra))
         self.model.num_timesteps, self.model._n_updates = steps, updates
         self.goes_on = play_again(self.model, state)
-        load_buffer(self.model.replay_buffer, state, cut=not self.goes_on)
+        if not self.goes_on:
+            end_running(self.model.replay_buffer)
         if restore_generators(self.model, state):
             policy.key, policy.noise_key = map(jnp.asarray, take(state, NOISE_KEYS, (2, *np.shape(policy.key))))
         else:
