@@ -30,7 +30,8 @@ from rexd.diagnosis.separation import separate
 from rexd.files import atomic_path, write_json
 from rexd.reading.load import load_demonstrations
 from rexd.reward.checks import EXPERT, OTHER_ACTIONS, RANDOM_ACTIONS, UNUSED
-from rexd.reward.registry import ESTIMATORS, make_reward
+from rexd.reward.choices import ESTIMATORS
+from rexd.reward.registry import make_reward
 from rexd.reward.rows import Rows
 
 from measuring import processor_seconds

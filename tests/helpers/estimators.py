@@ -2,7 +2,7 @@
 
 from circling import TINY
 
-from rexd.reward.registry import ESTIMATORS
+from rexd.reward.choices import ESTIMATORS
 
 SMALL = {
     "red": {**TINY, "updates": 200},

@@ -16,9 +16,10 @@ from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, NotFittedError, RexdError, SpaceMismatchError
 from rexd.reading.from_memory import to_demonstrations
 from rexd.reward.checks import EXPERT, OTHER_ACTIONS, RANDOM_ACTIONS
+from rexd.reward.choices import ESTIMATORS
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.files import load_reward
-from rexd.reward.registry import ESTIMATORS, estimator_class, make_reward, settings_class, settings_from
+from rexd.reward.registry import estimator_class, make_reward, settings_class, settings_from
 from rexd.reward.rows import Rows
 from rexd.rl.wrappers.reward_wrapper import RewardWrapper
 
@@ -238,7 +239,7 @@ def test_settings_that_cannot_work(name, settings, expected):
 
 def test_the_names_are_known_without_pytorch():
     code = (
-        "import sys\nfrom rexd.reward.registry import ESTIMATORS, settings_class\n"
+        "import sys\nfrom rexd.reward.choices import ESTIMATORS\nfrom rexd.reward.registry import settings_class\n"
         "assert [settings_class(name)().type for name in ESTIMATORS] == list(ESTIMATORS)\n"
         "assert 'torch' not in sys.modules and 'faiss' not in sys.modules"
     )

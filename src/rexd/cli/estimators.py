@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field, make_dataclass
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
-from rexd.reward.registry import DEFAULT, ESTIMATORS, settings_class
+from rexd.reward.choices import ESTIMATORS, EstimatorName
+from rexd.reward.registry import DEFAULT, settings_class
 
-Name = Annotated[Literal[ESTIMATORS], tyro.conf.arg(metavar="NAME")]  # type: ignore[valid-type]  # all would not fit a line
+Name = Annotated[EstimatorName, tyro.conf.arg(metavar="NAME")]  # all names would not fit a line
 
 
 def with_estimator(kind: type[Any], words: Sequence[str]) -> type[Any]:

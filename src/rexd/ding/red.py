@@ -30,8 +30,8 @@ from rexd.ding.expert import (
 from rexd.ding.presets import CALIBRATED, DOCUMENTED, complete, is_calibrated, red_config
 from rexd.ding.rows import check_finite, gather, write_rewards
 from rexd.ding.senet import SENet, distil, make_pair, support_reward
-from rexd.ding.state import Counts, filled_copies, reading_state, rebuild_calibrated
-from rexd.errors import NotFittedError, RewardFileError, RexdError
+from rexd.ding.state import Counts, check_names, filled_copies, reading_state, rebuild_calibrated
+from rexd.errors import NotFittedError, RexdError
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.red.red import RED
 
@@ -268,12 +268,7 @@ class RedRewardModel(BaseRewardModel):
         Raises:
             RewardFileError: The state is damaged, or of another kind of model; the model is unchanged.
         """
-        wanted = set(self.state_dict())
-        if set(state_dict) != wanted:
-            raise RewardFileError(
-                f"the reward model's state has {sorted(state_dict)}; expected {sorted(wanted)}. Build the model with "
-                "the config that the checkpoint was saved with"
-            )
+        check_names(state_dict, self.state_dict())
         with reading_state():  # the whole state is checked before the model changes
             measured = self.calibrated is None or state_dict["calibrated"] is not None
             counts = Counts.of(state_dict, measured)

@@ -19,6 +19,19 @@ from rexd.reward.estimator.estimator import Estimator
 _SETTINGS = {"lr", "betas", "eps", "weight_decay"}
 
 
+def check_names(state: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse a state that has other parts than the model's own.
+
+    Raises:
+        RewardFileError: A part is missing, or is none of the model's.
+    """
+    if set(state) != set(own):
+        raise RewardFileError(
+            f"the reward model's state has {sorted(state)}; expected {sorted(own)}. Build the model with the config "
+            "that the checkpoint was saved with"
+        )
+
+
 @dataclass(frozen=True)
 class Counts:
     """The parts of a state that are no networks.

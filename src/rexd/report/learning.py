@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,17 +42,19 @@ def learning_pictures(curves: Sequence[Curve], demonstrated: Sequence[float] | N
         demonstrated: True returns of the demonstrations; None where they are not known.
     """
     true = None if not demonstrated else float(np.mean(demonstrated))
-    learned = _mean_of(curves, lambda found: found.get("demonstrations", {}).get("learned"))
+    learned = _mean_of(curves, "demonstrations", "learned")
     found = []
     for kind, key, shown in (("learned", "learned_return", learned), ("true", "true_return", true)):
-        clone = _mean_of(curves, lambda found, kind=kind: (found.get("clone") or {}).get(kind))  # type: ignore[misc]
+        clone = _mean_of(curves, "clone", kind)
         picture = _picture(kind, key, curves, {"demonstrations": shown, "clone": clone})
         found += [] if picture is None else [picture]
     return found
 
 
-def _mean_of(curves: Sequence[Curve], pick: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> float | None:
-    means = [summary["mean"] for curve in curves if curve.evaluation and (summary := pick(curve.evaluation))]
+def _mean_of(curves: Sequence[Curve], who: str, kind: str) -> float | None:
+    """Return the mean return of one kind that the evaluations have of the clone, or of the demonstrations."""
+    known = [(curve.evaluation.get(who) or {}).get(kind) for curve in curves if curve.evaluation]
+    means = [summary["mean"] for summary in known if summary]
     return float(np.mean(means)) if means else None
 
 

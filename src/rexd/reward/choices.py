@@ -11,3 +11,7 @@ INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 Shape = Literal["logarithmic", "rational", "exponential"]
 """How an error becomes a reward; ``rexd.reward.shapes`` has the formulas."""
 SHAPES: tuple[Shape, ...] = get_args(Shape)
+
+EstimatorName = Literal["red", "nearest-neighbour", "autoencoder", "kernel-pca", "pwil"]
+"""The estimators of novelty, by the tag of their settings and files; ``rexd.reward.registry`` knows their homes."""
+ESTIMATORS: tuple[EstimatorName, ...] = get_args(EstimatorName)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rexd.errors import RewardFileError
+from rexd.reward.choices import ESTIMATORS
 from rexd.reward.estimator.estimator import Estimator
-from rexd.reward.registry import DEFAULT, ESTIMATORS, estimator_class
+from rexd.reward.registry import DEFAULT, estimator_class
 from rexd.tensors import read_tensors
 
 

@@ -20,8 +20,6 @@ _HOME = {
     "kernel-pca": ("rivals.settings", "KernelPCAConfig", "rivals.kernel_pca", "KernelPCA"),
     "pwil": ("rivals.settings", "PWILConfig", "rivals.pwil", "PWIL"),
 }
-ESTIMATORS = tuple(_HOME)
-"""The names that ``type`` can have."""
 
 
 def settings_class(name: str) -> type[EstimatorSettings]:

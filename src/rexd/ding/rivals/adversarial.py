@@ -16,7 +16,7 @@ from rexd.ding.presets import UNSET, in_use
 from rexd.ding.red import RedRewardModel
 from rexd.ding.rivals.discriminator import Discriminator
 from rexd.ding.rows import gather
-from rexd.ding.state import reading_state, rebuild_calibrated
+from rexd.ding.state import check_names, reading_state, rebuild_calibrated
 from rexd.errors import RewardFileError, RexdError
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.red.config import REDConfig
@@ -91,12 +91,7 @@ class GailRewardModel(RedRewardModel):
         Raises:
             RewardFileError: The state is damaged, or of another kind of model; the model is unchanged.
         """
-        wanted = set(self.state_dict())
-        if set(state_dict) != wanted:
-            raise RewardFileError(
-                f"the reward model's state has {sorted(state_dict)}; expected {sorted(wanted)}. Build the model with "
-                "the config that the checkpoint was saved with"
-            )
+        check_names(state_dict, self.state_dict())
         with reading_state():
             flag, count = state_dict["train_once_flag"], state_dict["train_iter"]
             if not isinstance(flag, bool) or not isinstance(count, int) or count < 0:

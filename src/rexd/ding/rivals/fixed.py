@@ -11,9 +11,10 @@ from rexd.ding.config import Config
 from rexd.ding.presets import UNSET, in_use
 from rexd.ding.red import RedRewardModel
 from rexd.errors import RexdError
+from rexd.reward.choices import ESTIMATORS
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.estimator.settings import EstimatorSettings
-from rexd.reward.registry import ESTIMATORS, estimator, settings_class
+from rexd.reward.registry import estimator, settings_class
 
 _SHARED: dict[str, Any] = {
     "expert_data_path": "expert_data.pkl",

@@ -42,22 +42,19 @@ class Rewards(Protocol):
 
 
 class Dataset(Protocol):
-    """A dataset whose rows are read in their order, and which can be copied with other rewards.
-
-    Attributes:
-        layout: The name of its layout, for people.
-        demos: Its episodes end to end, in the order in which the dataset stores them.
-        files: The files of its copy, in the order of their rows.
-    """
+    """A dataset whose rows are read in their order, and which can be copied with other rewards."""
 
     @property
-    def layout(self) -> str: ...  # noqa: D102
+    def layout(self) -> str:
+        """The name of its layout, for people."""
 
     @property
-    def demos(self) -> Demonstrations: ...  # noqa: D102
+    def demos(self) -> Demonstrations:
+        """Its episodes end to end, in the order in which the dataset stores them."""
 
     @property
-    def files(self) -> tuple[OutputFile, ...]: ...  # noqa: D102
+    def files(self) -> tuple[OutputFile, ...]:
+        """The files of its copy, in the order of their rows."""
 
     @property
     def size(self) -> int:

@@ -7,8 +7,6 @@ tells. With noisy actions weighted down, the reward tells walking from standing 
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,21 +15,14 @@ from torch import Tensor
 from rexd.reward.encoder import varies
 from rexd.reward.estimator.networks import EnsembleMLP, in_blocks
 from rexd.reward.estimator.regression import Descent, regress
+from rexd.reward.estimator.settings import EstimatorSettings
 
 UPDATES = 300  # more updates fit the noise of a few hundred rows
 LAYERS = (128, 128)
 LEAST = 0.1  # an action stays an input however noisy it is: ``encoder.LEAST_RELEVANCE`` drops smaller factors
 
 
-class FittingSettings(Protocol):
-    """The settings that the prediction is fitted with."""
-
-    batch_size: int
-    learning_rate: float
-    seed: int
-
-
-def action_predictability(obs: Tensor, act: Tensor, fold: NDArray[np.int64], config: FittingSettings) -> Tensor:
+def action_predictability(obs: Tensor, act: Tensor, fold: NDArray[np.int64], config: EstimatorSettings) -> Tensor:
     """Return (R²)² of each action, predicted from the state in trajectories that the prediction was not fitted to.
 
     Args:

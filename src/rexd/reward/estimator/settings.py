@@ -15,7 +15,6 @@ class EstimatorSettings(Settings):
 
     Attributes:
         type: Tag of the estimator in settings and reward files.
-        recipe: The recipe by which it is fitted; RED alone has another than ``calibrated``.
         stateful: Whether a row's novelty depends on the rows before it in its episode.
         inputs: What the support is estimated on.
         clock: Whether the time since the start of the episode is an input too.
@@ -23,24 +22,35 @@ class EstimatorSettings(Settings):
         median_reward: Reward at the median error of held-out rows.
         sigma: Bandwidth of the shape; None calibrates it.
         folds: Largest number of parts that are held out in turns.
-        batch_size: Rows in a batch of each network.
-        learning_rate: Initial step size of Adam.
         seed: Seed of everything that is drawn.
     """
 
     label: ClassVar[str] = "reward"
     stateful: ClassVar[bool] = False
     type: str
-    recipe: str
     inputs: Inputs
     clock: bool
     shape: Shape
     median_reward: float
     sigma: float | None
     folds: int
-    batch_size: int
-    learning_rate: float
     seed: int
+
+    # These three are fields where an estimator has them to choose; the columns are weighed with the last two.
+    @property
+    def recipe(self) -> str:
+        """The recipe by which it is fitted; RED alone has another than ``calibrated``."""
+        return "calibrated"
+
+    @property
+    def batch_size(self) -> int:
+        """Rows in a batch of each network."""
+        return 128
+
+    @property
+    def learning_rate(self) -> float:
+        """Initial step size of Adam."""
+        return 1e-3
 
     def check_shared(self) -> None:
         """Refuse values of the shared settings that cannot work."""

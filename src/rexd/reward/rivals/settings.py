@@ -14,10 +14,6 @@ from rexd.reward.estimator.settings import EstimatorSettings
 class RivalConfig(EstimatorSettings):
     """What the settings of every rival hold; their defaults are those of RED."""
 
-    # No settings of rivals, unless one makes fields of them, but the columns are weighed with them.
-    recipe: ClassVar[str] = "calibrated"  # type: ignore[misc]
-    batch_size: ClassVar[int] = 128  # type: ignore[misc]
-    learning_rate: ClassVar[float] = 1e-3  # type: ignore[misc]
     name: ClassVar[str]
     """The tag of the estimator."""
 
@@ -72,9 +68,9 @@ class AutoencoderConfig(RivalConfig):
     """Width of the code, the narrowest layer. None takes half as many as there are input columns."""
     updates: int = 1000
     """Gradient steps of the fit."""
-    batch_size: int = 128  # type: ignore[misc]  # a setting here, where there are networks to fit
+    batch_size: int = 128
     """Rows in a batch of each network."""
-    learning_rate: float = 1e-3  # type: ignore[misc]
+    learning_rate: float = 1e-3
     """Initial step size of Adam, decayed linearly to zero."""
 
     def __post_init__(self) -> None:

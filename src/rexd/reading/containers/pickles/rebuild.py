@@ -18,7 +18,8 @@ from rexd.errors import DemonstrationError, UnsafeFileError
 _CODE = re.compile(r"(b1|i[1248]|u[1248]|f2|f4|f8|f12|f16|c8|c16|S\d{1,6}|U\d{1,6}|O8?)")
 
 _ARRAY = 240  # bytes that an array takes beside its numbers, as long as it is an ``UnpickledArray``
-_OBJECTS = {list: 56, tuple: 40, set: 216, frozenset: 216}  # bytes that an empty one takes; others take 64 at most
+# Bytes that an empty one takes; others take 64 at most.
+_OBJECTS: dict[Callable[..., Any], int] = {list: 56, tuple: 40, set: 216, frozenset: 216}
 _ATOMS = (int, float, str, bytes, type(None))
 
 
@@ -220,7 +221,7 @@ def rebuild_table(budget: Budget) -> dict[str, Allowed]:
         return text.encode("latin-1")
 
     def copy_of(kind: Callable[..., Any], *accepted: type) -> Callable[..., Any]:
-        own, each = _OBJECTS.get(kind, 64), 64 if kind in (set, frozenset) else 8  # type: ignore[call-overload]
+        own, each = _OBJECTS.get(kind, 64), 64 if kind in (set, frozenset) else 8
 
         def build(*args: Any) -> Any:
             budget.charge_containers(own)
