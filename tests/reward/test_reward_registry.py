@@ -4,24 +4,20 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import gymnasium
 import numpy as np
 import pytest
 from circling import VELOCITIES, choosing, circling, rows
 from estimators import RIVALS, SMALL
-from gymnasium.spaces import Box, Dict
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, NotFittedError, RexdError, SpaceMismatchError
-from rexd.reading.from_memory import to_demonstrations
 from rexd.reward.checks import EXPERT, OTHER_ACTIONS, RANDOM_ACTIONS
 from rexd.reward.choices import ESTIMATORS
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.files import load_reward
 from rexd.reward.registry import estimator_class, make_reward, settings_class, settings_from
 from rexd.reward.rows import Rows
-from rexd.rl.wrappers.reward_wrapper import RewardWrapper
 
 every = pytest.mark.parametrize("name", ESTIMATORS)
 
@@ -135,32 +131,6 @@ def test_other_inputs(name, inputs, tmp_path):
     fresh = of(circling(1, seed=9))
     assert loaded.novelty_of(fresh).tobytes() == model.novelty_of(fresh).tobytes()
     assert model.novelty_of(replace(fresh, act=None)).tobytes() == model.novelty_of(fresh).tobytes()
-
-
-class Parts(gymnasium.Env):
-    """Observations of two parts."""
-
-    def __init__(self):
-        self.observation_space = Dict({"at": Box(-9, 9, (2,)), "moves": Box(-9, 9, (3,))})
-        self.action_space = Box(-1, 1, (2,))
-
-    def reset(self, *, seed=None, options=None):
-        return {"at": np.zeros(2, np.float32), "moves": np.ones(3, np.float32)}, {}
-
-    def step(self, action):
-        return {"at": action, "moves": np.ones(3, np.float32)}, 7.0, False, False, {}
-
-
-@every
-def test_observations_of_parts_become_columns(name):
-    demos = circling()
-    parts = [{"obs": {"at": t.observations[:, :2], "moves": t.observations[:, 2:]}, "act": t.actions} for t in demos]
-    model = make_reward(name, **SMALL[name]).fit(to_demonstrations(parts))
-    assert model.encoder_.columns.observation_names[0] == "at[0]"
-    env = RewardWrapper(Parts(), model)
-    env.reset()
-    paid = [env.step(np.full(2, 0.5, np.float32))[1] for _ in range(3)]
-    assert all(0.0 <= reward <= 1.0 for reward in paid)
 
 
 @every

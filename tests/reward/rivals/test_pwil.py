@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 
-import gymnasium
 import numpy as np
 import pytest
+
+pytest.importorskip("gymnasium")
+pytest.importorskip("stable_baselines3")
+
+import gymnasium
 from circling import circling
 from line_task import ENV, make_demonstrations
 from stable_baselines3.common.vec_env import DummyVecEnv
