@@ -87,6 +87,12 @@ def check_writable(path: str | Path) -> None:
     tempfile.TemporaryFile(dir=target.parent).close()
 
 
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file, atomically."""
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Write a document as JSON, atomically, indented and with a final newline."""
     with atomic_path(path) as temporary:

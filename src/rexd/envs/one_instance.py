@@ -30,6 +30,10 @@ class OneInstance:
         """Return the environment for one more user."""
         return Turn(self)
 
+    def __reduce__(self) -> str:
+        """Refuse to be copied to another process, where it would be another environment."""
+        raise TypeError(f"{self.__name__} is one environment that cannot be made again")
+
 
 def is_shared(env: Env) -> bool:
     """Whether an environment, or one that it wraps, is a ``Turn``, so that others of its kind are the same one."""

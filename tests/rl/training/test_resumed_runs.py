@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 import rexd
 from rexd.rl.observers.observer import Silent
+from rexd.rl.training.run_folder import load_checkpoint
 
 SMALL = {
     "steps": 450,
@@ -84,6 +85,50 @@ def test_killed_at_each_evaluation(tmp_path, algorithm, more):
             run(tmp_path / "killed", kill_at=kill_at, algorithm=algorithm, **more)
     assert "resuming at 300 of 450 steps" in run(tmp_path / "killed", algorithm=algorithm, **more).said
     assert_same(results(tmp_path / "whole"), results(tmp_path / "killed"))
+
+
+class Beside:
+    """In the place of a process of its own: a verdict is found when it is asked for."""
+
+    def __init__(self, judge):
+        self.judge, self.given, self.asked, self.used = judge, [], 0, 0
+
+    def begin(self, policy, standing):
+        self.given.append((policy, standing))
+
+    def ready(self):
+        self.asked += 1
+        return self.asked % 7 == 0 or len(self.given) == 1
+
+    def verdict(self):
+        self.used += 1
+        return self.judge(*self.given[-1])
+
+    def close(self):
+        pass
+
+
+def test_evaluations_beside_the_training_change_nothing(tmp_path, monkeypatch):
+    more = {"algorithm": "sb3-ppo", "environments": 2, "steps": 750}
+    run(tmp_path / "alone", **more)
+    started = []
+
+    def start(judge):
+        started.append(Beside(judge))
+        return started[-1]
+
+    monkeypatch.setattr("rexd.rl.selection.judging.WORTH", 0.0)
+    monkeypatch.setattr("rexd.rl.selection.judging.cores", lambda: 2)
+    monkeypatch.setattr("rexd.rl.selection.judging.JudgingProcess.start", start)
+    run(tmp_path / "beside", **more)
+    assert [process.used for process in started] == [5]
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", kill_at=450, **more)
+    progress = load_checkpoint(tmp_path / "killed")[1]
+    assert progress["pending"]["steps"] == 450  # it was killed in the middle of this evaluation, as seen from the file
+    run(tmp_path / "killed", **more)
+    for name in ("beside", "killed"):
+        assert_same(results(tmp_path / "alone"), results(tmp_path / name))
 
 
 class Hidden(gymnasium.Wrapper):

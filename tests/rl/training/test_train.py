@@ -29,11 +29,11 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.observers.observer import Silent
 from rexd.rl.policies.cloning import clone
 from rexd.rl.policies.policy import Policy, PolicySpec, load_policy
+from rexd.rl.selection.judge import CONFIRMATIONS
 from rexd.rl.training import learner as module
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.reward_in_env import beginner_rows
 from rexd.rl.training.run_folder import load_run
-from rexd.rl.training.selection import CONFIRMATIONS
 from rexd.rl.training.train import train
 
 
@@ -212,7 +212,7 @@ class TestLoop:
             summary = summarise(returns)
             return Evaluation(tuple(Episode(0.0, earned, LENGTH) for earned in returns), summary, summary)
 
-        monkeypatch.setattr("rexd.rl.training.loop.evaluate", play)
+        monkeypatch.setattr("rexd.rl.selection.judge.evaluate", play)
         metrics = scripted().metrics()
         assert [record["learned_return"] for record in metrics] == [10.0, 30.0, 20.0]
         assert [record["confirmed_return"] for record in metrics] == [10.0, 9.0, 17.0]

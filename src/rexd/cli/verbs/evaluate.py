@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rexd.demos.trajectory import Trajectory
 
 DRAWN = 8  # episodes that --plot draws
-OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.training.selection), its final evaluation too
+OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.selection.judge), its final evaluation too
 
 
 @dataclass(frozen=True)

@@ -38,18 +38,20 @@ class Board:
         """Write what is left."""
         self._writer.close()
 
-    def evaluated(self, record: Mapping[str, Any], state: State, steps_per_second: float) -> None:
-        """Show an evaluation.
-
-        Args:
-            record: The record of ``metrics.jsonl``.
-            state: The learner's state, which may hold the rewards of its replay buffer.
-            steps_per_second: The speed of the training since the last evaluation, without evaluations.
-        """
-        steps = record["steps"]
+    def evaluated(self, record: Mapping[str, Any]) -> None:
+        """Show an evaluation: its record in ``metrics.jsonl``."""
         for name, value in record.items():
             if isinstance(value, float):
-                self._writer.add_scalar(name, value, steps)
+                self._writer.add_scalar(name, value, record["steps"])
+
+    def replayed(self, state: State, steps: int, steps_per_second: float) -> None:
+        """Show what the learner learns from.
+
+        Args:
+            state: The learner's state, which may hold the rewards of its replay buffer.
+            steps: The number of steps so far.
+            steps_per_second: The speed of the training since the last evaluation, without evaluations.
+        """
         self._writer.add_scalar("steps_per_second", steps_per_second, steps)
         rewards = state.get("buffer.rewards")
         if rewards is not None and np.isfinite(rewards).any():

@@ -1,4 +1,8 @@
-"""The training loop: learn, evaluate, keep the best, write a checkpoint; again until the steps are done."""
+"""The training loop: learn, evaluate, keep the best, write a checkpoint; again until the steps are done.
+
+An evaluation may go on beside the training (``rexd.rl.selection.judging``). The checkpoint then says that it is under
+way, and a run that is resumed from it begins with that evaluation.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,22 @@ import json
 import time
 from typing import Any
 
-import numpy as np
 import torch
 
-from rexd.evaluation.evaluate import Evaluation, evaluate
-from rexd.files import write_json
+from rexd.files import copy_file, write_json
 from rexd.reward.base import RewardModel
 from rexd.rl.learners.protocol import State
 from rexd.rl.observers.episode_watch import EpisodeWatch
+from rexd.rl.observers.whenever import Whenever
 from rexd.rl.policies.policy import POLICY_FILE, Policy, ensemble, load_policy
+from rexd.rl.selection.judge import Judge, Player, Standing
+from rexd.rl.selection.judging import Judging
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.fallback import EARNS_MORE
 from rexd.rl.training.learner import Built
-from rexd.rl.training.selection import Selection
 
 RECENT = "recent"  # the name of the arrays of earlier policies in a checkpoint
 
@@ -52,9 +56,11 @@ class TrainingLoop:
         self.learner, self.labels, self.fallback = built
         self.config, self.folder, self.observer = context.config, context.folder, context.observer
         self.started, self.comparison, self.seconds_before = started, comparison, 0.0
-        self.selection = Selection(
-            self._play, self.config.evaluation_episodes, self.config.seed, paired=context.goals is not None
-        )
+        self.play = Player(context.make_env, reward)
+        paired = context.goals is not None
+        self.judge = Judge(self.play, self.config.evaluation_episodes, self.config.seed, paired)
+        self.standing = Standing()
+        self.pending: dict[str, Any] | None = None  # the record of the evaluation that is under way, without its result
         self.records: list[dict[str, Any]] = []
         self.recent: list[Policy] = []  # of the latest evaluations, as many as the ensemble has members
         checkpoint = files.load_checkpoint(self.folder)
@@ -67,10 +73,10 @@ class TrainingLoop:
             with torch.random.fork_rng(devices=[]):
                 self.labels.restore(self.learner)
         self.recent = _recent(state, self._policy())
-        self.selection.best, self.selection.steps = progress["best"], progress["selection_steps"]
-        self.selection.first = progress.get("first", self.selection.first)
+        self.standing, self.pending = Standing.from_dict(progress), progress.get("pending")
         self.seconds_before, self.comparison.clone = progress["seconds"], progress.get("clone")
-        self.records = [r for r in files.read_metrics(self.folder) if r["steps"] <= self.learner.steps]
+        judged = self.learner.steps if self.pending is None else self.learner.steps - 1
+        self.records = [r for r in files.read_metrics(self.folder) if r["steps"] <= judged]
         if not getattr(self.learner, "goes_on", True):
             self.observer.message(
                 "the episode under way cannot be played again, and a new one begins: what follows differs from a run "
@@ -87,18 +93,29 @@ class TrainingLoop:
         """Train to the end, then evaluate the selected policy."""
         if self.learner.steps == 0 and self.comparison.cloned:
             self.comparison.evaluate_clone(self._policy())
-        with Board(self.folder / files.TENSORBOARD_FOLDER, self.config) as board:
+        with Board(self.folder / files.TENSORBOARD_FOLDER, self.config) as board, Judging(self.judge) as judging:
             shown = "true_episode" if self.reward is None else "learned_episode"
             watch, losses = EpisodeWatch(self.observer, self.config.steps, shown), LossWatch(board)
+            waiting = Whenever(judging.ready, lambda: self._tell(self._take(judging), board))
+            if self.pending is not None:
+                last = load_policy(self.folder / files.LAST_POLICY_FILE)
+                if judging.begin(last, self.standing, left=self._left):
+                    self._tell(self._take(judging), board)
             while self.learner.steps < self.config.steps:
                 target = (self.learner.steps // self.config.evaluate_every + 1) * self.config.evaluate_every
                 before, started = self.learner.steps, time.monotonic()
-                self._learn(min(target, self.config.steps), [watch, losses])
+                self._learn(min(target, self.config.steps), [watch, losses, waiting])
                 speed = (self.learner.steps - before) / max(time.monotonic() - started, 1e-9)
                 losses.show(before=self.learner.steps)  # the record has those of the last step
-                record, state = self._evaluate(watch)
-                board.evaluated(record, state, speed)
+                self._tell(self._take(judging), board)
+                self._evaluate(judging, board, watch, speed)
+            self._tell(self._take(judging), board)
         self._finish()
+
+    @property
+    def _left(self) -> int:
+        """The number of evaluations that are still to come."""
+        return -(-(self.config.steps - self.learner.steps) // self.config.evaluate_every)
 
     def _learn(self, target: int, callbacks: list[Any]) -> None:
         """Learn until a number of steps is reached; demonstrations without actions are labelled on the way."""
@@ -109,44 +126,64 @@ class TrainingLoop:
         if target > self.learner.steps:
             self.learner.learn(target - self.learner.steps, callbacks)
 
-    def _evaluate(self, watch: EpisodeWatch) -> tuple[dict[str, Any], State]:
-        """Judge the present policy, keep it if it is the best, and write metrics and a checkpoint.
-
-        Returns:
-            The record of the metrics, and the learner's state.
-        """
+    def _evaluate(self, judging: Judging, board: Board, watch: EpisodeWatch, speed: float) -> None:
+        """Begin to judge the present policy, and write a checkpoint."""
         self.recent = [*self.recent, self._policy()][-self.config.ensemble :]
         policy = ensemble(self.recent)
-        result, confirmed, selected = self.selection.judge(policy)
-        if selected:
-            self._keep(policy)
+        losses = {f"{LOSS}{name}": value for name, value in self.learner.losses().items()}
+        self.pending = {"steps": self.learner.steps, **watch.recent(), **losses}
         policy.save(self.folder / files.LAST_POLICY_FILE)
         self.learner.save_zip(self.folder / files.LAST_ZIP_FILE)
+        record = self._take(judging) if judging.begin(policy, self.standing, left=self._left) else None
+        state = self.learner.state()
+        files.save_checkpoint(self.folder, {**state, **self._snapshots()}, self._progress())
+        board.replayed(state, self.learner.steps, speed)
+        self._tell(record, board)
+
+    def _take(self, judging: Judging) -> dict[str, Any] | None:
+        """Take the verdict on the last policy: keep the policy if it is the best, and write the metrics.
+
+        Returns:
+            The record of the metrics; None where the verdict is taken already.
+        """
+        if self.pending is None:
+            return None
+        verdict, pending = judging.verdict(), self.pending
+        self.pending, self.standing, result = None, verdict.standing, verdict.evaluation
+        if verdict.selected:
+            copy_file(self.folder / files.LAST_POLICY_FILE, self.folder / POLICY_FILE)
+            copy_file(self.folder / files.LAST_ZIP_FILE, self.folder / files.ZIP_FILE)
         record = {
-            "steps": self.learner.steps,
+            "steps": pending["steps"],
             "seconds": round(self.seconds, 3),
             "learned_return": None if result.learned is None else result.learned.mean,
             "true_return": result.true.mean,
             "true_return_std": result.true.std,
-            "length": float(np.mean([episode.length for episode in result.episodes])),
-            "confirmed_return": confirmed,
-            "selected": selected,
-            **watch.recent(),
-            **{f"{LOSS}{name}": value for name, value in self.learner.losses().items()},
+            "length": result.length,
+            "confirmed_return": verdict.confirmed,
+            "selected": verdict.selected,
+            **pending,
         }
         self.records.append(record)
         files.write_metrics(self.folder, self.records)
-        progress = {
-            "best": self.selection.best,
-            **({} if self.context.goals is None else {"first": self.selection.first}),
-            "selection_steps": self.selection.steps,
+        return record
+
+    def _tell(self, record: dict[str, Any] | None, board: Board) -> None:
+        """Tell the observer and TensorBoard of an evaluation, if there was one."""
+        if record is not None:
+            board.evaluated(record)
+            self.observer.evaluated(record)
+
+    def _progress(self) -> dict[str, Any]:
+        """Return what the checkpoint says beside the learner's state."""
+        return {
+            "best": self.standing.best,
+            **({} if self.context.goals is None else {"first": self.standing.first}),
+            "selection_steps": self.standing.steps,
             "seconds": self.seconds,
             "clone": self.comparison.clone,
+            **({} if self.pending is None else {"pending": self.pending}),
         }
-        state = self.learner.state()
-        files.save_checkpoint(self.folder, {**state, **self._snapshots()}, progress)
-        self.observer.evaluated(record)
-        return record, state
 
     def _policy(self) -> Policy:
         policy = self.learner.policy().taking(self.context.observations)
@@ -174,29 +211,27 @@ class TrainingLoop:
             why = self.fallback.why(chosen[-1])
             self.learner.warm_start(self.fallback.clone())
             clone = self._policy()
-            if why is None and self.selection.judge(clone)[2]:
-                why = EARNS_MORE
+            if why is None:
+                verdict = self.judge(clone, self.standing)
+                self.standing, why = verdict.standing, EARNS_MORE if verdict.selected else None
             if why is not None:
                 self.observer.message(why)
                 self._keep(clone)
                 selected_at = 0
-        result = self._play(load_policy(self.folder), self.config.final_episodes, self.config.seed)
+        result = self.play(load_policy(self.folder), self.config.final_episodes, self.config.seed)
         write_json(
             self.folder / files.EVALUATION_FILE,
             {
                 **json.loads(json.dumps(result.to_dict())),
                 "steps": self.learner.steps,
                 "selected_at": selected_at,
-                "selection_steps": self.selection.steps,
+                "selection_steps": self.standing.steps,
                 "seconds": round(self.seconds, 3),
                 "zips": files.zip_hashes(self.folder),
                 **({"adapted": dict(self.context.adapted)} if self.context.adapted else {}),
                 **self.comparison.to_dict(),
             },
         )
-
-    def _play(self, policy: Policy, episodes: int, seed: int) -> Evaluation:
-        return evaluate(self.context.make_env, policy, self.reward, episodes=episodes, seed=seed)
 
 
 def _recent(state: State, like: Policy) -> list[Policy]:

@@ -6,7 +6,7 @@ pytest.importorskip("gymnasium")
 
 from rexd.evaluation.evaluate import Episode, Evaluation
 from rexd.evaluation.statistics import summarise
-from rexd.rl.training.selection import CONFIRMATION_SEED, CONFIRMATIONS, SELECTION_SEED, Selection, score_of
+from rexd.rl.selection.judge import CONFIRMATION_SEED, CONFIRMATIONS, SELECTION_SEED, Judge, Standing, score_of
 
 EPISODES, LENGTH, SEED = 2, 7, 3
 
@@ -28,23 +28,26 @@ class Script:
         return evaluation(policy[0] if seed == SELECTION_SEED + SEED else policy[1], episodes)
 
 
-def judged(*policies):
-    script = Script()
-    selection = Selection(script, EPISODES, SEED)
-    return selection, script, [selection.judge(policy)[1:] for policy in policies]
+def judged(*policies, paired=False):
+    script, standing, found = Script(), Standing(), []
+    for policy in policies:
+        verdict = Judge(script, EPISODES, SEED, paired)(policy, standing)
+        standing = verdict.standing
+        found.append((verdict.confirmed, verdict.selected))
+    return standing, script, found
 
 
 def test_the_mean_over_all_episodes_decides():
-    selection, _, found = judged((10.0, 10.0), (30.0, 2.0), (20.0, 16.0))
+    standing, _, found = judged((10.0, 10.0), (30.0, 2.0), (20.0, 16.0))
     assert found == [(10.0, True), (9.0, False), (17.0, True)]
-    assert selection.best == 17.0
+    assert standing.best == 17.0
 
 
 def test_a_policy_that_seems_worse_is_not_played_again():
-    selection, script, found = judged((10.0, 10.0), (9.0, 99.0))
+    standing, script, found = judged((10.0, 10.0), (9.0, 99.0))
     assert found[1] == (None, False)
     assert script.seeds == [SELECTION_SEED + SEED, CONFIRMATION_SEED + SEED, SELECTION_SEED + SEED]
-    assert selection.steps == (2 + CONFIRMATIONS) * EPISODES * LENGTH
+    assert standing.steps == (2 + CONFIRMATIONS) * EPISODES * LENGTH
 
 
 def test_an_equal_policy_replaces_the_earlier_one():
@@ -57,9 +60,7 @@ def test_without_a_learned_return_the_true_one_selects():
 
 
 def test_paired_policies_are_compared_in_the_same_first_episodes():
-    script = Script()
-    selection = Selection(script, EPISODES, SEED, paired=True)
     # the first episodes are hard: what the best policy earns in all of them is out of reach there
-    found = [selection.judge(policy)[1:] for policy in ((2.0, 10.0), (4.0, 12.0), (3.0, 99.0), (5.0, 1.0))]
+    standing, _, found = judged((2.0, 10.0), (4.0, 12.0), (3.0, 99.0), (5.0, 1.0), paired=True)
     assert found == [(8.0, True), (10.0, True), (None, False), (2.0, False)]
-    assert (selection.best, selection.first) == (10.0, 4.0)
+    assert (standing.best, standing.first) == (10.0, 4.0)
