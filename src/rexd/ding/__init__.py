@@ -9,12 +9,14 @@ from rexd.ding.install import install
 from rexd.ding.red import RedRewardModel, RexdRewardModel
 from rexd.ding.registry import Registry, RegistryError
 from rexd.ding.rivals.adversarial import GailRewardModel, SailRewardModel
+from rexd.ding.rivals.coupled import CdredRewardModel
 from rexd.ding.rivals.fixed import RivalRewardModel
 from rexd.ding.senet import SENet
 
 __all__ = [
     "REWARD_MODEL_REGISTRY",
     "BaseRewardModel",
+    "CdredRewardModel",
     "Config",
     "GailRewardModel",
     "RedRewardModel",

@@ -67,7 +67,7 @@ KNOWN = {*CALIBRATED, *UNSET, *_DI_ENGINE}
 """Every setting that has an effect here or in DI-engine."""
 
 
-def complete(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> Config:
+def complete(defaults: Mapping[str, Any], config: Mapping[str, Any], known: Collection[str] = KNOWN) -> Config:
     """Return the config in use: the given settings, and defaults for the rest.
 
     If a setting is given that only rexd's RED has, the rest takes the calibrated defaults, except ``shape``, which
@@ -76,12 +76,13 @@ def complete(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> Config:
     Args:
         defaults: The default config of the class.
         config: The settings that differ from it, or the config of an experiment with a section ``reward_model``.
+        known: The settings that have an effect.
 
     Raises:
         RexdError: A value cannot work.
     """
     given = section_of(config)
-    _warn_of_unknown(given, KNOWN)
+    _warn_of_unknown(given, known)
     cfg = Config({**defaults, **given})
     if is_calibrated(cfg):
         cfg = Config({**CALIBRATED, "type": defaults["type"], "shape": defaults.get("shape", "exponential"), **given})

@@ -1,7 +1,8 @@
 """A reward or a policy as one ONNX file, which any ONNX runtime computes without rexd and without PyTorch.
 
 All that rexd does between raw rows and the result is in the graph: one-hot actions, the way to a goal, the clock,
-standardising, the networks and the shape of the reward. The first axis of every input is the batch, of any size.
+standardising columns and pixels, the networks and the shape of the reward. The first axis of every input is the batch,
+of any size.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rexd.demos.goals import Goals
 from rexd.errors import RexdError, import_extra
 from rexd.files import atomic_path
 from rexd.reward.columns import CLOCK_STEPS, InputColumns
@@ -49,7 +49,7 @@ def export_reward(model: object, path: str | Path) -> Exported:
     """Write a fitted RED as a graph whose outputs are ``reward`` and ``novelty``.
 
     Raises:
-        RexdError: The reward is of another kind, or looks at images.
+        RexdError: The reward is of another kind.
         MissingExtraError: onnx or onnxscript is not installed.
     """
     if not isinstance(model, RED):
@@ -57,13 +57,7 @@ def export_reward(model: object, path: str | Path) -> Exported:
             f"a reward of the kind {type(model).__name__} cannot be written as an ONNX graph; expected RED, whose "
             "networks are plain. Use rexd.load_reward and its predict in Python"
         )
-    columns = model.encoder_.columns
-    if columns.image:
-        raise RexdError(
-            f"the reward looks at images of shape {columns.image}; expected one that looks at columns alone. Use "
-            "rexd.load_reward and its predict in Python"
-        )
-    examples, inputs = _examples(columns)
+    examples, inputs = _examples(model.encoder_.columns)
     outputs = {"reward": "float32 (batch,), 0 to 1", "novelty": "float32 (batch,), 0 or more, without a unit"}
     about = f"rexd reward, shape {model.config.shape}"
     return _write(_RewardGraph(model), examples, Exported(Path(path), inputs, outputs), about)
@@ -76,10 +70,7 @@ def export_policy(policy: Policy, path: str | Path) -> Exported:
         MissingExtraError: onnx or onnxscript is not installed.
     """
     spec = policy.spec
-    if spec.image:
-        example, takes = torch.zeros(_EXAMPLE, *spec.image, dtype=torch.uint8), "uint8 " + _shape(*spec.image)
-    else:
-        example, takes = torch.zeros(_EXAMPLE, policy.obs_dim), "float32 " + _shape(policy.obs_dim)
+    example, takes = _observations(spec.image, policy.obs_dim)
     if spec.distribution == "categorical":
         gives = "int64 " + (_shape(len(spec.choices)) if spec.choices else "(batch,)")
     else:
@@ -92,10 +83,17 @@ def _shape(*sizes: int) -> str:
     return f"(batch, {', '.join(map(str, sizes))})"
 
 
+def _observations(image: tuple[int, ...], columns: int) -> tuple[Tensor, str]:
+    """Return an example of observations, which are images if their shape is given, and what they are in words."""
+    if image:
+        return torch.zeros(_EXAMPLE, *image, dtype=torch.uint8), "uint8 " + _shape(*image)
+    return torch.zeros(_EXAMPLE, columns), "float32 " + _shape(columns)
+
+
 def _examples(columns: InputColumns) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return an example of each input, and what it is in words."""
-    rows = torch.zeros(_EXAMPLE, columns.obs_dim)
-    examples, inputs = {OBSERVATION: rows}, {OBSERVATION: f"float32 {_shape(columns.obs_dim)}, raw"}
+    rows, takes = _observations(columns.image, columns.obs_dim)
+    examples, inputs = {OBSERVATION: rows}, {OBSERVATION: f"{takes}, raw"}
     if columns.inputs == "state-action":
         if not columns.discrete:
             examples[ACTION] = torch.zeros(_EXAMPLE, columns.act_dim)
@@ -124,11 +122,11 @@ class _RewardGraph(nn.Module):
     def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
         """Return the reward and the novelty, (batch,) each, of the inputs in the order of ``_examples``."""
         columns, rest = self._columns, list(given)
-        parts = [_seen(columns.goals, rest.pop(0))]
+        parts = [_seen(columns, rest.pop(0))]
         if columns.inputs == "state-action":
             parts.append(_action_columns(columns, rest.pop(0)))
         elif columns.inputs == "state-next-state":
-            parts.append(_seen(columns.goals, rest.pop(0)))
+            parts.append(_seen(columns, rest.pop(0)))
         if columns.clock:
             parts.append(torch.log1p(rest.pop(0).double() / CLOCK_STEPS).float()[:, None])
         fitted = self._fitted
@@ -149,7 +147,10 @@ class _PolicyGraph(nn.Module):
         return self._policy.mode(observation)
 
 
-def _seen(goals: Goals | None, obs: Tensor) -> Tensor:
+def _seen(columns: InputColumns, obs: Tensor) -> Tensor:
+    goals = columns.goals
+    if columns.image:
+        return obs.permute(0, 3, 1, 2).flatten(1).float()
     if goals is None:
         return obs
     reached = obs[:, list(goals.reached)]

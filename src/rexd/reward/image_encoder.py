@@ -1,7 +1,8 @@
 """Inputs of networks that look at images: pixels as bytes, beside standardised actions and time.
 
 A row is packed into bytes: first its pixels, then the float32 of its other columns. Data sets of images stay
-as small as they are, and networks turn the batch that they are given into numbers.
+as small as they are, and networks turn the batch that they are given into numbers. An ONNX graph cannot read numbers
+from bytes: there a packed row is float32 throughout.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ def pixels_shape(columns: InputColumns) -> tuple[int, int, int]:
 
 
 def unpack(packed: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
-    """Split packed rows (..., bytes) uint8 into pixels (..., pixels) uint8 and columns (..., C) float32."""
-    return packed[..., :pixels], packed[..., pixels:].contiguous().view(torch.float32)
+    """Split packed rows (..., bytes) into pixels (..., pixels) in their dtype and columns (..., C) float32."""
+    seen, columns = packed[..., :pixels], packed[..., pixels:]
+    return seen, columns if packed.is_floating_point() else columns.contiguous().view(torch.float32)
 
 
 def _pack(pixels: Tensor, columns: Tensor) -> Tensor:
-    return torch.cat([pixels, columns.contiguous().view(torch.uint8)], dim=1)
+    return torch.cat([pixels, columns if pixels.is_floating_point() else columns.contiguous().view(torch.uint8)], dim=1)
 
 
 class ImageEncoder(Encoder):

@@ -2,32 +2,11 @@
 
 import pytest
 import torch
+from agent_rows import AGENT, EXPERT, SMALL, made, paid, transitions
 from circling import choosing, circling
 
 from rexd.ding import create_reward_model
 from rexd.errors import DemonstrationError, NotFittedError, RewardFileError, RexdError
-
-SMALL = {"hidden_size": 32, "update_per_collect": 60}
-
-
-def transitions(demos, shift=0.0):
-    return [
-        {"obs": torch.tensor(t.observations[n]) + shift, "action": torch.tensor(t.actions[n])}
-        for t in demos
-        for n in range(len(t))
-    ]
-
-
-EXPERT = transitions(circling(4, 40))
-AGENT = transitions(circling(4, 40, seed=3), shift=0.5)
-
-
-def made(kind, rows=EXPERT, **changes):
-    return create_reward_model({"type": kind, "expert_data_path": rows, **SMALL, **changes}, "cpu")
-
-
-def paid(model, rows):
-    return torch.stack([row["reward"] for row in model.estimate(rows, inplace=False)])
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +120,7 @@ def test_rows_and_settings_that_cannot_work():
         made("gail", sigma=5)
 
 
-@pytest.mark.parametrize("kind", ["gail", "sail", "nearest-neighbour"])
+@pytest.mark.parametrize("kind", ["gail", "sail", "cdred", "nearest-neighbour"])
 def test_the_callback_drives_it(kind):
     gymnasium = pytest.importorskip("gymnasium")
     from stable_baselines3 import PPO

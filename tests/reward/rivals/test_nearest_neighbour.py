@@ -2,6 +2,7 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,30 @@ def test_an_index_finds_nearly_the_same(many, tmp_path):
     assert loaded.novelty_of(fresh).tobytes() == near.tobytes()
     again = make_reward("nearest-neighbour", k=2).fit(circling(6, 200))
     assert again.novelty_of(fresh).tobytes() == near.tobytes()
+
+
+@pytest.fixture(scope="module")
+def large():
+    """An inverted file of rows without any structure, for which it is at its worst."""
+    pytest.importorskip("faiss")
+    return index_of(cloud(20_000, 14), 1, 0, approximate=True)
+
+
+def test_an_index_finds_the_nearest_of_nine_rows_in_ten_at_worst(large):
+    x = cloud(500, 14, seed=1)
+    found = distances(large, x)
+    nearest = distances(index_of(large.rows, 1, 0, approximate=False), x)
+    excess = found / nearest - 1.0
+    assert excess.min() > -1e-5  # no distance is too small
+    assert (excess < 1e-5).float().mean() > 0.85
+    assert excess.mean() < 0.02
+
+
+def test_threads_share_an_index(large):
+    x = cloud(2000, 14, seed=2)
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(large.search, torch.split(x, 100)))
+    assert torch.equal(torch.cat(parts), large.search(x))
 
 
 def test_lists_that_hold_too_few_rows_are_made_up_for(many):

@@ -11,11 +11,10 @@ from torch.nn.functional import softplus
 
 from rexd.ding.base import REWARD_MODEL_REGISTRY
 from rexd.ding.config import Config
-from rexd.ding.expert import as_tensors, check_rows
 from rexd.ding.presets import UNSET, in_use
 from rexd.ding.red import RedRewardModel
 from rexd.ding.rivals.discriminator import Discriminator
-from rexd.ding.rows import gather
+from rexd.ding.rivals.moving import MovingRewardModel
 from rexd.ding.state import check_names, reading_state, rebuild_calibrated
 from rexd.errors import RewardFileError, RexdError
 from rexd.reward.estimator.estimator import Estimator
@@ -36,7 +35,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 @REWARD_MODEL_REGISTRY.register("gail")
-class GailRewardModel(RedRewardModel):
+class GailRewardModel(MovingRewardModel):
     """The reward −ln(1 − D) of a discriminator D that learns to tell the expert's rows from the agent's.
 
     Ho and Ermon 2016, arXiv 1606.03476. ``collect_data`` keeps the agent's rows until ``clear_data``; each ``train``
@@ -48,33 +47,8 @@ class GailRewardModel(RedRewardModel):
     """
 
     config: ClassVar[dict[str, Any]] = _DEFAULTS
+    loss_name = "discriminator_loss"
     discriminator: Discriminator
-
-    def train(self) -> None:
-        """Learn from the expert's rows and the agent's that were collected; without any of the agent's, do nothing."""
-        if not self.collected_data:
-            return
-        losses = self.discriminator.update(
-            self._rows(self.collected_data), self.cfg.update_per_collect, self.cfg.batch_size
-        )
-        if self.tb_logger is not None:
-            for step, loss in enumerate(losses, self.train_iter):
-                self.tb_logger.add_scalar("reward_model/discriminator_loss", loss, step)
-        self.train_iter += self._updates()
-        self.train_once_flag = True
-
-    def collect_data(self, data: Any) -> None:
-        """Keep the agent's transitions.
-
-        Raises:
-            DemonstrationError: A transition lacks a key, or is not finite; none of ``data`` is kept.
-            SpaceMismatchError: The columns are not those of the expert's data; none of ``data`` is kept.
-        """
-        kept = as_tensors([{key: row[key] for key in ("obs", "action") if key in row} for row in data])
-        if kept:
-            check_rows(kept, "collect_data")
-            self._rows(kept)
-            self.collected_data += kept
 
     def state_dict(self) -> dict[str, Any]:
         """Return the discriminator and what was counted, as tensors and plain Python types."""
@@ -117,11 +91,10 @@ class GailRewardModel(RedRewardModel):
                 raise RexdError(f"{name} is {cfg[name]!r}; expected a positive number")
         return cfg
 
-    def _is_calibrated(self) -> bool:
-        return True  # discrete actions are one-hot, as there
-
-    def _rows(self, rows: Any) -> Tensor:
-        return self._columns.join(gather(rows, "obs"), gather(rows, "action")).float()
+    def _learn(self) -> list[float]:
+        return self.discriminator.update(
+            self._rows(self.collected_data), self.cfg.update_per_collect, self.cfg.batch_size
+        )
 
     def _support(self, obs: Tensor, act: Tensor) -> Tensor:
         return softplus(self.discriminator.logit(self._columns.join(obs, act).float().to(self.device)))
@@ -139,12 +112,6 @@ class SailRewardModel(GailRewardModel):
     """
 
     config: ClassVar[dict[str, Any]] = {**_DEFAULTS, "type": "sail"}
-
-    def train(self) -> None:
-        """Fit RED, if it is not fitted yet, and train the discriminator."""
-        if self.calibrated is None or not self.calibrated.fitted:
-            self._fit()
-        super().train()
 
     def state_dict(self) -> dict[str, Any]:
         """Return RED, the discriminator and what was counted."""
@@ -171,13 +138,6 @@ class SailRewardModel(GailRewardModel):
 
     def _estimator(self) -> Estimator:
         return RED(REDConfig(clock=False, seed=self.seed))
-
-    def _fit(self) -> list[float]:
-        collected, self.collected_data = self.collected_data, []  # the agent's rows are no part of the support
-        try:
-            return super()._fit()
-        finally:
-            self.collected_data = collected
 
     def _support(self, obs: Tensor, act: Tensor) -> Tensor:
         # the weights of rows off the support are small, and the discriminator's reward has no bound

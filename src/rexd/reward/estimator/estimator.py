@@ -16,7 +16,6 @@ from torch import Tensor
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.other_goals import rows_for_goals
 from rexd.demos.states_alone import check_inputs
-from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError, NotFittedError
 from rexd.progress import Progress
 from rexd.reward.base import RewardModel
@@ -29,7 +28,7 @@ from rexd.reward.ends import horizon_of
 from rexd.reward.estimator.between_episodes import column_relevance
 from rexd.reward.estimator.fitted import Fitted, Novelty
 from rexd.reward.estimator.folds import assign_folds
-from rexd.reward.estimator.given import demonstrations_in_memory, only_known_next, reach
+from rexd.reward.estimator.given import EncodedRows, demonstrations_in_memory, only_known_next, reach
 from rexd.reward.estimator.predictability import action_predictability
 from rexd.reward.estimator.serialise import (
     Saved,
@@ -162,8 +161,8 @@ class Estimator(RewardModel):
         best: _Candidate | None = None
         for number, encoder in enumerate(encoders):
             part = _part_of(progress, number, len(encoders))
-            x = encoder.standardise(encoder.raw(known))
-            candidate = self._candidate(demonstrations, encoder, x, fold, beside, part)
+            training = EncodedRows(encoder, encoder.standardise(encoder.raw(known)), fold, rows)
+            candidate = self._candidate(demonstrations, training, beside, part)
             if best is None or candidate.calibration.separation > best.calibration.separation + GAIN:
                 best = candidate
         assert best is not None
@@ -188,21 +187,11 @@ class Estimator(RewardModel):
         return [Encoder.fit(columns, raw, relevance=weight, least=least) for weight in weights]
 
     @abstractmethod
-    def _learn(
-        self,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
-        rows: Transitions,
-        progress: Progress | None,
-    ) -> tuple[Novelty, Float32]:
+    def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
         """Learn the novelty.
 
         Args:
-            encoder: What gave the inputs.
-            x: (N, C) standardised inputs, or packed rows of images.
-            fold: (N,) the fold of each row, from 0.
-            rows: The rows themselves, which say to which trajectory each belongs.
+            training: The rows to learn from.
             progress: Called now and then with what is done and what there is in all.
 
         Returns:
@@ -228,14 +217,12 @@ class Estimator(RewardModel):
     def _candidate(
         self,
         demonstrations: Demonstrations,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
+        training: EncodedRows,
         beside: _Beside,
         progress: Progress | None,
     ) -> _Candidate:
-        """Learn the novelty of encoded rows ``x`` (N, C), and calibrate it."""
-        learnt, held_out = self._learn(encoder, x, fold, demonstrations.transitions(), progress)
+        """Learn the novelty of encoded rows, and calibrate it."""
+        learnt, held_out = self._learn(training, progress)
         errors = known_errors(
             demonstrations,
             held_out,

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError, RexdError
 from rexd.progress import Progress
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.estimator.fitted import Novelty
+from rexd.reward.estimator.given import EncodedRows
 from rexd.reward.estimator.networks import in_blocks, squared_error
 from rexd.reward.image_encoder import ImageEncoder, pixels_shape
 from rexd.reward.red.config import REDConfig, REDSettings
@@ -73,16 +73,9 @@ class RED(Estimator):
             raise DemonstrationError("all images are the same; there is nothing to learn from. Record them again")
         return ImageEncoder.of_rows(columns, rows)
 
-    def _learn(
-        self,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
-        rows: Transitions,
-        progress: Progress | None,
-    ) -> tuple[Novelty, Float32]:
+    def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
         """Distil the models of all folds."""
-        n_models = max(int(fold.max()) + 1, 1)
+        encoder, x, n_models = training.encoder, training.x, training.models
         if isinstance(encoder, ImageEncoder):
             networks = make_networks(self.config, len(encoder.kept), n_models, pixels_shape(encoder.columns))
         else:
@@ -91,9 +84,9 @@ class RED(Estimator):
         for network in networks:
             if isinstance(network, EnsembleCNN):
                 network.standardise(x)
-        distil(target, predictor, x, fold, self.config, progress)
+        distil(target, predictor, x, training.fold, self.config, progress)
         by_model = in_blocks(lambda block: squared_error(target, predictor, block), x, n_models)
-        held_out: Float32 = by_model[torch.from_numpy(fold), torch.arange(len(x))].numpy()
+        held_out: Float32 = by_model[torch.from_numpy(training.fold), torch.arange(len(x))].numpy()
         return Distilled(encoder, target, predictor), held_out
 
     @classmethod

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from rexd.demos.transitions import Transitions
 from rexd.progress import Progress
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Novelty
+from rexd.reward.estimator.given import EncodedRows
 from rexd.reward.estimator.networks import EnsembleMLP, in_blocks, layer_shapes
 from rexd.reward.estimator.regression import Descent, regress
 from rexd.reward.estimator.serialise import take
@@ -57,17 +55,10 @@ class Autoencoder(Rival):
     settings = AutoencoderConfig
     config: AutoencoderConfig
 
-    def _learn(
-        self,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
-        rows: Transitions,
-        progress: Progress | None,
-    ) -> tuple[Novelty, Float32]:
+    def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
         """Fit a network for each fold."""
-        config, n_models = self.config, int(fold.max()) + 1
-        learnt = Reconstruction(encoder, _networks(config, x.shape[1], n_models))
+        config, x, fold, n_models = self.config, training.x, training.fold, training.models
+        learnt = Reconstruction(training.encoder, _networks(config, x.shape[1], n_models))
         descent = Descent(config.updates, config.batch_size, config.learning_rate, config.seed)
         regress(learnt.networks, x, x.expand(n_models, -1, -1), fold, descent, progress)
         errors = in_blocks(learnt.by_model, x, n_models)

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from rexd.demos.transitions import Transitions
 from rexd.progress import Progress
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Novelty
+from rexd.reward.estimator.given import EncodedRows
 from rexd.reward.estimator.serialise import take
 from rexd.reward.rivals.rival import Rival, RivalNovelty
 from rexd.reward.rivals.settings import KernelPCAConfig
@@ -71,20 +70,14 @@ class KernelPCA(Rival):
     settings = KernelPCAConfig
     config: KernelPCAConfig
 
-    def _learn(
-        self,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
-        rows: Transitions,
-        progress: Progress | None,
-    ) -> tuple[Novelty, Float32]:
+    def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
         """Find the principal directions without each fold."""
+        x, models = training.x, training.models
         rng = np.random.default_rng(self.config.seed)
-        count, models = min(self.config.landmarks, len(x)), int(fold.max()) + 1
+        count = min(self.config.landmarks, len(x))
         chosen = torch.from_numpy(np.sort(rng.choice(len(x), count, replace=False)))
         bandwidth = median_distance(x, rng)
-        landmarks, part = x[chosen].contiguous(), torch.from_numpy(fold)
+        landmarks, part = x[chosen].contiguous(), torch.from_numpy(training.fold)
         found = []
         for model in range(models):
             mine = part[chosen] != model
@@ -99,7 +92,7 @@ class KernelPCA(Rival):
                 progress(model + 1, models)
         widest = max(each.shape[1] for each in found)
         padded = torch.stack([torch.nn.functional.pad(each, (0, widest - each.shape[1])) for each in found])
-        learnt = Span(encoder, landmarks, padded, bandwidth)
+        learnt = Span(training.encoder, landmarks, padded, bandwidth)
         errors = torch.cat([learnt.by_model(block) for block in torch.split(x, 1024)], dim=1)
         held_out: Float32 = errors[part, torch.arange(len(x))].numpy()
         return learnt, held_out

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError
 from rexd.progress import Progress
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Novelty
+from rexd.reward.estimator.given import EncodedRows
 from rexd.reward.estimator.serialise import take
 from rexd.reward.rivals.neighbours import EXACT_ROWS, Index, distances, index_of, lists_of
 from rexd.reward.rivals.rival import Rival, RivalNovelty
@@ -86,15 +85,9 @@ class NearestNeighbour(Rival):
     settings = NearestNeighbourConfig
     config: NearestNeighbourConfig
 
-    def _learn(
-        self,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
-        rows: Transitions,
-        progress: Progress | None,
-    ) -> tuple[Novelty, Float32]:
+    def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
         """Order the rows by fold, and search each outside its own."""
+        x, fold = training.x, training.fold
         sizes = tuple(int(size) for size in np.bincount(fold))
         outside = len(x) - max(sizes)
         if self.config.k > outside:
@@ -103,7 +96,7 @@ class NearestNeighbour(Rival):
                 f"1 to {outside}. Lower k, or use more demonstrations"
             )
         order = torch.from_numpy(np.argsort(fold, kind="stable"))
-        learnt = Neighbours.of(encoder, x[order].contiguous(), sizes, self.config.k, None, self.config.seed)
+        learnt = Neighbours.of(training.encoder, x[order].contiguous(), sizes, self.config.k, None, self.config.seed)
         held_out = np.empty(len(x), np.float32)
         for start in range(0, len(x), BLOCK):
             block = slice(start, min(start + BLOCK, len(x)))

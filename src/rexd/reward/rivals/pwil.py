@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.transitions import Transitions
 from rexd.errors import SpaceMismatchError
 from rexd.progress import Progress
 from rexd.reward.base import InOrder
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Novelty
+from rexd.reward.estimator.given import EncodedRows
 from rexd.reward.estimator.serialise import take
 from rexd.reward.rivals.coupling import Coupling
 from rexd.reward.rivals.rival import Rival, RivalNovelty
@@ -117,15 +117,9 @@ class PWIL(Rival):
         parts = [self.reward_of(Rows.of_trajectory(trajectory)) for trajectory in demonstrations]
         return np.concatenate(parts)
 
-    def _learn(
-        self,
-        encoder: Encoder,
-        x: Tensor,
-        fold: NDArray[np.int64],
-        rows: Transitions,
-        progress: Progress | None,
-    ) -> tuple[Novelty, Float32]:
+    def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
         """Couple each trajectory with the rows outside its fold; in the end, all rows are kept."""
+        x, fold, rows = training.x, training.fold, training.transitions
         horizon = int(rows.step.max()) + 1
         held_out = np.empty(len(x), np.float32)
         values, done = x.numpy(), 0
@@ -137,7 +131,7 @@ class PWIL(Rival):
             done += len(piece)
             if progress is not None:
                 progress(done, len(x))
-        return Wasserstein(encoder, x.contiguous(), horizon), held_out
+        return Wasserstein(training.encoder, x.contiguous(), horizon), held_out
 
     @classmethod
     def _rebuild_novelty(
