@@ -11,7 +11,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.trajectory import Trajectory
 from rexd.diagnosis.diagnose import diagnose, fit_for_diagnosis
-from rexd.diagnosis.episodes import NOISE, Played, noisy_clone, play
+from rexd.diagnosis.episodes import NOISE, noisy_clone, play
 from rexd.envs.factory import EnvironmentFactory
 from rexd.errors import DemonstrationError, SpaceMismatchError
 from rexd.inspection.data.finding import exit_status
@@ -21,7 +21,7 @@ from rexd.reward.checks import CLONE, EXPERT, RANDOM_POLICY, STANDSTILL, ZERO_AC
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
-from rexd.rl.training.reward_in_env import fit_in_environment
+from rexd.rl.training.reward_in_env import Played, fit_in_environment
 
 MIDDLING = REDConfig(target_layers=(128, 128), predictor_layers=(128,), outputs=32, updates=250)
 NARROW = 1e-5
@@ -216,6 +216,6 @@ def test_a_working_reward_on_the_bundled_demonstrations_is_good():
     probes = found.sight.probes
     assert min(probes[name].auroc for name in (RANDOM_POLICY, ZERO_ACTIONS)) > 0.9
     assert probes[CLONE].pays > probes[noisy_clone(NOISE[-1])].pays + 0.2
-    as_trained = fit_in_environment(REDConfig(), demos, make_env)
+    as_trained, _ = fit_in_environment(REDConfig(), demos, make_env)
     rows = Rows.of_transitions(demos.transitions())
     assert model.reward_of(rows).tobytes() == as_trained.reward_of(rows).tobytes()

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.diagnosis.episodes import Played, Step
+from rexd.diagnosis.episodes import Step
 from rexd.diagnosis.ladder import ColumnWeight, column_weights
 from rexd.diagnosis.probe import Estimator, Probe, evenly
 from rexd.diagnosis.ranks import RankCorrelation, learned_return
 from rexd.diagnosis.separation import Separation, separate
 from rexd.reward.checks import EXPERT, Check
 from rexd.reward.rows import Float32, Rows
+from rexd.rl.training.reward_in_env import Played
 
 NOTHING = 0.01  # a reward that is as good as none
 

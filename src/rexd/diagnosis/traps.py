@@ -101,9 +101,9 @@ def _lasting(sight: Sight) -> Iterator[Finding]:
 
 def _noise(sight: Sight) -> Iterator[Finding]:
     clone = sight.probes.get(CLONE)
-    if clone is None:
+    noisy = [sight.probes[name] for size in NOISE if (name := noisy_clone(size)) in sight.probes]
+    if clone is None or not noisy:
         return
-    noisy = [sight.probes[noisy_clone(size)] for size in NOISE]
     best = max(noisy, key=lambda scored: scored.pays)
     if best.pays > clone.pays + MORE and clone.pays < FAR * sight.expert.pays:
         yield Finding(

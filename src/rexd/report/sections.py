@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.diagnosis.diagnose import diagnose
-from rexd.diagnosis.episodes import Played
 from rexd.evaluation.in_words import HEADINGS, compared, iqm_cell, verdict, with_spread
 from rexd.evaluation.statistics import summarise
 from rexd.report.along import demonstrated_along, draw_along, played_along
@@ -28,6 +27,7 @@ from rexd.report.videos import videos_in
 from rexd.reward.base import predict_at
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.rows import Rows
+from rexd.rl.training.reward_in_env import Played
 from rexd.rl.training.run_folder import REWARD_FILE, Run
 from rexd.shown import plain
 
