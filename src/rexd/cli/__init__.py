@@ -61,8 +61,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status. It is 0 for success; 1 if ``inspect``, ``diagnose`` or ``train --strict`` has warnings or runs
-        of ``benchmark`` crashed; 2 for an error that the user can mend, which is printed in one line, or if one of these
-        three finds errors; 3 if ``inspect`` or ``diagnose`` cannot read what it is given; 130 after Ctrl-C.
+        of ``benchmark`` crashed; 2 for an error that the user can mend, which is printed in one line, or if one of the
+        first three finds errors; 3 if ``inspect`` or ``diagnose`` cannot read what it is given; 130 after Ctrl-C.
     """
     from rexd.rl.training.provenance import COMMAND_LINE
 
