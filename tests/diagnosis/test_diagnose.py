@@ -102,6 +102,39 @@ def test_the_scale_of_the_demonstrations_alone_does_not_reach_the_clone_of_a_reg
     assert "out-of-reach" not in codes(other)
 
 
+def played_from_afar():
+    """Episodes of a clone, and of random play, far from all that the expert of the circle does."""
+    far = {name: [_moved(t, 6.0) for t in straying(1.0, seed)] for seed, name in enumerate((CLONE, RANDOM_POLICY))}
+    return Played(far, None)
+
+
+def _moved(t, by):
+    return replace(
+        t, observations=t.observations + np.float32(by), next_observations=t.next_observations + np.float32(by)
+    )
+
+
+def test_a_reward_with_a_way_is_judged_by_what_it_pays():
+    found = judged(sparse(), played=played_from_afar())
+    assert found.sight.way
+    assert found.to_dict()["way"] is True
+    assert codes(found)["clone-far-from-expert"] == "info"
+    assert found.grade.word == "good"
+    moved = found.sight.probes["states with noise of 0.3 sd"]
+    wins = [(paid < found.sight.expert.reward).mean() + (paid == found.sight.expert.reward).mean() / 2
+            for paid in moved.reward]  # fmt: skip
+    assert moved.auroc == pytest.approx(np.mean(wins))
+    worst = np.quantile(found.sight.expert.reward, 0.05)
+    assert moved.separation.accepted == pytest.approx((moved.reward > worst).mean(), abs=0.01)
+
+
+@pytest.mark.parametrize(("sigma", "code"), [(1e-6, "flat"), (1e9, "saturated")])
+def test_a_way_does_not_hide_a_bandwidth_that_is_far_off(sigma, code):
+    found = judged(sparse(), replace(MIDDLING, shape="exponential", sigma=sigma), played=played_from_afar())
+    assert found.sight.way
+    assert codes(found)[code] == "error"
+
+
 def periodic(period=20, steps=400):
     """An expert that repeats itself exactly, each trajectory from its own phase."""
     made = []

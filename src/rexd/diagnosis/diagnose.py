@@ -52,6 +52,7 @@ class Diagnosis:
             "reward": self.name,
             "grade": asdict(self.grade),
             "calibration": sight.model.calibration_.to_dict(),
+            "way": sight.way,
             "shape": asdict(self.shape),
             "probes": [
                 self._probe(sight.expert),
