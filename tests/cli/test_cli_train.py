@@ -23,7 +23,7 @@ def calls(monkeypatch):
     """Replaces training: remembers its arguments, tells the observer of everything, leaves a finished run."""
     seen = []
 
-    def train(demonstrations, *, out, env, env_kwargs, max_episode_steps, config, reward, resume, observer):
+    def train(demonstrations, *, out, env, env_kwargs, max_episode_steps, config, reward, resume, observer, examine):
         seen.append({**locals(), "seen": None})
         observer.message("clipped 3 of 9 action entries")
         observer.fit(0, 10)

@@ -11,7 +11,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import fit_to_spaces
 from rexd.demos.trajectory import Trajectory
 from rexd.diagnosis.diagnose import diagnose, fit_for_diagnosis
-from rexd.diagnosis.episodes import NOISE, Played, noisy_clone, play
+from rexd.diagnosis.episodes import NOISE, noisy_clone, play
 from rexd.envs.factory import EnvironmentFactory
 from rexd.errors import DemonstrationError, SpaceMismatchError
 from rexd.inspection.data.finding import exit_status
@@ -21,7 +21,7 @@ from rexd.reward.checks import CLONE, EXPERT, RANDOM_POLICY, STANDSTILL, ZERO_AC
 from rexd.reward.red.config import REDConfig
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
-from rexd.rl.training.reward_in_env import fit_in_environment
+from rexd.rl.training.reward_in_env import Played, fit_in_environment
 
 MIDDLING = REDConfig(target_layers=(128, 128), predictor_layers=(128,), outputs=32, updates=250)
 NARROW = 1e-5
@@ -100,6 +100,39 @@ def test_the_scale_of_the_demonstrations_alone_does_not_reach_the_clone_of_a_reg
     assert codes(one)["out-of-reach"] == "error"
     assert one.grade.word == "poor"
     assert "out-of-reach" not in codes(other)
+
+
+def played_from_afar():
+    """Episodes of a clone, and of random play, far from all that the expert of the circle does."""
+    far = {name: [_moved(t, 6.0) for t in straying(1.0, seed)] for seed, name in enumerate((CLONE, RANDOM_POLICY))}
+    return Played(far, None)
+
+
+def _moved(t, by):
+    return replace(
+        t, observations=t.observations + np.float32(by), next_observations=t.next_observations + np.float32(by)
+    )
+
+
+def test_a_reward_with_a_way_is_judged_by_what_it_pays():
+    found = judged(sparse(), played=played_from_afar())
+    assert found.sight.way
+    assert found.to_dict()["way"] is True
+    assert codes(found)["clone-far-from-expert"] == "info"
+    assert found.grade.word == "good"
+    moved = found.sight.probes["states with noise of 0.3 sd"]
+    wins = [(paid < found.sight.expert.reward).mean() + (paid == found.sight.expert.reward).mean() / 2
+            for paid in moved.reward]  # fmt: skip
+    assert moved.auroc == pytest.approx(np.mean(wins))
+    worst = np.quantile(found.sight.expert.reward, 0.05)
+    assert moved.separation.accepted == pytest.approx((moved.reward > worst).mean(), abs=0.01)
+
+
+@pytest.mark.parametrize(("sigma", "code"), [(1e-6, "flat"), (1e9, "saturated")])
+def test_a_way_does_not_hide_a_bandwidth_that_is_far_off(sigma, code):
+    found = judged(sparse(), replace(MIDDLING, shape="exponential", sigma=sigma), played=played_from_afar())
+    assert found.sight.way
+    assert codes(found)[code] == "error"
 
 
 def periodic(period=20, steps=400):
@@ -216,6 +249,6 @@ def test_a_working_reward_on_the_bundled_demonstrations_is_good():
     probes = found.sight.probes
     assert min(probes[name].auroc for name in (RANDOM_POLICY, ZERO_ACTIONS)) > 0.9
     assert probes[CLONE].pays > probes[noisy_clone(NOISE[-1])].pays + 0.2
-    as_trained = fit_in_environment(REDConfig(), demos, make_env)
+    as_trained, _ = fit_in_environment(REDConfig(), demos, make_env)
     rows = Rows.of_transitions(demos.transitions())
     assert model.reward_of(rows).tobytes() == as_trained.reward_of(rows).tobytes()

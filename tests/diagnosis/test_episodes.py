@@ -7,11 +7,11 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from pointmass import PointMass, demonstrate, discrete_expert
 
-from rexd.diagnosis.episodes import NOISE, NOISY_EPISODES, NoisyPolicy, noisy_clone, play
+from rexd.diagnosis.episodes import NOISE, NOISY_EPISODES, NoisyPolicy, noisy_clone, play, probes_of
 from rexd.errors import SpaceMismatchError
 from rexd.evaluation.policies import ConstantPolicy
 from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS
-from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, beginner_rows
+from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, Played, beginner_episodes
 
 NOISY = [noisy_clone(size) for size in NOISE]
 
@@ -27,13 +27,13 @@ def test_each_policy_is_played_to_the_end_of_its_episodes():
         **dict.fromkeys(NOISY, NOISY_EPISODES),
     }
     assert all((t.terminated | t.truncated)[-1] for episodes in found.episodes.values() for t in episodes)
-    assert {len(probe.rows) for probe in found.probes()} >= {30}
+    assert {len(probe.rows) for probe in probes_of(found)} >= {30}
     assert found.velocities is None  # no MuJoCo
 
 
 def test_the_beginner_is_the_one_that_sets_the_scale_of_a_run():
     demos = demonstrate()
-    rows = beginner_rows(demos, PointMass, PointMass().action_space, seed=0)
+    rows = Played(beginner_episodes(demos, PointMass, PointMass().action_space, seed=0), None).beginner
     beginner = play(demos, PointMass, seed=0).beginner
     np.testing.assert_array_equal(beginner.obs, rows.obs)
     np.testing.assert_array_equal(beginner.act, rows.act)

@@ -35,6 +35,8 @@ def test_doing_nothing_that_earns_more_than_a_poor_clone(still, clone, trapped):
         assert each.severity == "error"
         assert f"{still:.2f} a step" in each.message
         assert f"{clone:.2f}" in each.message
+        climbing = found(*clones(clone), scored(ZERO_ACTIONS, still), model=Fake(far=True))
+        assert climbing["standing-pays-more"].severity == "warning"
 
 
 def test_doing_nothing_that_earns_half_of_the_experts_reward():
@@ -68,6 +70,20 @@ def test_noise_that_earns_more_than_none():
     assert found(*clones(0.1, (0.1, 0.15, 0.05)))["noise-pays"].severity == "warning"
     assert found(*clones(0.1, (0.1, 0.11, 0.05))) == {}
     assert found(*clones(0.6, (0.65, 0.5, 0.1))) == {}  # the clone is nearly the expert; noise does no harm
+
+
+def test_random_play_is_the_end_of_the_ladder_of_noise():
+    each = found(*clones(0.1), scored(RANDOM_POLICY, 0.2))["noise-pays"]
+    assert each.message.startswith("the random policy earns 0.20 a step, and the clone without noise 0.10")
+    assert "noise-pays" in found(scored(CLONE, 0.1), scored(RANDOM_POLICY, 0.2))  # no clone with noise was played
+    assert found(scored(CLONE, 0.1)) == {}
+
+
+def test_with_a_way_noise_may_come_a_little_further():
+    climbing = Fake(far=True)
+    assert found(*clones(0.15, (0.18, 0.15, 0.1)), model=climbing) == {}
+    assert "noise-pays" in found(*clones(0.15, (0.18, 0.15, 0.1)))
+    assert "noise-pays" in found(*clones(0.15, (0.3, 0.15, 0.1)), model=climbing)
 
 
 def to_goal(end):

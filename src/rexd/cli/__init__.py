@@ -60,9 +60,9 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``rexd``; None takes them from the process.
 
     Returns:
-        The exit status. It is 0 for success; 1 if ``inspect`` or ``diagnose`` has warnings or runs of ``benchmark``
-        crashed; 2 for an error that the user can mend, which is printed in one line, or if ``inspect`` or ``diagnose``
-        finds errors; 3 if one of these two cannot read what it is given; 130 after Ctrl-C.
+        The exit status. It is 0 for success; 1 if ``inspect``, ``diagnose`` or ``train --strict`` has warnings or runs
+        of ``benchmark`` crashed; 2 for an error that the user can mend, which is printed in one line, or if one of the
+        first three finds errors; 3 if ``inspect`` or ``diagnose`` cannot read what it is given; 130 after Ctrl-C.
     """
     from rexd.rl.training.provenance import COMMAND_LINE
 
@@ -137,9 +137,9 @@ def _help() -> str:
         "Random EXpert Distillation: demonstrations into a reward, and the reward into a policy.\n\n"
         f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
         "rexd VERB --help lists the options of a verb. With --json every verb prints one JSON document.\n"
-        "Exit status: 0 for success; 1 for warnings of inspect and diagnose, and crashed runs of benchmark; 2 for an\n"
-        "error, whose message says how to mend it, and for errors that inspect and diagnose find; 3 where these two\n"
-        "cannot read what they are given; 130 after Ctrl-C."
+        "Exit status: 0 for success; 1 for warnings of inspect, diagnose and train --strict, and crashed runs of\n"
+        "benchmark; 2 for an error, whose message says how to mend it, and for errors that these three find; 3 where\n"
+        "inspect and diagnose cannot read what they are given; 130 after Ctrl-C."
     )
 
 

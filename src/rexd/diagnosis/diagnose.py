@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.diagnosis.episodes import Played, Step
+from rexd.diagnosis.episodes import Step, probes_of
 from rexd.diagnosis.findings import find
 from rexd.diagnosis.grade import Grade, grade_of
 from rexd.diagnosis.probe import Estimator
@@ -24,6 +24,7 @@ from rexd.reward.checks import CLONE
 from rexd.reward.estimator.estimator import Estimator as Fitting
 from rexd.reward.estimator.settings import EstimatorSettings
 from rexd.reward.registry import estimator
+from rexd.rl.training.reward_in_env import Played
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class Diagnosis:
             "reward": self.name,
             "grade": asdict(self.grade),
             "calibration": sight.model.calibration_.to_dict(),
+            "way": sight.way,
             "shape": asdict(self.shape),
             "probes": [
                 self._probe(sight.expert),
@@ -134,7 +136,7 @@ def diagnose(
     if demonstrations is not None:
         check_columns(demonstrations)
     probes = [] if demonstrations is None else list(demonstrated_probes(demonstrations, velocities, seed))
-    probes += [] if played is None else played.probes()
+    probes += [] if played is None else probes_of(played)
     strides = [] if demonstrations is None else subsampled_findings(demonstrations)
     found = []
     for name, model in models.items():

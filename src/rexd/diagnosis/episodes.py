@@ -7,14 +7,13 @@ reward is not looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.trajectory import Array, Trajectory
+from rexd.demos.trajectory import Array
 from rexd.diagnosis.probe import Probe
 from rexd.envs.make import Env
 from rexd.envs.spaces import clip_actions
@@ -22,8 +21,7 @@ from rexd.envs.velocity_columns import velocity_columns
 from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
 from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS
-from rexd.reward.rows import Rows
-from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, beginner_policy
+from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, Played, beginner_policy
 
 NOISE = (0.1, 0.3, 1.0)
 NOISY_EPISODES = 2  # of each
@@ -36,28 +34,9 @@ def noisy_clone(size: float) -> str:
     return f"clone with action noise {size:g}"
 
 
-@dataclass(frozen=True, eq=False)
-class Played:
-    """Episodes in an environment.
-
-    Attributes:
-        episodes: The episodes of each policy, by its name; the clone's are missing where there are no actions.
-        velocities: Observation columns that are velocities, where the simulator tells them.
-    """
-
-    episodes: dict[str, list[Trajectory]]
-    velocities: list[int] | None
-
-    @property
-    def beginner(self) -> Rows | None:
-        """The rows of the clone, by which a reward's scale is set; None without a clone."""
-        if CLONE not in self.episodes:
-            return None
-        return Rows.joined([Rows.of_trajectory(episode) for episode in self.episodes[CLONE]])
-
-    def probes(self) -> list[Probe]:
-        """Return the rows of each policy."""
-        return [Probe.of_episodes(name, episodes) for name, episodes in self.episodes.items()]
+def probes_of(played: Played) -> list[Probe]:
+    """Return the rows of each policy."""
+    return [Probe.of_episodes(name, episodes) for name, episodes in played.episodes.items()]
 
 
 def play(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rexd.diagnosis.over_time import time_findings
 from rexd.diagnosis.probes import NO_VELOCITY
 from rexd.diagnosis.shape import Shape
 from rexd.diagnosis.sight import Sight
@@ -41,6 +42,7 @@ def find(sight: Sight, shape: Shape) -> tuple[Finding, ...]:
             *_reach(sight),
             *_actions_pass(sight),
             *trap_findings(sight),
+            *time_findings(sight),
             *_order(sight),
             *_given(sight),
         ]
@@ -55,7 +57,7 @@ def _separation(sight: Sight) -> Iterator[Finding]:
         yield Finding(
             "error" if min(weak.values()) < HARDLY_TOLD else "warning",
             "not-told-apart",
-            "novelty hardly tells the expert's held-out rows from those of policies that know nothing: AUROC "
+            f"{_teller(sight)} hardly tells the expert's held-out rows from those of policies that know nothing: AUROC "
             f"{_listed(weak)}; expected {TOLD} or more",
             _more(sight),
         )
@@ -64,36 +66,37 @@ def _separation(sight: Sight) -> Iterator[Finding]:
             # What doing nothing leads to in the environment tells more: a regulator is right to be at rest.
             "info" if ZERO_ACTIONS in played or min(weak.values()) >= HARDLY_TOLD else "warning",
             "rest-not-told-apart",
-            f"novelty hardly tells the expert's held-out rows from a body at rest: AUROC {_listed(weak)}",
+            f"{_teller(sight)} hardly tells the expert's held-out rows from a body at rest: AUROC {_listed(weak)}",
             "" if ZERO_ACTIONS in played else "name the environment with --env, in which doing nothing is played",
         )
     if sight.looks_at_actions and (weak := {name: auroc for name, auroc in actions.items() if auroc < HARDLY_TOLD}):
         yield Finding(
             "info",
             "actions-not-told-apart",
-            f"in the expert's states, novelty hardly tells its actions from others: AUROC {_listed(weak)}. The reward "
-            "has to steer by states",
+            f"in the expert's states, {_teller(sight)} hardly tells its actions from others: AUROC {_listed(weak)}. "
+            "The reward has to steer by states",
             _more(sight),
         )
 
 
 def _shape(sight: Sight, shape: Shape) -> Iterator[Finding]:
-    expert = sight.expert.pays
+    expert = sight.of_novelty(sight.expert)
     if expert < SATURATED:
         yield Finding(
             "error",
             "saturated",
-            f"the reward is next to nothing: the expert's own held-out rows earn {expert:.3f}",
+            f"the reward{_of_novelty(sight)} is next to nothing: the expert's own held-out rows earn {expert:.3f}",
             "leave sigma to the calibration, or lower it",
         )
         return
-    least = min(sight.probes.values(), key=lambda scored: scored.pays, default=None)
-    if least is not None and expert < least.pays + FLAT:
+    pays = {name: sight.of_novelty(scored) for name, scored in sight.probes.items()}
+    least = min(pays, key=pays.__getitem__, default=None)
+    if least is not None and expert < pays[least] + FLAT:
         yield Finding(
             "error",
             "flat",
-            f"the reward pays everything alike: {expert:.2f} the expert's held-out rows, and {least.pays:.2f} what it "
-            f"pays least of all probes ({least.name})",
+            f"the reward{_of_novelty(sight)} pays everything alike: {expert:.2f} the expert's held-out rows, and "
+            f"{pays[least]:.2f} what it pays least of all probes ({least})",
             "leave sigma to the calibration, or raise it",
         )
     elif shape.fall < FLAT and shape.fall <= EVEN * shape.steepest:
@@ -122,11 +125,16 @@ def _reach(sight: Sight) -> Iterator[Finding]:
     if clone.unpaid < MANY_UNPAID:
         if clone.pays < FAR * sight.expert.pays:
             yield Finding(
-                "warning",
+                "info" if sight.way else "warning",
                 "clone-far-from-expert",
                 f"the clone, with which learning begins, earns {clone.pays:.2f} a step, and the expert's held-out rows "
-                f"{sight.expert.pays:.2f}: exploration has a long way to find, which takes many steps, and may fail "
-                "where there are many columns",
+                f"{sight.expert.pays:.2f}: "
+                + (
+                    "the way is long, and the reward climbs one direction along it, so that each step is paid"
+                    if sight.way
+                    else "exploration has a long way to find, which takes many steps, and may fail where there are "
+                    "many columns"
+                ),
                 _more(sight),
             )
         if clone.pays > NEAR * sight.expert.pays:
@@ -152,6 +160,8 @@ def _actions_pass(sight: Sight) -> Iterator[Finding]:
     """Actions that are not the expert's pass for them, where the clone has not yet come to the expert's states."""
     clone, random = sight.probes.get(CLONE), sight.probes.get(RANDOM_ACTIONS)
     if clone is None or random is None or random.separation is None or not sight.looks_at_actions:
+        return
+    if sight.way:  # which leads to the expert's states, whatever the actions
         return
     if random.separation.accepted > PASSES and clone.pays < STANDSTILL_SHARE * sight.expert.pays:
         yield Finding(
@@ -189,6 +199,15 @@ def _given(sight: Sight) -> Iterator[Finding]:
             "made of these",
             "the options --trajectories, --subsample and --seed of the fit, to look at the same rows",
         )
+
+
+def _teller(sight: Sight) -> str:
+    """Name what tells rows from the expert's."""
+    return "the reward" if sight.way else "novelty"
+
+
+def _of_novelty(sight: Sight) -> str:
+    return " of the novelty, without the way," if sight.way else ""
 
 
 def _listed(aurocs: dict[str, float]) -> str:

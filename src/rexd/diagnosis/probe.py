@@ -54,6 +54,11 @@ class Estimator(Protocol):
         """The number of steps over which returns count, where demonstrations end in terminal states."""
         ...
 
+    @property
+    def far(self) -> bool:
+        """Whether the reward climbs a way from a beginner to the expert (``rexd.reward.estimator.way``)."""
+        ...
+
     def novelty_of(self, rows: Rows) -> Float32:
         """Return the novelty of each row: (batch,)."""
         ...

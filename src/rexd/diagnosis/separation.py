@@ -1,8 +1,10 @@
-"""How well novelty tells a probe from the expert: AUROC with an interval, and the share that passes for the expert.
+"""How well a probe is told from the expert: AUROC with an interval, and the share that passes for the expert.
 
-The AUROC is the probability that a row of the probe is more novel than a row of the expert (ties count half): 1 where
-all are told apart, and 0.5 where none is. Rows that follow one another are alike, so that the bootstrap draws blocks of
-consecutive rows instead of rows (Künsch 1989); drawn one by one they would promise too narrow an interval.
+Rows are told apart by a number that is larger the less they are like the expert's: their novelty, or the negative of
+what they are paid. The AUROC is the probability that it is larger for a row of the probe than for one of the expert
+(ties count half): 1 where all are told apart, and 0.5 where none is. Rows that follow one another are alike, so that
+the bootstrap draws blocks of consecutive rows instead of rows (Künsch 1989); drawn one by one they would promise too
+narrow an interval.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ from rexd.evaluation.statistics import percentile_interval
 
 BLOCKS = 40
 RESAMPLES = 1000
-PASSES = 0.95  # quantile of the expert's novelty, below which a row passes for the expert's
+PASSES = 0.95  # quantile of the expert's rows, below which a row passes for the expert's
 
 Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Separation:
-    """How a probe's novelty compares with the expert's.
+    """How a probe compares with the expert.
 
     Attributes:
-        auroc: The probability that a row of the probe is more novel than a row of the expert.
+        auroc: The probability that a row of the probe is less like the expert's than a row of the expert.
         low: Lower end of the bootstrap interval of ``auroc``, of 95%.
         high: Its upper end.
         accepted: The share of the probe that is paid more than the worst-paid 5% of the expert's rows.
@@ -39,7 +41,7 @@ class Separation:
 
 
 def separate(expert: NDArray[np.floating], probe: NDArray[np.floating], seed: int) -> Separation:
-    """Compare the novelties of a probe (M,) with those of held-out expert rows (N,), each in order of time."""
+    """Compare rows of a probe (M,) with held-out expert rows (N,), in order of time, by what tells them apart."""
     wins, pairs = _wins(_blocks(expert), _blocks(probe))
     rng = np.random.default_rng(seed)
     drawn = [rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64) for n in wins.shape]

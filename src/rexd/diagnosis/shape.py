@@ -16,7 +16,7 @@ RANGE = 2.0 ** np.arange(0.0, 20.25, 0.25)  # novelties, in ℓ, over which the 
 
 @dataclass(frozen=True)
 class Shape:
-    """A reward as a function of the novelty, and how it pays the expert.
+    """A reward as a function of the novelty, where it has a way without it, and how it pays the expert.
 
     Attributes:
         at_expert: The reward where the novelty is ℓ.

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.diagnosis.episodes import Played, Step
+from rexd.diagnosis.episodes import Step
 from rexd.diagnosis.ladder import ColumnWeight, column_weights
 from rexd.diagnosis.probe import Estimator, Probe, evenly
 from rexd.diagnosis.ranks import RankCorrelation, learned_return
 from rexd.diagnosis.separation import Separation, separate
 from rexd.reward.checks import EXPERT, Check
 from rexd.reward.rows import Float32, Rows
+from rexd.rl.training.reward_in_env import Played
 
 NOTHING = 0.01  # a reward that is as good as none
 
@@ -27,7 +28,8 @@ class Scored:
         name: The kind of rows.
         novelty: (rows,) the novelty of each, in ℓ.
         reward: (rows,) what each is paid.
-        separation: How the novelty compares with that of the expert's held-out rows; None for these themselves.
+        separation: How the novelty compares with that of the expert's held-out rows, or what is paid where the reward
+            has a way; None for these themselves.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Scored:
 
     @property
     def auroc(self) -> float:
-        """How well the novelty tells these rows from the expert's; 0.5, as for equal rows, for the expert's own."""
+        """How well these rows are told from the expert's; 0.5, as for equal rows, for the expert's own."""
         return 0.5 if self.separation is None else self.separation.auroc
 
 
@@ -97,6 +99,17 @@ class Sight:
         return self.model.config.inputs != "state"
 
     @property
+    def way(self) -> bool:
+        """Whether the reward climbs a way from a beginner to the expert; novelty is then only a part of it."""
+        return self.model.far
+
+    def of_novelty(self, scored: Scored) -> float:
+        """Return the mean reward of the novelty alone, without the way."""
+        if not self.way:
+            return scored.pays
+        return float(self.model.reward_of_novelty(scored.novelty * np.float32(self.unit)).mean(dtype=np.float64))
+
+    @property
     def other_checks(self) -> list[Check]:
         """The checks that the reward brings about rows which were not asked about here."""
         known = {self.expert.name, *self.probes}
@@ -137,10 +150,10 @@ def look(
     for number, probe in enumerate(probes):
         step("scoring probes", number, total)
         novelty = model.novelty_of(probe.rows)
-        apart = separate(held_out, novelty, seed)
-        scored[probe.name] = Scored(
-            probe.name, (novelty / unit).astype(np.float32), model.paid(probe.rows, novelty), apart
-        )
+        paid = model.paid(probe.rows, novelty)
+        # without a way, the reward falls with the novelty alone, which also orders rows that are paid nothing
+        apart = separate(-expert.reward, -paid, seed) if model.far else separate(held_out, novelty, seed)
+        scored[probe.name] = Scored(probe.name, (novelty / unit).astype(np.float32), paid, apart)
     step("scoring probes", len(probes), total)
     columns = tuple[ColumnWeight, ...]()
     if demonstrations is not None:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.diagnosis.diagnose import diagnose
-from rexd.diagnosis.episodes import Played
 from rexd.evaluation.in_words import HEADINGS, compared, iqm_cell, verdict, with_spread
 from rexd.evaluation.statistics import summarise
 from rexd.report.along import demonstrated_along, draw_along, played_along
@@ -28,10 +27,12 @@ from rexd.report.videos import videos_in
 from rexd.reward.base import predict_at
 from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.rows import Rows
+from rexd.rl.training.reward_in_env import Played
 from rexd.rl.training.run_folder import REWARD_FILE, Run
 from rexd.shown import plain
 
 POLICY = "trained policy"
+_MORE_NOVEL = ("is more novel", "is paid less, by its novelty and by how far it has come on the way from the clone,")
 PROBES = ("what it pays for", "rows", "reward", "novelty / ℓ", "AUROC [95% interval]", "passes for the expert")
 
 
@@ -147,8 +148,8 @@ def _reward(material: Material, name: str, model: Estimator) -> Iterator[Section
     yield Section(
         f"Reward{several}: what it pays for",
         "Novelty is the error of the reward's networks in units of ℓ, which is the error on the expert's own held-out "
-        "rows. AUROC is the probability that a row is more novel than one of these: 1 where all are told apart, 0.5 "
-        "where none is. rexd diagnose plays a clone, too, and says what to change.",
+        f"rows. AUROC is the probability that a row {_MORE_NOVEL[seen.sight.way]} than one of these: 1 where all are "
+        "told apart, 0.5 where none is. rexd diagnose plays a clone, too, and says what to change.",
         findings=seen.findings,
         tables=[Table("What the reward pays", PROBES, probe_rows(seen.to_dict()["probes"]))],
         pictures=pictures,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rexd.cli.show.findings import print_findings
-from rexd.cli.show.output import print_filled
+from rexd.cli.show.output import print_filled, warn
 from rexd.cli.show.text import number
 from rexd.shown import plain
 
@@ -35,8 +35,20 @@ def print_diagnosis(found: Diagnosis, *, named: bool) -> None:
             markup=False,
         )
     print_findings(found.findings)
-    line = Text("grade: ").append(found.grade.word, style=_STYLES[found.grade.word])
-    console.print(line.append(f" · {found.grade.sentence}"), soft_wrap=True)
+    console.print(_graded("grade", found), soft_wrap=True)
+
+
+def print_short(found: Diagnosis, console: Console) -> None:
+    """Print the grade of a reward in one line, and a line for each finding that is a warning or an error."""
+    console.print(_graded("diagnosis of the reward", found), soft_wrap=True)
+    for finding in found.findings:
+        if finding.severity != "info":
+            warn(f"{finding.code}: {finding.message}" + (f" → {finding.mend}" if finding.mend else ""), console)
+
+
+def _graded(what: str, found: Diagnosis) -> Text:
+    line = Text(f"{what}: ").append(found.grade.word, style=_STYLES[found.grade.word])
+    return line.append(f" · {found.grade.sentence}")
 
 
 def _row(probe: dict[str, object]) -> tuple[str, ...]:

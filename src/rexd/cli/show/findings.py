@@ -1,4 +1,4 @@
-"""Findings as a table for people: severity, code, message and mend."""
+"""Findings as a table for people: severity, code, message and mend; and what an exit status says in one word."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from rexd.shown import plain
 if TYPE_CHECKING:
     from rexd.inspection.data import Finding
 
+STATUSES = ("ok", "warnings", "errors", "unreadable")
+"""What the document of ``--json`` says, by the exit status."""
+UNREADABLE = 3
 _STYLES = {"error": "bold red", "warning": "bold yellow", "info": "dim"}
 
 

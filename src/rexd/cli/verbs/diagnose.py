@@ -11,19 +11,20 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.estimators import options_of, replacing
+from rexd.cli.show.findings import STATUSES, UNREADABLE
 from rexd.cli.show.output import note, print_error, print_json
 from rexd.cli.show.waiting import Waiting
 from rexd.cli.verbs.fit import RewardOptions
-from rexd.cli.verbs.inspect import STATUSES, UNREADABLE
 from rexd.errors import RexdError
 from rexd.reward.registry import settings_class, settings_from
 
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
     from rexd.diagnosis.diagnose import Diagnosis
-    from rexd.diagnosis.episodes import Played, Step
+    from rexd.diagnosis.episodes import Step
     from rexd.diagnosis.probe import Estimator
     from rexd.envs.factory import EnvironmentFactory
+    from rexd.rl.training.reward_in_env import Played
 
 REWARD_SUFFIX = ".safetensors"
 

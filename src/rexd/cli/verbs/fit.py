@@ -141,7 +141,8 @@ class Command:
             check_start(probe, config.seed)  # before the reward is fitted, which takes minutes
         finally:
             probe.close()
-        return fit_in_environment(config, demos, make_env, progress.fit, columns)
+        model, _ = fit_in_environment(config, demos, make_env, progress.fit, columns)
+        return model
 
 
 def _weighted(encoder: Encoder) -> str | None:

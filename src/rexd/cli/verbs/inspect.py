@@ -9,14 +9,10 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.show.facts import print_described
-from rexd.cli.show.findings import print_findings
+from rexd.cli.show.findings import STATUSES, UNREADABLE, print_findings
 from rexd.cli.show.output import note, print_error, print_json
 from rexd.cli.show.waiting import Waiting
 from rexd.errors import RexdError
-
-STATUSES = ("ok", "warnings", "errors", "unreadable")
-"""What the document of ``--json`` says, by the exit status."""
-UNREADABLE = 3
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -12,7 +13,10 @@ import tyro
 from rexd.cli import Interrupted
 from rexd.cli import options as opt
 from rexd.cli.after_training import write_run_page
+from rexd.cli.before_training import Examination
 from rexd.cli.estimators import options_of, replacing
+from rexd.cli.show.findings import STATUSES
+from rexd.cli.show.output import print_error, print_json
 from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.run import report
 from rexd.cluster import address_of
@@ -95,6 +99,9 @@ class Command:
     ray: opt.Cluster = None
     """Train the seeds on the Ray cluster at ADDRESS, whose machines share the files; without ADDRESS a cluster of this
     machine is started. Put it last."""
+    strict: bool = False
+    """Stop before the training where the diagnosis of the reward has warnings (exit status 1) or errors (2); the run
+    folder keeps the reward and the diagnosis, and --resume without --strict trains on it."""
     data: Annotated[opt.LearningOptions, tyro.conf.arg(name="")] = field(default_factory=opt.LearningOptions)
     settings: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
     json: bool = False
@@ -114,11 +121,19 @@ class Command:
         if self.jobs is not None or self.ray is not None:
             raise RexdError("--jobs and --ray belong to --seeds; give the seeds too, such as --seeds 0-4")
         config = self._config()
+        if self.strict and config.reward_source != "learned":
+            raise RexdError(
+                f"--strict stops at what is found about a reward that was fitted and is learnt from; --reward "
+                f"{config.reward_source} has none. Leave out one of the two"
+            )
         if not self.files and config.reward_source != "env":
             raise RexdError("no demonstration file is given; only --reward env trains without one")
         whole = opt.load(self.files, self.data) if self.files else None
         env = opt.chosen_environment(self.data.env, whole)
         out = self.out or Path("runs") / f"{file_name(env)}-seed{config.seed}"
+        examination = Examination(out, strict=self.strict)
+        if self.resume and examination.stops:
+            return self._stopped(examination, out, env)
         chosen = None if whole is None else opt.select_with_goals(whole, self.data, config.seed)
         run = train_watched(
             chosen,
@@ -129,12 +144,26 @@ class Command:
             config=config,
             reward=self._reward_model(config),
             resume=self.resume,
+            examination=examination,
         )
+        if examination.stops:
+            return self._stopped(examination, out, env)
         # A subsampled trajectory has only part of its return, and the table shows the whole return.
         returns = None if whole is None else _used(whole, self.data).returns
         report(run, returns, as_json=self.json)
         write_run_page(run, whole, chosen, returns)
         return 0
+
+    def _stopped(self, examination: Examination, out: Path, env: str) -> int:
+        """Say that the run ends before its training, and return the exit status."""
+        found, status = examination.kept(), examination.status
+        if self.json:
+            print_json({"run": str(out), "env": env, "status": STATUSES[status], "diagnosis": found})
+        print_error(
+            f"--strict: nothing was trained, since the diagnosis of the reward has {STATUSES[status]}; {out} keeps it, "
+            "and the same command with --resume and without --strict trains on this reward"
+        )
+        return status
 
     def _run_seeds(self) -> int:
         from rexd.cli.seeds.train import train_seeds
@@ -180,10 +209,12 @@ def train_watched(
     reward: RewardModel | None = None,
     resume: bool = False,
     resume_command: list[str] | None = None,
+    examination: Examination | None = None,
 ) -> Run:
     """Train with a progress bar.
 
-    The arguments are those of ``rexd.train``, and ``resume_command``: the words after ``rexd`` that continue the run.
+    The arguments are those of ``rexd.train``; ``resume_command``: the words after ``rexd`` that continue the run; and
+    ``examination``: what diagnoses the reward.
 
     Raises:
         Interrupted: Ctrl-C after the run folder was begun, so that the run can be continued.
@@ -194,6 +225,7 @@ def train_watched(
 
     try:
         with ProgressBar(learned=config.reward_source != "env") as progress:
+            examine = None if examination is None else partial(examination.examine, console=progress.console)
             return train(
                 demos,
                 env=env,
@@ -204,6 +236,7 @@ def train_watched(
                 reward=reward,
                 resume=resume,
                 observer=progress,
+                examine=examine,
             )
     except KeyboardInterrupt:
         if not (out / CONFIG_FILE).is_file():

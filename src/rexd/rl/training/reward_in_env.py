@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import gymnasium
 from gymnasium.spaces import Box, Space
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.spaces import action_count
+from rexd.demos.trajectory import Trajectory
 from rexd.envs.velocity_columns import velocity_columns
 from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
@@ -25,6 +27,39 @@ from rexd.rl.policies.policy import Policy
 EPISODES = 3
 BEGINNER_EPISODES = 10
 BEGINNER_UPDATES = 1000  # which take a second or two
+Episodes = dict[str, list[Trajectory]]
+"""The episodes of policies, by their names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What was played in the environment before any learning.
+
+    Attributes:
+        episodes: The episodes of each policy; the clone's are missing where there are no actions.
+        velocities: Observation columns that are velocities, where they are known.
+    """
+
+    episodes: Episodes
+    velocities: Sequence[int] | None
+
+    @property
+    def beginner(self) -> Rows | None:
+        """The rows of the clone, by which a reward's scale is set; None without a clone."""
+        return _rows(self.episodes[CLONE]) if CLONE in self.episodes else None
+
+
+class Examine(Protocol):
+    """Judges a reward before any reinforcement learning."""
+
+    def __call__(self, model: Estimator, demonstrations: Demonstrations, played: Played | None, /) -> bool:
+        """Return whether the run goes on.
+
+        Args:
+            model: The reward.
+            demonstrations: What the run learns from, in memory.
+            played: What the fit played in the environment; None where the reward was fitted before.
+        """
 
 
 def fit_in_environment(
@@ -33,7 +68,7 @@ def fit_in_environment(
     make_env: Callable[[], gymnasium.Env[Any, Any]],
     progress: Progress | None = None,
     velocities: Sequence[int] | None = None,
-) -> Estimator:
+) -> tuple[Estimator, Played]:
     """Fit a reward on a scale that reaches its beginner, search the worst standstill, and score ignorant policies.
 
     The beginner is the clone of the demonstrations. Its episodes, like those of the checks, do not count as steps of
@@ -45,6 +80,9 @@ def fit_in_environment(
         make_env: Makes the environment, whose episodes must end; its own reward is not looked at.
         progress: Called with the number of updates done and in all.
         velocities: Observation columns that are velocities; None asks the simulator for them.
+
+    Returns:
+        The reward, and the episodes of the clone, of random actions and of zero actions.
     """
     env = make_env()
     try:
@@ -54,23 +92,23 @@ def fit_in_environment(
     finally:
         env.close()
     paper = config.recipe == "paper"
-    beginner = None if paper else beginner_rows(demonstrations, make_env, space, config.seed)
+    cloned = {} if paper else beginner_episodes(demonstrations, make_env, space, config.seed)
+    beginner = Played(cloned, velocities).beginner
     model = estimator(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
-    if beginner is not None:
-        model.add_checks([_check(CLONE, beginner, model)])
-    model.add_checks(environment_checks(model, make_env, config.seed))
-    return model
+    ignorant = ignorant_episodes(make_env, space, config.seed)
+    for name, episodes in {**cloned, **ignorant}.items():
+        rows = _rows(episodes)
+        novelty = model.novelty_of(rows)
+        model.add_checks([Check.of(name, novelty, model.paid(rows, novelty))])
+    return model, Played({**ignorant, **cloned}, velocities)
 
 
-def beginner_rows(
+def beginner_episodes(
     demonstrations: Demonstrations, make_env: Callable[[], gymnasium.Env[Any, Any]], space: Space[Any], seed: int
-) -> Rows | None:
-    """Play the clone of the demonstrations; None where there are no actions, or images."""
+) -> Episodes:
+    """Play the clone of the demonstrations; nothing is played where there are no actions, or images."""
     policy = beginner_policy(demonstrations, space, seed)
-    if policy is None:
-        return None
-    episodes = rollout(make_env, policy, BEGINNER_EPISODES, seed=seed)
-    return Rows.joined([Rows.of_trajectory(episode) for episode in episodes])
+    return {} if policy is None else {CLONE: rollout(make_env, policy, BEGINNER_EPISODES, seed=seed)}
 
 
 def beginner_policy(demonstrations: Demonstrations, space: Space[Any], seed: int) -> Policy | None:
@@ -82,23 +120,13 @@ def beginner_policy(demonstrations: Demonstrations, space: Space[Any], seed: int
     return clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
 
 
-def environment_checks(
-    model: Estimator, make_env: Callable[[], gymnasium.Env[Any, Any]], seed: int
-) -> tuple[Check, ...]:
-    """Score a few episodes of random actions and of zero actions, which do not count as steps of the learner."""
-    env = make_env()
-    space = env.action_space
-    env.close()
+def ignorant_episodes(make_env: Callable[[], gymnasium.Env[Any, Any]], space: Space[Any], seed: int) -> Episodes:
+    """Play a few episodes of random actions and of zero actions."""
     policies: dict[str, PolicyLike] = {RANDOM_POLICY: RandomPolicy(space, seed)}
     if isinstance(space, Box):
         policies[ZERO_ACTIONS] = ZeroPolicy(space)
-    checks = []
-    for name, policy in policies.items():
-        episodes = rollout(make_env, policy, EPISODES, seed=seed)
-        checks.append(_check(name, Rows.joined([Rows.of_trajectory(episode) for episode in episodes]), model))
-    return tuple(checks)
+    return {name: rollout(make_env, policy, EPISODES, seed=seed) for name, policy in policies.items()}
 
 
-def _check(name: str, rows: Rows, model: Estimator) -> Check:
-    novelty = model.novelty_of(rows)
-    return Check.of(name, novelty, model.paid(rows, novelty))
+def _rows(episodes: Sequence[Trajectory]) -> Rows:
+    return Rows.joined([Rows.of_trajectory(episode) for episode in episodes])

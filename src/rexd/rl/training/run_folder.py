@@ -5,6 +5,7 @@ A run folder holds:
 - ``config.json``: the settings, the environment, a hash of the demonstrations, and the versions, processor, date and
   command line of the latest start.
 - ``reward.safetensors``: the reward model, with its calibration and checks.
+- ``diagnosis.json``: what the doctor found about the reward before the training, if the command ``rexd train`` ran it.
 - ``policy.safetensors``: the selected policy, as weights that load without executing anything.
 - ``policy.zip``: the selected policy for the ``load`` of the library that trained it.
 - ``last_policy.safetensors``, ``last_policy.zip``: the policy of the last evaluation, likewise.
@@ -46,6 +47,7 @@ from rexd.tensors import DIGEST, check_hash, content_hash
 
 CONFIG_FILE = "config.json"
 REWARD_FILE = "reward.safetensors"
+DIAGNOSIS_FILE = "diagnosis.json"
 METRICS_FILE = "metrics.jsonl"
 EVALUATION_FILE = "evaluation.json"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -232,7 +234,7 @@ def begun_folder(folder: Path, config: Mapping[str, Any], *, resume: bool) -> It
         yield
     except Exception:
         if free and not earlier:
-            for name in (CONFIG_FILE, REWARD_FILE):
+            for name in (CONFIG_FILE, REWARD_FILE, DIAGNOSIS_FILE):
                 (folder / name).unlink(missing_ok=True)
             if not existed:
                 with suppress(OSError):  # something else has been put there meanwhile, or it was never made

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
@@ -18,6 +18,7 @@ from rexd.reading.anything import DemonstrationsLike
 from rexd.reward.base import RewardModel
 from rexd.reward.checks import warnings_of
 from rexd.reward.controls import ConstantReward
+from rexd.reward.estimator.estimator import Estimator
 from rexd.rl.config import SBX, TrainConfig, TrainSettings
 from rexd.rl.learners.sbx.threads import one_torch_thread
 from rexd.rl.observers.observer import Observer
@@ -28,6 +29,9 @@ from rexd.rl.training.kept import says_what_is_kept
 from rexd.rl.training.preflight import check_before_work
 from rexd.rl.training.provenance import provenance
 from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run, locked_folder
+
+if TYPE_CHECKING:
+    from rexd.rl.training.reward_in_env import Examine
 
 
 def train(
@@ -42,6 +46,7 @@ def train(
     resume: bool = False,
     observer: Observer | None = None,
     progress: bool = True,
+    examine: Examine | None = None,
     **settings: Unpack[TrainSettings],
 ) -> Run:
     """Train a policy on a reward that is learnt from demonstrations.
@@ -67,10 +72,13 @@ def train(
         resume: Whether to continue the run in ``out`` where it was killed; a run that is not there is started.
         observer: Is told of everything that happens, in place of the progress bar.
         progress: Whether a progress bar and a line for each evaluation are shown, which needs a terminal or a notebook.
+        examine: Is called once, before any reinforcement learning, where a fitted reward is learnt from: with the
+            reward, the demonstrations in memory, and what the fit played in the environment (None where the reward is
+            given). Where it returns false, no learning begins; the run is kept, and ``resume`` goes on with it.
         **settings: Fields of ``TrainConfig``.
 
     Returns:
-        The run, with its final evaluation.
+        The run, with its final evaluation unless ``examine`` ended it.
 
     Raises:
         RexdError: Something does not fit; the message names the mend.
@@ -92,7 +100,7 @@ def train(
         context = RunContext(checked.config, Path(out), checked.make_env, told, checked.observations, goals)
         description = _description(checked.config, checked.demonstrations, given, checked.make_env, goals)
         with says_what_is_kept(context.folder), locked_folder(context.folder):
-            return _run(checked.demonstrations, reward, context, description, resume=resume)
+            return _run(checked.demonstrations, reward, context, description, examine, resume=resume)
 
 
 def _run(
@@ -100,6 +108,7 @@ def _run(
     given: RewardModel | None,
     context: RunContext,
     description: Mapping[str, Any],
+    examine: Examine | None,
     *,
     resume: bool,
 ) -> Run:
@@ -115,7 +124,9 @@ def _run(
         shown = None if demonstrations is None else with_other_goals(demonstrations)
         if shown is not None and shown is not demonstrations:
             context.observer.message(shown.notes[-1])
-        model = _reward(demonstrations, given, context)
+        model, goes_on = _reward(demonstrations, given, context, examine)
+        if not goes_on:
+            return load_run(context.folder)
         context = adapted(context, demonstrations, model)
         built = build_learner(shown, model, context)
         comparison = Comparison(context, demonstrations, model)
@@ -153,29 +164,33 @@ def _finished(context: RunContext) -> bool:
 
 
 def _reward(
-    demonstrations: Demonstrations | None, given: RewardModel | None, context: RunContext
-) -> RewardModel | None:
+    demonstrations: Demonstrations | None, given: RewardModel | None, context: RunContext, examine: Examine | None
+) -> tuple[RewardModel | None, bool]:
     """Return the reward to learn from: the given one, that of the run to resume, or one that is fitted now.
 
-    None stands for the environment's own reward.
+    None stands for the environment's own reward. The second value is whether the run goes on with it.
     """
     config, observer = context.config, context.observer
     if config.reward_source == "env" or demonstrations is None:
-        return None
+        return None, True
     if config.reward_source == "constant":
-        return ConstantReward().fit(demonstrations)
-    path = context.folder / REWARD_FILE
-    if given is None and path.is_file():
+        return ConstantReward().fit(demonstrations), True
+    path, played = context.folder / REWARD_FILE, None
+    resumed = path.is_file()
+    if given is None and resumed:
         from rexd.reward.files import load_reward
 
-        return load_reward(path)
+        return load_reward(path), True
     if given is None:
         from rexd.rl.training.reward_in_env import fit_in_environment
 
         settings = config.reward.with_changes({"seed": config.seed})
-        given = fit_in_environment(settings, demonstrations, context.make_env, observer.fit)
+        given, played = fit_in_environment(settings, demonstrations, context.make_env, observer.fit)
         replays = config.algorithm != "sb3-ppo" and config.demonstration_share > 0.0
         imitating = replays and config.cloning_weight > 0.0
         observer.checks(given.checks_, warnings_of(given.checks_, settings, imitating=imitating))
-    given.save(path)
-    return given
+    goes_on = True
+    if examine is not None and not resumed and config.reward_source == "learned" and isinstance(given, Estimator):
+        goes_on = examine(given, demonstrations, played)
+    given.save(path)  # after the examination, so that a run which was killed in it is examined when it is resumed
+    return given, goes_on
