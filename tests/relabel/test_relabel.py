@@ -147,6 +147,35 @@ def test_killed_at_any_moment_the_same_command_makes_the_same_bytes(tmp_path, da
     assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["out.hdf5", "out.hdf5.manifest.json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_two_processes_do_not_write_the_same_copy(tmp_path, reward, dataset, undisturbed):
+    out = tmp_path / "out.hdf5"
+    holds = (  # stops after its second shard, and holds the lock there
+        "import sys, time\nfrom rexd.relabel.relabel import relabel\n"
+        "def wait(done, total):\n    if done > 2**14:\n        print('held', flush=True)\n        time.sleep(600)\n"
+        "relabel(*sys.argv[1:], jobs=1, progress=wait)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", holds, reward, dataset, out], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        for same in (out, tmp_path / "." / "out.hdf5"):
+            with pytest.raises(RexdError, match=rf"out.hdf5 is in use by another process \(process {holder.pid} on"):
+                relabel(reward, dataset, same)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        relabel(reward, dataset, tmp_path / "beside.hdf5")
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    assert relabel(reward, dataset, out).resumed >= 1
+    assert bytes_of(out) == undisturbed
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("beside")) == [
+        "out.hdf5",
+        "out.hdf5.manifest.json",
+    ]
+
+
 def test_other_work_in_the_same_place_is_refused(tmp_path, reward, dataset):
     out = tmp_path / "out.hdf5"
     relabel(reward, dataset, out)

@@ -13,6 +13,7 @@ from pathlib import Path
 from rexd.cluster import cores, joined
 from rexd.errors import RexdError
 from rexd.files import atomic_path
+from rexd.locks import locked
 from rexd.progress import Progress
 from rexd.relabel.datasets.dataset import Dataset, OutputFile
 from rexd.relabel.datasets.open import open_dataset
@@ -80,24 +81,33 @@ def relabel(
         RewardFileError: The reward cannot be read.
         SpaceMismatchError: The reward does not fit the dataset.
         DemonstrationError: The dataset cannot be read, or not be copied.
-        RexdError: The output exists, or belongs to other work; or there is no cluster.
+        RexdError: The output exists, belongs to other work, or is being written by another process; or there is no
+            cluster.
     """
     reward, out = Path(reward), Path(out)
     model = load_reward(reward)
+    # The lock lies beside the copy: the dataset is unpacked there too, before it is known whether the copy is a folder.
+    with locked(out.with_name(f".{out.name}.lock"), str(out)):
+        return _relabel(reward, model, str(dataset), out, jobs, ray, progress or (lambda done, total: None))
+
+
+def _relabel(
+    reward: Path, model: RewardModel, dataset: str, out: Path, jobs: int | None, ray: str | None, progress: Progress
+) -> Relabelled:
+    """Do the work of ``relabel``, as the only process that writes to its output."""
     scratch = out.with_name(f"{out.name}.parts")
     made_scratch = not scratch.exists()
     try:
-        source = open_dataset(str(dataset), scratch)
-        work = _Work(source, model, reward, str(dataset), out, scratch)
+        source = open_dataset(dataset, scratch)
+        work = _Work(source, model, reward, dataset, out, scratch)
         work.check()
     except RexdError:
         if made_scratch:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
-    progress = progress or (lambda done, total: None)
     if ray is None:
         return work.run(lambda: Threads(partial(score, model, source.demos), jobs or cores()), progress)
-    place = Place(reward.resolve(), hash_of(reward), _resolved(str(dataset)), scratch.resolve())
+    place = Place(reward.resolve(), hash_of(reward), _resolved(dataset), scratch.resolve())
     with joined(ray, jobs) as cluster:
         return work.run(lambda: RayTasks(cluster, place, jobs), progress)
 
