@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rexd.cluster import cores, joined
 from rexd.errors import RexdError
@@ -149,15 +150,17 @@ class _Work:
         """Do what is left."""
         done = self._manifest
         resumed = len(done.shards)
-        if not (done.complete and all(self._is_written(file) for file in self._dataset.files)):
+        if not (done.complete and all(map(self._is_written, done.files))):
             done.complete = False
             self._scratch.mkdir(parents=True, exist_ok=True)
             home = self._manifest_path.parent
             home.mkdir(parents=True, exist_ok=True)
             for leftover in (*self._scratch.glob(".*"), *home.glob(f".{self._manifest_path.name}.*")):
                 leftover.unlink()  # a process that was killed has left it
-            resumed = self._score(engine, progress)
-            self._write()
+            missing = [file for file in self._dataset.files if not self._is_written(self._name(file))]
+            if missing:
+                resumed = self._score(engine, progress)
+            self._write(missing)
         shutil.rmtree(self._scratch, ignore_errors=True)
         return Relabelled(
             out=self._out,
@@ -191,31 +194,41 @@ class _Work:
             self._save(now=True)
         return found
 
-    def _write(self) -> None:
+    def _write(self, missing: list[OutputFile]) -> None:
         """Write the files that are missing, each in one step, and then the manifest of the whole."""
-        for file in self._dataset.files:
-            if self._is_written(file):
-                continue
-            place = self._place(file)
+        for file in missing:
+            place = self._place(self._name(file))
             made = self._scratch / f"file-{file.start}{place.suffix}"
             with atomic_path(made) as temporary:
                 self._dataset.write(file, temporary, self._parts)
-            facts = {"rows": file.stop - file.start, "bytes": made.stat().st_size, "sha256": hash_of(made)}
+            facts = {"rows": file.stop - file.start, **_facts(made)}
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(made, place)
-            self._manifest.files[file.name or self._out.name] = facts
+            self._manifest.files[self._name(file)] = facts
             self._save(now=True)
         if self._folder:
             self._dataset.describe(self._out, self._out)
+            rows = {name: self._manifest.files[name] for name in map(self._name, self._dataset.files)}
+            beside = {path for path in self._out.rglob("*") if path.is_file()} - {
+                self._manifest_path,
+                *map(self._place, rows),
+            }
+            self._manifest.files = rows | {path.relative_to(self._out).as_posix(): _facts(path) for path in beside}
         self._manifest.complete = True
         self._save(now=True)
 
-    def _is_written(self, file: OutputFile) -> bool:
-        facts, place = self._manifest.files.get(file.name or self._out.name), self._place(file)
-        return facts is not None and place.is_file() and place.stat().st_size == facts["bytes"]
+    def _is_written(self, name: str) -> bool:
+        facts, place = self._manifest.files.get(name), self._place(name)
+        if facts is None or not place.is_file() or place.stat().st_size != facts["bytes"]:
+            return False
+        return bool(hash_of(place) == facts["sha256"])
 
-    def _place(self, file: OutputFile) -> Path:
-        return self._out / file.name if file.name else self._out
+    def _name(self, file: OutputFile) -> str:
+        """Return the name of a file of rows in the manifest."""
+        return file.name or self._out.name
+
+    def _place(self, name: str) -> Path:
+        return self._out / name if self._folder else self._out
 
     def _length(self, number: int) -> int:
         start, stop = span_of(number, self._rows)
@@ -225,6 +238,10 @@ class _Work:
         if now or time.monotonic() - self._saved > SAVE_EVERY:
             self._manifest.save(self._manifest_path)
             self._saved = time.monotonic()
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": hash_of(path)}
 
 
 def _resolved(dataset: str) -> str:
