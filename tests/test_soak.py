@@ -1,26 +1,33 @@
 """The soak's short form: kills, a full disk, two at once and damaged files lose nothing and change nothing."""
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-PATH = Path(__file__).parents[1] / "scripts" / "soak.py"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+KILLS = {"hdf5": 1, "npz": 1, "parquet": 0, "minari": 0}
+DAMAGES = {"hdf5": 4, "npz": 4, "parquet": 3, "minari": 3}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the soak forks")
 @pytest.mark.slow
 def test_nothing_is_lost(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("soak", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    soak = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "soak", soak)
-    spec.loader.exec_module(soak)
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import soak
+
     small = {"algorithm": "sb3-ppo", "steps": 100, "evaluate_every": 50, "warm_start": 0}
-    count = soak.run(tmp_path, kills=2, damages=42, seed=0, **small)
-    assert count.notes == []
-    assert (count.lost, count.changed) == (0, 0)
-    assert count.survived == count.injected == 2 + 2 + 1 + 42
+    counts = soak.run(tmp_path, kills=2, damages=42, seed=0, units=16, **small)
+    assert counts["all"].notes == []
+    assert (counts["all"].lost, counts["all"].changed) == (0, 0)
+    assert counts["all"].survived == counts["all"].injected
+    assert {name: count.injected for name, count in counts.items() if "disk" not in name} == {
+        "train: kills": 2,
+        "train: two at once": 1,
+        "train: damaged files": 42,
+        **{f"relabel {layout}: kills": kills for layout, kills in KILLS.items()},
+        **{f"relabel {layout}: two at once": 1 for layout in KILLS},
+        **{f"relabel {layout}: damaged files": damages for layout, damages in DAMAGES.items()},
+        "all": sum(count.injected for name, count in counts.items() if name != "all"),
+    }
+    assert all(count.injected >= 3 for name, count in counts.items() if "disk" in name)

@@ -41,7 +41,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise RexdError(
-                    f"{what} is in use by another process{_holder(lock)}. Wait until it ends, or choose another folder"
+                    f"{what} is in use by another process{_holder(lock)}. Wait until it ends, or name another output"
                 ) from error
             except OSError:  # the file system knows no locks
                 path.unlink(missing_ok=True)

@@ -147,6 +147,85 @@ def test_killed_at_any_moment_the_same_command_makes_the_same_bytes(tmp_path, da
     assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["out.hdf5", "out.hdf5.manifest.json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_two_processes_do_not_write_the_same_copy(tmp_path, reward, dataset, undisturbed):
+    out = tmp_path / "out.hdf5"
+    holds = (  # stops after its second shard, and holds the lock there
+        "import sys, time\nfrom rexd.relabel.relabel import relabel\n"
+        "def wait(done, total):\n    if done > 2**14:\n        print('held', flush=True)\n        time.sleep(600)\n"
+        "relabel(*sys.argv[1:], jobs=1, progress=wait)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", holds, reward, dataset, out], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        for same in (out, tmp_path / "." / "out.hdf5"):
+            with pytest.raises(RexdError, match=rf"out.hdf5 is in use by another process \(process {holder.pid} on"):
+                relabel(reward, dataset, same)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        relabel(reward, dataset, tmp_path / "beside.hdf5")
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    assert relabel(reward, dataset, out).resumed >= 1
+    assert bytes_of(out) == undisturbed
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("beside")) == [
+        "out.hdf5",
+        "out.hdf5.manifest.json",
+    ]
+
+
+def flip(path, byte=None):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if byte is None else byte] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("layout", ["hdf5", "npz", "minari", "parquet", "lerobot"])
+def test_a_flipped_bit_in_a_complete_copy_is_mended_by_the_same_command(tmp_path, reward, layout):
+    name = {"hdf5": "out.hdf5", "npz": "out.npz", "minari": "out-v0"}.get(layout, "out")
+    source, folder = getattr(Offline(), layout)(tmp_path / name.replace("out", "data")), tmp_path / "copies"
+    relabel(reward, source, folder / name)
+    good = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert len(good) == {"hdf5": 2, "npz": 2, "minari": 3, "parquet": 4, "lerobot": 5}[layout]
+    for path in good:
+        flip(path)
+        if path.name.endswith("manifest.json"):
+            with pytest.raises(RexdError, match="is no manifest of rexd relabel"):
+                relabel(reward, source, folder / name)
+            path.write_bytes(good[path])
+        relabel(reward, source, folder / name)
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == good
+
+
+def test_another_number_in_the_manifest_is_told(tmp_path, reward, dataset):
+    out = tmp_path / "out.hdf5"
+    relabel(reward, dataset, out)
+    manifest = tmp_path / "out.hdf5.manifest.json"
+    content = manifest.read_text()
+    for good, bad in (('"without_next": 1', '"without_next": 3'), ('"complete": true', '"complete": 1')):
+        assert good in content
+        manifest.write_text(content.replace(good, bad, 1))
+        with pytest.raises(RexdError, match=r"\(it is not as it was written\)"):
+            relabel(reward, dataset, out)
+
+
+def test_a_flipped_bit_in_an_unpacked_array_is_not_scored(tmp_path, reward):
+    source, out, data = tmp_path / "data.npz", tmp_path / "out.npz", Offline()
+    data.npz(source, np.savez_compressed)
+
+    def stop(done, total):
+        raise Stop
+
+    with pytest.raises(Stop):
+        relabel(reward, source, out, progress=stop)
+    flip(tmp_path / "out.npz.parts" / "observations.npy")
+    relabel(reward, source, out)
+    with np.load(out) as file:
+        assert file["rewards"].tobytes() == bare_predict(reward, data).tobytes()
+
+
 def test_other_work_in_the_same_place_is_refused(tmp_path, reward, dataset):
     out = tmp_path / "out.hdf5"
     relabel(reward, dataset, out)

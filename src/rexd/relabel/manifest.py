@@ -11,8 +11,9 @@ from typing import Any
 from rexd.errors import RexdError
 from rexd.files import write_json
 
-FORMAT, VERSION = "rexd.relabel", 1
+FORMAT, VERSION = "rexd.relabel", 2
 NAME = "manifest.json"
+_HASH = "manifest_sha256"  # of all else in the manifest, so that no flipped bit is taken for another number
 _MOST_BYTES = 256 * 1024**2
 
 
@@ -26,7 +27,7 @@ class Manifest:
         source: The name of the dataset, for people.
         reward: The name of the reward's file, for people.
         shards: By number: the hash of its rewards, and how many of its rows lack a next observation.
-        files: By name: the rows, the bytes and the hash of each file of the copy.
+        files: By name: the bytes and the hash of each file of the copy, and the rows of those that have rows.
         complete: Whether the copy is complete.
     """
 
@@ -38,7 +39,10 @@ class Manifest:
     complete: bool = False
 
     def save(self, path: Path) -> None:
-        """Write the manifest, atomically. The same work gives the same bytes, in whatever order it was done."""
+        """Write the manifest, atomically, with a hash of itself.
+
+        The same work gives the same bytes, in whatever order it was done.
+        """
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -50,7 +54,7 @@ class Manifest:
             "shards": {str(number): self.shards[number] for number in sorted(self.shards)},
             "files": {name: self.files[name] for name in sorted(self.files)},
         }
-        write_json(path, content)
+        write_json(path, {**content, _HASH: _hash(content)})
 
 
 def read_manifest(path: Path, begun: Manifest) -> Manifest | None:
@@ -72,6 +76,8 @@ def read_manifest(path: Path, begun: Manifest) -> Manifest | None:
         content = json.loads(path.read_text("utf-8"))
         if (content["format"], content["version"]) != (FORMAT, VERSION):
             raise ValueError("another format or version")
+        if content.pop(_HASH) != _hash(content):
+            raise ValueError("it is not as it was written")
         found = {name: content[name] for name in begun.origin}
         shards = {int(number): dict(shard) for number, shard in content["shards"].items()}
         files = {str(name): dict(file) for name, file in content["files"].items()}
@@ -94,3 +100,7 @@ def hash_of(path: Path) -> str:
     """Return the SHA-256 of a file, which is read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _hash(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rexd.cluster import cores, joined
 from rexd.errors import RexdError
 from rexd.files import atomic_path
+from rexd.locks import locked
 from rexd.progress import Progress
 from rexd.relabel.datasets.dataset import Dataset, OutputFile
 from rexd.relabel.datasets.open import open_dataset
@@ -80,24 +82,33 @@ def relabel(
         RewardFileError: The reward cannot be read.
         SpaceMismatchError: The reward does not fit the dataset.
         DemonstrationError: The dataset cannot be read, or not be copied.
-        RexdError: The output exists, or belongs to other work; or there is no cluster.
+        RexdError: The output exists, belongs to other work, or is being written by another process; or there is no
+            cluster.
     """
     reward, out = Path(reward), Path(out)
     model = load_reward(reward)
+    # The lock lies beside the copy: the dataset is unpacked there too, before it is known whether the copy is a folder.
+    with locked(out.with_name(f".{out.name}.lock"), str(out)):
+        return _relabel(reward, model, str(dataset), out, jobs, ray, progress or (lambda done, total: None))
+
+
+def _relabel(
+    reward: Path, model: RewardModel, dataset: str, out: Path, jobs: int | None, ray: str | None, progress: Progress
+) -> Relabelled:
+    """Do the work of ``relabel``, as the only process that writes to its output."""
     scratch = out.with_name(f"{out.name}.parts")
     made_scratch = not scratch.exists()
     try:
-        source = open_dataset(str(dataset), scratch)
-        work = _Work(source, model, reward, str(dataset), out, scratch)
+        source = open_dataset(dataset, scratch)
+        work = _Work(source, model, reward, dataset, out, scratch)
         work.check()
     except RexdError:
         if made_scratch:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
-    progress = progress or (lambda done, total: None)
     if ray is None:
         return work.run(lambda: Threads(partial(score, model, source.demos), jobs or cores()), progress)
-    place = Place(reward.resolve(), hash_of(reward), _resolved(str(dataset)), scratch.resolve())
+    place = Place(reward.resolve(), hash_of(reward), _resolved(dataset), scratch.resolve())
     with joined(ray, jobs) as cluster:
         return work.run(lambda: RayTasks(cluster, place, jobs), progress)
 
@@ -139,15 +150,17 @@ class _Work:
         """Do what is left."""
         done = self._manifest
         resumed = len(done.shards)
-        if not (done.complete and all(self._is_written(file) for file in self._dataset.files)):
+        if not (done.complete and all(map(self._is_written, done.files))):
             done.complete = False
             self._scratch.mkdir(parents=True, exist_ok=True)
             home = self._manifest_path.parent
             home.mkdir(parents=True, exist_ok=True)
             for leftover in (*self._scratch.glob(".*"), *home.glob(f".{self._manifest_path.name}.*")):
                 leftover.unlink()  # a process that was killed has left it
-            resumed = self._score(engine, progress)
-            self._write()
+            missing = [file for file in self._dataset.files if not self._is_written(self._name(file))]
+            if missing:
+                resumed = self._score(engine, progress)
+            self._write(missing)
         shutil.rmtree(self._scratch, ignore_errors=True)
         return Relabelled(
             out=self._out,
@@ -181,31 +194,41 @@ class _Work:
             self._save(now=True)
         return found
 
-    def _write(self) -> None:
+    def _write(self, missing: list[OutputFile]) -> None:
         """Write the files that are missing, each in one step, and then the manifest of the whole."""
-        for file in self._dataset.files:
-            if self._is_written(file):
-                continue
-            place = self._place(file)
+        for file in missing:
+            place = self._place(self._name(file))
             made = self._scratch / f"file-{file.start}{place.suffix}"
             with atomic_path(made) as temporary:
                 self._dataset.write(file, temporary, self._parts)
-            facts = {"rows": file.stop - file.start, "bytes": made.stat().st_size, "sha256": hash_of(made)}
+            facts = {"rows": file.stop - file.start, **_facts(made)}
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(made, place)
-            self._manifest.files[file.name or self._out.name] = facts
+            self._manifest.files[self._name(file)] = facts
             self._save(now=True)
         if self._folder:
             self._dataset.describe(self._out, self._out)
+            rows = {name: self._manifest.files[name] for name in map(self._name, self._dataset.files)}
+            beside = {path for path in self._out.rglob("*") if path.is_file()} - {
+                self._manifest_path,
+                *map(self._place, rows),
+            }
+            self._manifest.files = rows | {path.relative_to(self._out).as_posix(): _facts(path) for path in beside}
         self._manifest.complete = True
         self._save(now=True)
 
-    def _is_written(self, file: OutputFile) -> bool:
-        facts, place = self._manifest.files.get(file.name or self._out.name), self._place(file)
-        return facts is not None and place.is_file() and place.stat().st_size == facts["bytes"]
+    def _is_written(self, name: str) -> bool:
+        facts, place = self._manifest.files.get(name), self._place(name)
+        if facts is None or not place.is_file() or place.stat().st_size != facts["bytes"]:
+            return False
+        return bool(hash_of(place) == facts["sha256"])
 
-    def _place(self, file: OutputFile) -> Path:
-        return self._out / file.name if file.name else self._out
+    def _name(self, file: OutputFile) -> str:
+        """Return the name of a file of rows in the manifest."""
+        return file.name or self._out.name
+
+    def _place(self, name: str) -> Path:
+        return self._out / name if self._folder else self._out
 
     def _length(self, number: int) -> int:
         start, stop = span_of(number, self._rows)
@@ -215,6 +238,10 @@ class _Work:
         if now or time.monotonic() - self._saved > SAVE_EVERY:
             self._manifest.save(self._manifest_path)
             self._saved = time.monotonic()
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": hash_of(path)}
 
 
 def _resolved(dataset: str) -> str:

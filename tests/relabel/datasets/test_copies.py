@@ -17,6 +17,7 @@ from rexd.errors import DemonstrationError
 from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.reading.load import load_demonstrations
 from rexd.reading.minari.writing import save_minari
+from rexd.relabel.datasets import parquet
 from rexd.relabel.relabel import relabel
 
 DATA = Offline()
@@ -139,6 +140,20 @@ def test_a_folder_of_parquet_whose_episodes_go_on_in_the_next_file(tmp_path, rew
     parts = [pq.ParquetFile(folder / "part-0.parquet").metadata for folder in (source, out)]
     assert [part.num_row_groups for part in parts] == [parts[0].num_row_groups] * 2
     assert len({part.row_group(0).column(0).compression for part in parts}) == 1
+
+
+@pytest.mark.parametrize(("whole_bytes", "groups"), [(parquet._WHOLE_BYTES, 1), (1000, 2)])
+def test_groups_of_rows_are_kept_unless_they_are_large(tmp_path, reward, monkeypatch, whole_bytes, groups):
+    monkeypatch.setattr(parquet, "_WHOLE_BYTES", whole_bytes)
+    monkeypatch.setattr(parquet, "COPIED_ROWS", 2000)
+    source, out = DATA.parquet(tmp_path / "d", cuts=()), tmp_path / "out"
+    relabel(reward, source, out)
+    (old,), (new,) = (sorted(folder.glob("*.parquet")) for folder in (source, out))
+    assert pq.ParquetFile(new).num_row_groups == groups
+    assert pq.read_table(new).drop_columns(["reward", "environment_reward"]) == pq.read_table(old).drop_columns(
+        ["reward"]
+    )
+    assert pq.read_table(new)["environment_reward"].to_numpy().tobytes() == DATA.paid.tobytes()
 
 
 def test_one_parquet_file_with_numbered_columns(tmp_path, reward, expected):

@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from rexd.relabel.datasets.dataset import COPIED_ROWS, KEPT, OutputFile, Rewards
 
 _HEADER = "rexd"  # the member of rexd's own npz that describes the others
 _STREAMED = ("observations", "actions", "next_observations")
+_CHECKED_BYTES = 2**20  # of an unpacked file at a time
 _DATE = (1980, 1, 1, 0, 0, 0)  # what numpy writes too: the same rows give the same bytes on any day
 
 
@@ -137,7 +139,7 @@ class Npz:
 
     def _unpacked(self, item: zipfile.ZipInfo, scratch: Path) -> _Column:
         place = scratch / Path(item.filename).name
-        if not place.is_file():
+        if not (place.is_file() and _crc_of(place) == item.CRC):  # one that an earlier run left may be damaged
             with open_member(self._path, item) as stream, atomic_path(place) as temporary, temporary.open("wb") as out:
                 shutil.copyfileobj(stream, out)
         with place.open("rb") as file:
@@ -209,6 +211,15 @@ def _header(stream: IO[bytes]) -> dict[str, Any]:
     read_header(stream, _HEADER)
     content: dict[str, Any] = json.loads(stream.read())
     return content
+
+
+def _crc_of(path: Path) -> int:
+    """Return the checksum of a file, as zip archives have it of their members."""
+    found = 0
+    with path.open("rb") as file:
+        while block := file.read(_CHECKED_BYTES):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def _with_rewards(stream: IO[bytes]) -> bytes:

@@ -35,6 +35,7 @@ from rexd.relabel.datasets.dataset import COPIED_ROWS, KEPT, OutputFile, Rewards
 
 _INFO = Path("meta") / "info.json"
 _STREAMED = (*NEEDED, "next_observations")
+_WHOLE_BYTES = 2**27  # a group of rows that takes more is copied in several, as each is in memory at once
 _GROUPS = 6  # decoded groups of rows that are kept: two of each column
 
 
@@ -112,8 +113,9 @@ class ParquetFiles:
             codec = old.metadata.row_group(0).column(0).compression.lower()
             with parquet.ParquetWriter(target, schema, compression="none" if codec == "uncompressed" else codec) as new:
                 for group in groups:
-                    start = group.start
-                    for batch in old.iter_batches(COPIED_ROWS, row_groups=[group.number], use_threads=False):
+                    start, stored = group.start, old.metadata.row_group(group.number)
+                    at_once = stored.num_rows if stored.total_byte_size <= _WHOLE_BYTES else COPIED_ROWS
+                    for batch in old.iter_batches(at_once, row_groups=[group.number], use_threads=False):
                         stop = start + len(batch)
                         made = {name: batch.column(name) for name in batch.schema.names}
                         if self._roles.rewards in made:
