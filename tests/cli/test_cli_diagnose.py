@@ -49,7 +49,7 @@ def test_the_document_has_the_status_and_all_figures(rexd, demos_file):
     found = result.json
     assert found["status"] == ("ok", "warnings", "errors")[result.status]
     assert set(found["rewards"][0]) == {
-        "reward", "grade", "calibration", "shape", "probes", "columns", "ranks", "findings"
+        "reward", "grade", "calibration", "way", "shape", "probes", "columns", "ranks", "refits", "findings"
     }  # fmt: skip
     worst = [finding["severity"] for finding in found["rewards"][0]["findings"]]
     assert worst == sorted(worst, key=["error", "warning", "info"].index)
