@@ -49,7 +49,7 @@ def test_the_document_has_the_status_and_all_figures(rexd, demos_file):
     found = result.json
     assert found["status"] == ("ok", "warnings", "errors")[result.status]
     assert set(found["rewards"][0]) == {
-        "reward", "grade", "calibration", "shape", "probes", "columns", "ranks", "findings"
+        "reward", "grade", "calibration", "way", "shape", "probes", "columns", "ranks", "refits", "findings"
     }  # fmt: skip
     worst = [finding["severity"] for finding in found["rewards"][0]["findings"]]
     assert worst == sorted(worst, key=["error", "warning", "info"].index)
@@ -90,6 +90,16 @@ def test_returns_of_other_trajectories_are_put_in_order(rexd, demos_file, tmp_pa
     ranks = rexd("diagnose", demos_file, "--data", mixed, "--json", *TINY).json["rewards"][0]["ranks"]
     assert ranks["trajectories"] == 6
     assert -1.0 <= ranks["low"] <= ranks["spearman"] <= ranks["high"] <= 1.0
+
+
+def test_a_thorough_diagnosis_shows_what_was_fitted_again(rexd, demos_file):
+    result = rexd("diagnose", demos_file, "--thorough", *TINY)
+    headings = "fitted again with rows rank correlation held-out reward largest change of an AUROC"
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    begin = lines.index(headings)
+    assert [line[:6] for line in lines[begin + 1 : begin + 4]] == ["seed 1", "seed 2", "seed 3"]
+    assert lines[begin + 4].startswith("a half of the trajectories 80 ")
+    assert lines[begin + 5].startswith("a quarter of the trajectories 40 ")
 
 
 def test_data_without_rewards_are_refused(fails, demos_file, tmp_path):
@@ -144,6 +154,7 @@ def test_options_without_an_effect_are_refused(fails, demos_file, reward_file):
     assert "fitted already" in fails("diagnose", reward_file, demos_file, "--sigma", 3)
     assert "--max-episode-steps" in fails("diagnose", demos_file, "--max-episode-steps", 5)
     assert "--velocity-columns" in fails("diagnose", reward_file, "--velocity-columns", "0:1")
+    assert "--thorough fits the reward again" in fails("diagnose", reward_file, "--thorough")
     assert "columns 0 to 2" in fails("diagnose", demos_file, "--velocity-columns", "2:9")
 
 

@@ -17,6 +17,7 @@ from rexd.diagnosis.probes import demonstrated_probes
 from rexd.diagnosis.ranks import rank_correlation
 from rexd.diagnosis.shape import Shape, shape_of
 from rexd.diagnosis.sight import Scored, Sight, look
+from rexd.diagnosis.thorough import Refit, refit_findings, refits
 from rexd.errors import DemonstrationError
 from rexd.inspection.data.finding import Finding, by_severity
 from rexd.inspection.data.strides import subsampled_findings
@@ -37,6 +38,7 @@ class Diagnosis:
         shape: The shape of the reward.
         findings: What speaks against it, the worst first.
         grade: What to expect of training on it.
+        refits: The same reward fitted again, with other seeds and to fewer demonstrations; none unless that is asked.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Diagnosis:
     shape: Shape
     findings: tuple[Finding, ...]
     grade: Grade
+    refits: tuple[Refit, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -64,6 +67,7 @@ class Diagnosis:
             ],
             "columns": [asdict(column) for column in sight.columns],
             "ranks": None if sight.ranks is None else asdict(sight.ranks),
+            "refits": [asdict(refit) for refit in self.refits],
             "findings": [asdict(finding) for finding in self.findings],
         }
 
@@ -94,6 +98,17 @@ def fit_for_diagnosis(
     return estimator(config).fit(demonstrations, fitting, velocity_columns=velocities, beginner=beginner)
 
 
+def _fit_again(
+    config: EstimatorSettings,
+    played: Played | None,
+    velocities: Sequence[int] | None,
+    seed: int,
+    demonstrations: Demonstrations,
+    step: Step,
+) -> Fitting:
+    return fit_for_diagnosis(config.with_changes({"seed": seed}), demonstrations, played, velocities, step)
+
+
 def check_columns(demonstrations: Demonstrations) -> None:
     """Refuse demonstrations of which no probe can be made.
 
@@ -114,6 +129,7 @@ def diagnose(
     played: Played | None = None,
     velocities: Sequence[int] | None = None,
     data: Demonstrations | None = None,
+    thorough: bool = False,
     seed: int = 0,
     step: Step = lambda doing, done, total: None,
 ) -> tuple[Diagnosis, ...]:
@@ -126,6 +142,7 @@ def diagnose(
         played: Episodes in the environment, as ``play`` returns them; None leaves probes that need one out.
         velocities: Observation columns that are velocities, if they are known.
         data: Trajectories with rewards, with whose returns the learned ones are compared.
+        thorough: Whether each reward is fitted again, with other seeds and to fewer demonstrations.
         seed: Seed of probes and intervals.
         step: Called with the progress.
 
@@ -143,6 +160,11 @@ def diagnose(
         ranks = None if data is None else rank_correlation(model, data, data.source, seed)
         sight = look(model, demonstrations, probes, played, ranks=ranks, seed=seed, step=step)
         shape = shape_of(model, sight.unit, sight.expert.reward)
-        findings = by_severity([*find(sight, shape), *strides])
-        found.append(Diagnosis(name, sight, shape, findings, grade_of(findings, played=CLONE in sight.probes)))
+        again: tuple[Refit, ...] = ()
+        if thorough and demonstrations is not None:
+            fit = partial(_fit_again, model.config, played, velocities)
+            again = refits(model, demonstrations, probes, fit, model.config.seed, step)
+        findings = by_severity([*find(sight, shape), *refit_findings(again, sight), *strides])
+        grade = grade_of(findings, played=CLONE in sight.probes)
+        found.append(Diagnosis(name, sight, shape, findings, grade, again))
     return tuple(found)

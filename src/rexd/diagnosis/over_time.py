@@ -62,7 +62,7 @@ def time_findings(sight: Sight) -> Iterator[Finding]:
 def _progress(demonstrations: Demonstrations, rows: Transitions) -> NDArray[np.float64]:
     """Return which share of its trajectory's steps comes before each row: (N,)."""
     lengths = np.array([int(t.steps.max(initial=0)) + 1 for t in demonstrations])
-    return rows.step / lengths[rows.trajectory]
+    return np.asarray(rows.step / lengths[rows.trajectory], np.float64)
 
 
 def _evenly(index: Index, most: int) -> Index:

@@ -10,7 +10,8 @@ import numpy as np
 
 from rexd.demos.trajectory import Trajectory
 from rexd.reward.calibration import Calibration
-from rexd.reward.checks import Check, ShapeSettings
+from rexd.reward.checks import Check
+from rexd.reward.estimator.settings import EstimatorSettings
 from rexd.reward.rows import Float32, Rows
 
 MOST_ROWS = 2000  # of one probe, drawn evenly from more; the interval of an AUROC is then a few hundredths wide
@@ -45,8 +46,8 @@ class Estimator(Protocol):
         ...
 
     @property
-    def config(self) -> ShapeSettings:
-        """The settings that say what the reward looks at."""
+    def config(self) -> EstimatorSettings:
+        """The settings, which say what the reward looks at."""
         ...
 
     @property

@@ -21,8 +21,8 @@ SHORTER = 1.5  # times; episodes that differ by less end alike
 # Of the expert's reward. From 0.37 on, what was tried was learnt from.
 FAR = 0.25
 MORE = 0.02  # a smaller difference between episodes is chance
-# Of what lies between the clone and the expert. Where a way was learnt from, noise brought the clone 0.05 to 0.14 further,
-# and its true return rose with it.
+# Of what lies between the clone and the expert. Where a way was learnt from, noise brought the clone 0.05 to 0.14
+# further, and its true return rose with it.
 LEADS = 0.2
 DOMINATES = 0.8  # of the novelty; Reacher, which is learnt, has a column with 0.7
 FEW = 3  # columns; of fewer, one is always half

@@ -8,13 +8,15 @@ from rich.console import Console
 from rich.text import Text
 
 from rexd.cli.show.findings import print_findings
-from rexd.cli.show.output import print_filled, warn
+from rexd.cli.show.output import print_filled, print_table, warn
 from rexd.cli.show.text import number
 from rexd.shown import plain
 
 if TYPE_CHECKING:
     from rexd.diagnosis.diagnose import Diagnosis
+    from rexd.diagnosis.thorough import Refit
 
+REFITTED = ("fitted again with", "rows", "rank correlation", "held-out reward", "largest change of an AUROC")
 HEADINGS = ("what it pays for", "rows", "reward", "novelty / ℓ", "AUROC [95% interval]", "passes", "learned return")
 _STYLES = {"good": "bold green", "doubtful": "bold yellow", "poor": "bold red"}
 
@@ -34,6 +36,8 @@ def print_diagnosis(found: Diagnosis, *, named: bool) -> None:
             soft_wrap=True,
             markup=False,
         )
+    if found.refits:
+        print_table(REFITTED, [_refitted(refit, found) for refit in found.refits])
     print_findings(found.findings)
     console.print(_graded("grade", found), soft_wrap=True)
 
@@ -49,6 +53,17 @@ def print_short(found: Diagnosis, console: Console) -> None:
 def _graded(what: str, found: Diagnosis) -> Text:
     line = Text(f"{what}: ").append(found.grade.word, style=_STYLES[found.grade.word])
     return line.append(f" · {found.grade.sentence}")
+
+
+def _refitted(refit: Refit, found: Diagnosis) -> tuple[str, ...]:
+    most = refit.farthest(found.sight)
+    return (
+        refit.what,
+        f"{refit.rows:,}",
+        "-" if refit.ranks is None else f"{refit.ranks:.3f}",
+        f"{refit.held_out:.3f}",
+        "" if most is None else f"{most[1]:+.2f} ({most[0]})",
+    )
 
 
 def _row(probe: dict[str, object]) -> tuple[str, ...]:

@@ -60,6 +60,9 @@ class Command:
     max_episode_steps: opt.StepLimit = None
     """With --env, cut an episode off after N steps. None: at the environment's own time limit; where it has none, after
     twice the longest demonstration."""
+    thorough: bool = False
+    """Also fit each reward again, with three other seeds and to a half and a quarter of the demonstrations, and say how
+    much it changes. This takes five more fits."""
     data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
     settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
@@ -112,7 +115,14 @@ class Command:
             config = settings_from(asdict(self.settings))
             models = {config.type: fit_for_diagnosis(config, demos, played, velocities, step)}
         return diagnose(
-            models, demos, played=played, velocities=velocities, data=data, seed=self.settings.seed, step=step
+            models,
+            demos,
+            played=played,
+            velocities=velocities,
+            data=data,
+            thorough=self.thorough,
+            seed=self.settings.seed,
+            step=step,
         )
 
     def _check(self, saved: Sequence[str], files: Sequence[str]) -> None:
@@ -125,6 +135,8 @@ class Command:
             )
         if self.max_episode_steps is not None and self.data.env is None:
             raise RexdError("--max-episode-steps is for episodes in an environment; give one, such as --env Hopper-v5")
+        if self.thorough and not files:
+            raise RexdError("--thorough fits the reward again, to its demonstrations; name their file too")
         if self.velocity_columns is not None and not files:
             raise RexdError("--velocity-columns is for probes that are made of demonstrations; name their file too")
 
