@@ -1,6 +1,7 @@
 """Disturb runs and relabelling as machines do, and count what was lost.
 
     python scripts/soak.py                  # 30 kills of a run and 30 of relabelling, and the rest
+    python scripts/soak.py --only relabel   # without training, in minutes
     python scripts/soak.py --kills 3 --damages 20 --algorithm sb3-ppo
 
 Each work is done once without being disturbed: a run is trained, and a dataset is relabelled in each of four layouts.
@@ -51,7 +52,9 @@ def works(folder: Path, kills: int, damages: int, seed: int, units: int, setting
     return made
 
 
-def run(folder: Path, *, kills: int, damages: int, seed: int, units: int = 256, **settings: Any) -> dict[str, Count]:
+def run(
+    folder: Path, *, kills: int, damages: int, seed: int, units: int = 256, only: str = "", **settings: Any
+) -> dict[str, Count]:
     """Do all work, inject all faults, print what came of each kind, and return it; ``all`` is the sum.
 
     Args:
@@ -60,12 +63,15 @@ def run(folder: Path, *, kills: int, damages: int, seed: int, units: int = 256, 
         damages: The number of damaged files of a run; a third as many of relabelling.
         seed: Decides the moments and the places.
         units: The size of the reward's networks in relabelling.
+        only: How the names of the works begin that are done.
         settings: Those of the run.
     """
     torch.set_num_threads(1)
     found, total = {}, Count()
     print(f"{'':32}{'injected':>10}{'survived':>10}{'lost':>6}{'changed':>9}")
     for soak in works(folder, kills, damages, seed, units, settings):
+        if not soak.name.startswith(only):
+            continue
         soak.undisturbed()
         for name, inject in FAULTS.items():
             soak.count = Count()
@@ -89,10 +95,12 @@ if __name__ == "__main__":
     parser.add_argument("--damages", type=int, default=350)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--algorithm", default="sb3-sac", help="sbx's learners cannot be forked")
+    parser.add_argument("--only", choices=("train", "relabel"), default="")
     parser.add_argument("--json", type=Path, help="write the counts to this file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        counts = run(Path(place), kills=given.kills, damages=given.damages, seed=given.seed, algorithm=given.algorithm)
+        asked = {name: value for name, value in vars(given).items() if name != "json"}
+        counts = run(Path(place), **asked)
     if given.json is not None:
         given.json.write_text(json.dumps({name: vars(count) for name, count in counts.items()}, indent=2) + "\n")
     sys.exit(1 if counts["all"].lost or counts["all"].changed else 0)

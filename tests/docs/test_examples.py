@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 import rexd
+from rexd.errors import MissingExtraError
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
@@ -65,3 +67,28 @@ def test_a_vectorised_loop_of_another_kind_runs_on_the_reward(capsys):
     assert len(progress) == 3
     assert all(0 < learned < 20 for learned in progress)
     assert capsys.readouterr().out.count("true return") == 3
+
+
+@pytest.mark.slow
+def test_a_policy_is_learnt_offline_from_data_that_were_paid_afterwards(tmp_path, capsys):
+    pytest.importorskip("torchrl")
+    pytest.importorskip("gymnasium")
+    from rexd.cli import main
+
+    data = imported("offline_data").main(tmp_path, episodes=20)
+    reward, free_file, paid_file = (str(tmp_path / name) for name in ("reward.safetensors", "free.hdf5", "paid.hdf5"))
+    assert main(["relabel", reward, free_file, "-o", paid_file, "--jobs", "1"]) == 0
+    with h5py.File(free_file) as free, h5py.File(paid_file) as paid:
+        assert "rewards" not in free
+        assert paid["rewards"].shape == (20 * 50,)
+        mean = paid["rewards"][:].reshape(2, 10, 50).mean((0, 2))
+        assert np.corrcoef(mean, np.arange(10))[0, 1] < -0.7  # the less chance, the more it pays
+    returns = imported("offline_policy").main(tmp_path / "paid.hdf5", updates=300)
+    assert min(returns.values()) > data  # ten times as many updates reach more
+    assert capsys.readouterr().out.count("mean return") == 3
+
+
+def test_an_example_says_how_to_get_torchrl(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchrl.modules", None)
+    with pytest.raises(MissingExtraError, match=r"torchrl is not installed.*pip install 'rexd\[dev\]'"):
+        imported("offline_policy").learn(tmp_path / "none.hdf5", 1)
