@@ -1,13 +1,18 @@
 """``rexd train`` and what the doctor says of its reward: lines, the file in the run folder, and --strict."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("stable_baselines3")
 
 from line_task import ENV
+from pixel_task import watched
 
+from rexd.cli.before_training import Examination
+from rexd.cli.show.output import stderr
+from rexd.reading.anything import demonstrations_of
 from rexd.rl.training.run_folder import DIAGNOSIS_FILE, load_run
 
 SHORT = (
@@ -44,7 +49,7 @@ def test_a_run_says_its_grade_and_keeps_the_diagnosis(train, tmp_path):
 def test_strict_stops_before_the_training_until_it_is_left_out(train, tmp_path):
     result, folder = train("run", *FLAT, "--strict")
     assert result.status == 2
-    assert "nothing was trained, since the diagnosis of the reward has errors" in result.err.splitlines()[-1]
+    assert "no training begins, since the diagnosis of the reward has errors" in result.err.splitlines()[-1]
     assert load_run(folder).evaluation is None
     assert not (folder / "checkpoint.safetensors").exists()
     again, _ = train("run", *FLAT, "--strict", "--resume", "--json")
@@ -70,6 +75,14 @@ def test_a_damaged_diagnosis_is_told(train, fails, demos_file, content):
     message = fails(*words)
     assert DIAGNOSIS_FILE in message
     assert "without --strict" in message
+
+
+def test_what_cannot_be_diagnosed_does_not_end_a_run(tmp_path, capfd):
+    model = SimpleNamespace(config=SimpleNamespace(type="red", seed=0))
+    examination = Examination(tmp_path, strict=True)
+    assert examination.examine(model, demonstrations_of(watched()), None, stderr())
+    assert "the reward is not diagnosed" in capfd.readouterr().err
+    assert (list(tmp_path.iterdir()), examination.status, examination.stops) == ([], 0, False)
 
 
 def test_a_reward_from_a_file_is_judged_on_the_demonstrations(rexd, train, demos_file, tmp_path):

@@ -160,7 +160,7 @@ class Command:
         if self.json:
             print_json({"run": str(out), "env": env, "status": STATUSES[status], "diagnosis": found})
         print_error(
-            f"--strict: nothing was trained, since the diagnosis of the reward has {STATUSES[status]}; {out} keeps it, "
+            f"--strict: no training begins, since the diagnosis of the reward has {STATUSES[status]}; {out} keeps it, "
             "and the same command with --resume and without --strict trains on this reward"
         )
         return status
