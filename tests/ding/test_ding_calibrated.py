@@ -1,19 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from logged import Recording
 from transitions import TINY, arrays, build, discrete, rewards, transitions
 
 from rexd import RED
 from rexd.ding import RedRewardModel
 from rexd.errors import DemonstrationError, NotFittedError, RexdError, SpaceMismatchError
-
-
-class Recording:
-    def __init__(self):
-        self.calls = []
-
-    def add_scalar(self, *call):
-        self.calls.append(call)
 
 
 def far(rows):

@@ -4,20 +4,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from logged import Recording
 from transitions import arrays, build, discrete, oracle, rewards, transitions, write
 
 from rexd.ding import RedRewardModel, SENet
 from rexd.errors import DemonstrationError, SpaceMismatchError
-
-
-class Recording:
-    """A logger that remembers."""
-
-    def __init__(self):
-        self.calls = []
-
-    def add_scalar(self, *call):
-        self.calls.append(call)
 
 
 def weights(net):

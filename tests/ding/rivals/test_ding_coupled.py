@@ -7,6 +7,7 @@ import torch
 from agent_rows import AGENT, EXPERT, paid, transitions
 from agent_rows import made as made_small
 from circling import choosing, circling
+from logged import Recording
 
 from rexd.errors import DemonstrationError, NotFittedError, RewardFileError, RexdError
 
@@ -107,6 +108,16 @@ def test_before_the_agent_s_rows_nothing_is_subtracted():
     alone.train()
     assert torch.equal(paid(model, AGENT), (1.0 + paid(alone, AGENT)) / 2.0)
     assert not model.train_once_flag
+
+
+def test_the_log_says_how_far_the_agent_s_rows_are_from_its_predictors():
+    model = trained()
+    model.tb_logger = logger = Recording()
+    learn(model, AGENT, transitions(circling(4, 40, seed=5), shift=-0.5))
+    (name, value, first), (again, _, second) = logger.calls
+    assert name == again == "reward_model/agent_novelty"
+    assert 0.0 < value < model.calibrated.calibration_.anchor
+    assert (first, second) == (0, UPDATES)
 
 
 def test_the_same_seed_gives_the_same_reward(model):

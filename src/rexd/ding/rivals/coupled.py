@@ -73,6 +73,7 @@ class CdredRewardModel(MovingRewardModel):
         with reading_state():
             if state_dict.get("agent") is not None:
                 red = rebuild_calibrated(state_dict["calibrated"], self._columns, self._red)
+                assert isinstance(red, RED)
                 networks = {"target": red.target_.state_dict(), "predictor": state_dict["agent"]}
                 tensors = {f"{name}.{key}": value for name, net in networks.items() for key, value in net.items()}
                 agent = rebuild_networks("the agent's part", red.config, red.encoder_, red.target_.models, tensors)
