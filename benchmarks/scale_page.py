@@ -65,8 +65,8 @@ def costs(content: dict[str, Any]) -> str:
         [
             [way, rows, *_spent(found), f"{found['children_peak_mb']:,} MB" if found["children_peak_mb"] else ""]
             for rows, known in sizes.items()
-            for way, found in known.get("hdf5", {}).items()
-            if "peak_mb" in found
+            for way, found in known["hdf5"].items()
+            if isinstance(found, dict) and "load" in found
         ],
     )
     beside = table(
@@ -90,9 +90,12 @@ def costs(content: dict[str, Any]) -> str:
             if "ratio" in known.get(name, {})
         ],
     )
+    runs = [found for known in sizes.values() for each in known.values() for found in _runs(each)]
+    loads = [found["load"] for found in runs]
     about = (
         f"Measured on {content['date']} with {content['cores_used']} of {content['machine']['cores']} cores "
-        f"({content['machine']['processor']}), PyTorch {content['versions']['torch']}."
+        f"({content['machine']['processor']}), PyTorch {content['versions']['torch']}; the system's load was "
+        f"{min(loads):.0f} to {max(loads):.0f}."
     )
     return "\n\n".join((about, stages, ways, beside))
 
@@ -103,6 +106,12 @@ def write_page(measured: Path) -> None:
     text = renewed(PAGE.read_text("utf-8"), "scale", {"costs": costs(content)})
     with atomic_path(PAGE) as temporary:
         temporary.write_text(text, "utf-8")
+
+
+def _runs(known: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all commands that were run with a format."""
+    turns = [found for turn in known.get("turns", {}).values() for found in turn.values()]
+    return [*turns, *(found for found in known.values() if isinstance(found, dict) and "load" in found)]
 
 
 def _spent(found: dict[str, Any]) -> tuple[str, str, str]:
