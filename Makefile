@@ -87,7 +87,7 @@ dist: setup ## a wheel and an sdist in dist/, checked
 demo: setup ## bundled demonstrations into a reward and a policy
 	.venv/bin/rexd demo
 
-soak: setup ## kill runs, damage their files and fill their disk; print what was lost (0) and changed (0)
+soak: setup ## kill runs and relabelling, damage their files and fill their disk; print what was lost (0) and changed (0)
 	$(ONE_THREAD) $(PY) scripts/soak.py
 
 bench: setup ## what produces the README's numbers (hours): make bench DATA=folder of the RED authors' pickles
