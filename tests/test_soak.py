@@ -1,4 +1,4 @@
-"""The soak's short form: kills, a full disk, two at once and damaged files lose nothing and change nothing."""
+"""The soak's short forms: kills, a full disk, two at once and damaged files lose nothing and change nothing."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,19 @@ KILLS = {"hdf5": 1, "npz": 1, "parquet": 0, "minari": 0}
 DAMAGES = {"hdf5": 4, "npz": 4, "parquet": 3, "minari": 3}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the soak forks")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the soak forks")
+
+
+def test_nothing_of_one_relabelling_is_lost(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import soak
+
+    counts = soak.run(tmp_path, kills=1, damages=12, seed=0, units=16, only="relabel hdf5")
+    assert counts["relabel hdf5: kills"].injected == 1
+    assert (counts["all"].lost, counts["all"].changed, counts["all"].notes) == (0, 0, [])
+    assert counts["all"].survived == counts["all"].injected >= 6
+
+
 @pytest.mark.slow
 def test_nothing_is_lost(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
