@@ -59,6 +59,7 @@ def beside(monkeypatch):
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(seconds)))
     monkeypatch.setattr(module, "cores", lambda: 2)
     monkeypatch.setattr(module, "JudgingProcess", kind)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return kind
 
 
@@ -134,8 +135,9 @@ def test_a_process_that_is_lost_between_two_policies(beside):
         assert judging.verdict() == JUDGE(2.0, Standing())
 
 
-@pytest.mark.parametrize(("cores", "left"), [(1, 1000), (2, 10)])
-def test_one_core_or_little_left_to_play_starts_no_process(beside, monkeypatch, cores, left):
+@pytest.mark.parametrize(("cores", "threads", "left"), [(1, "", 1000), (2, "1", 1000), (2, "", 10)])
+def test_one_core_or_little_left_to_play_starts_no_process(beside, monkeypatch, cores, threads, left):
     monkeypatch.setattr(module, "cores", lambda: cores)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
     assert all(at_once for _, at_once in judged(POLICIES, left=left))
     assert beside.started == []

@@ -119,6 +119,7 @@ def test_evaluations_beside_the_training_change_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr("rexd.rl.selection.judging.WORTH", 0.0)
     monkeypatch.setattr("rexd.rl.selection.judging.cores", lambda: 2)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("rexd.rl.selection.judging.JudgingProcess.start", start)
     run(tmp_path / "beside", **more)
     assert [process.used for process in started] == [5]

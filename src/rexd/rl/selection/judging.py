@@ -8,6 +8,7 @@ process is used only if its verdict is the same to the last bit.
 
 from __future__ import annotations
 
+import os
 import time
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,7 @@ class Judging:
 
     def __init__(self, judge: Judge) -> None:
         """Begin in this process."""
-        self.judge, self._alone = judge, cores() < 2
+        self.judge, self._alone = judge, not _may_use_two_cores()
         self._process: JudgingProcess | None = None
         self._proof: Verdict | None = None  # what the process has to repeat before it is used
         self._asked: tuple[Policy, Standing] | None = None  # what it is judging
@@ -114,3 +115,8 @@ class Judging:
         if self._process is not None:
             self._process.close()
         self._process, self._proof, self._alone = None, None, True
+
+
+def _may_use_two_cores() -> bool:
+    """Whether there is a core to spare: a benchmark and Ray give each run one core, and say so by this variable."""
+    return cores() > 1 and os.environ.get("OMP_NUM_THREADS") != "1"
