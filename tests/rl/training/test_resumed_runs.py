@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 import rexd
 from rexd.rl.observers.observer import Silent
+from rexd.rl.training import run_folder as files
 from rexd.rl.training.run_folder import load_checkpoint
 
 SMALL = {
@@ -108,8 +109,15 @@ class Beside:
         pass
 
 
-def test_evaluations_beside_the_training_change_nothing(tmp_path, monkeypatch):
-    more = {"algorithm": "sb3-ppo", "environments": 2, "steps": 750}
+def without_recent(found):
+    """Leave out the policies of an ensemble: a checkpoint keeps one more while the latest is being judged."""
+    kept = {name: array for name, array in found["checkpoint"].items() if not name.startswith("recent.")}
+    return {**found, "checkpoint": kept}
+
+
+@pytest.mark.parametrize("ensemble", [1, 3])
+def test_evaluations_beside_the_training_change_nothing(tmp_path, monkeypatch, ensemble):
+    more = {"algorithm": "sb3-ppo", "environments": 2, "steps": 750, "ensemble": ensemble}
     run(tmp_path / "alone", **more)
     started = []
 
@@ -128,8 +136,23 @@ def test_evaluations_beside_the_training_change_nothing(tmp_path, monkeypatch):
     progress = load_checkpoint(tmp_path / "killed")[1]
     assert progress["pending"]["steps"] == 450  # it was killed in the middle of this evaluation, as seen from the file
     run(tmp_path / "killed", **more)
-    for name in ("beside", "killed"):
-        assert_same(results(tmp_path / "alone"), results(tmp_path / name))
+    save, saves = files.save_checkpoint, []
+
+    def fourth_fails(*given):
+        saves.append(given)
+        if len(saves) == 4:  # the policy that is judged next lies in the folder, and the checkpoint is the earlier one
+            raise Killed
+        save(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "save_checkpoint", fourth_fails)
+        with pytest.raises(Killed):
+            run(tmp_path / "between", **more)
+    assert load_checkpoint(tmp_path / "between")[1]["pending"]["steps"] == 450
+    run(tmp_path / "between", **more)
+    alone = without_recent(results(tmp_path / "alone"))
+    for name in ("beside", "killed", "between"):
+        assert_same(alone, without_recent(results(tmp_path / name)))
 
 
 class Hidden(gymnasium.Wrapper):

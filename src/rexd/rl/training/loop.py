@@ -97,10 +97,8 @@ class TrainingLoop:
             shown = "true_episode" if self.reward is None else "learned_episode"
             watch, losses = EpisodeWatch(self.observer, self.config.steps, shown), LossWatch(board)
             waiting = Whenever(judging.ready, lambda: self._tell(self._take(judging), board))
-            if self.pending is not None:
-                last = load_policy(self.folder / files.LAST_POLICY_FILE)
-                if judging.begin(last, self.standing, left=self._left):
-                    self._tell(self._take(judging), board)
+            if self.pending is not None and self._begin(judging):
+                self._tell(self._take(judging), board)
             while self.learner.steps < self.config.steps:
                 target = (self.learner.steps // self.config.evaluate_every + 1) * self.config.evaluate_every
                 before, started = self.learner.steps, time.monotonic()
@@ -129,16 +127,20 @@ class TrainingLoop:
     def _evaluate(self, judging: Judging, board: Board, watch: EpisodeWatch, speed: float) -> None:
         """Begin to judge the present policy, and write a checkpoint."""
         self.recent = [*self.recent, self._policy()][-self.config.ensemble :]
-        policy = ensemble(self.recent)
         losses = {f"{LOSS}{name}": value for name, value in self.learner.losses().items()}
         self.pending = {"steps": self.learner.steps, **watch.recent(), **losses}
-        policy.save(self.folder / files.LAST_POLICY_FILE)
-        self.learner.save_zip(self.folder / files.LAST_ZIP_FILE)
-        record = self._take(judging) if judging.begin(policy, self.standing, left=self._left) else None
+        record = self._take(judging) if self._begin(judging) else None
         state = self.learner.state()
         files.save_checkpoint(self.folder, {**state, **self._snapshots()}, self._progress())
         board.replayed(state, self.learner.steps, speed)
         self._tell(record, board)
+
+    def _begin(self, judging: Judging) -> bool:
+        """Begin to judge the policy of the present steps, and return whether its verdict is there."""
+        policy = ensemble(self.recent)
+        policy.save(self.folder / files.LAST_POLICY_FILE)
+        self.learner.save_zip(self.folder / files.LAST_ZIP_FILE)
+        return judging.begin(policy, self.standing, left=self._left)
 
     def _take(self, judging: Judging) -> dict[str, Any] | None:
         """Take the verdict on the last policy: keep the policy if it is the best, and write the metrics.
@@ -195,8 +197,9 @@ class TrainingLoop:
         self.learner.save_zip(self.folder / files.ZIP_FILE)
 
     def _snapshots(self) -> State:
-        """Return the policies that the next ensemble begins with, for the checkpoint."""
-        kept = self.recent[1 - self.config.ensemble :] if self.config.ensemble > 1 else []
+        """Return the policies that the next ensemble begins with, or that are being judged, for the checkpoint."""
+        members = self.config.ensemble - (self.pending is None)
+        kept = self.recent[-members:] if members else []
         return {
             f"{RECENT}.{number}.{name}": tensor.numpy()
             for number, policy in enumerate(kept)
