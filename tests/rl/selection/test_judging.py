@@ -34,8 +34,6 @@ class Beside:
         return cls.started[-1]
 
     def begin(self, policy, standing):
-        if self.lost:
-            raise BrokenPipeError
         self.asked.append((policy, standing))
 
     def ready(self):
@@ -131,8 +129,9 @@ def test_a_process_that_is_lost_between_two_policies(beside):
         judging.begin(3.0, Standing(), left=20)
         judging.verdict()
         beside.started[0].lost = True
-        assert judging.begin(2.0, Standing(), left=20)
+        assert not judging.begin(2.0, Standing(), left=20)
         assert judging.verdict() == JUDGE(2.0, Standing())
+        assert judging.begin(4.0, Standing(), left=20)
 
 
 @pytest.mark.parametrize(("cores", "threads", "left"), [(1, "", 1000), (2, "1", 1000), (2, "", 10)])

@@ -60,6 +60,17 @@ def test_an_environment_that_fails_ends_it():
         process.close()
 
 
+def test_a_process_that_does_not_start_is_told_by_its_verdict(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    process = JudgingProcess.start(judge_of("Pendulum-v1"))
+    try:
+        process.begin(pushing(), Standing())
+        with pytest.raises((EOFError, OSError)):
+            process.verdict()
+    finally:
+        process.close()
+
+
 def test_what_cannot_be_sent_starts_none():
     assert JudgingProcess.start(judge_of(lambda: Line())) is None
     assert JudgingProcess.start(judge_of(OneInstance(Line()))) is None

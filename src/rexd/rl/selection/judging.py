@@ -57,15 +57,18 @@ class Judging:
         Returns:
             Whether the verdict is there; else it is being found beside.
         """
-        if self._proven() and self._hand_over(policy, standing):
+        if self._process is not None and self._proven():
+            self._process.begin(policy, standing)
+            self._asked = (policy, standing)
             return False
         started = time.monotonic()
         self._found = self.judge(policy, standing)
         if not self._alone and self._process is None and left * (time.monotonic() - started) > WORTH:
             self._process = JudgingProcess.start(self.judge)
             self._alone = self._process is None
-            if self._process is not None and self._hand_over(policy, standing):
-                self._asked, self._proof = None, self._found
+            if self._process is not None:
+                self._process.begin(policy, standing)
+                self._proof = self._found
         return True
 
     def ready(self) -> bool:
@@ -99,16 +102,6 @@ class Judging:
         if not same:
             self._close()
         return same
-
-    def _hand_over(self, policy: Policy, standing: Standing) -> bool:
-        assert self._process is not None
-        try:
-            self._process.begin(policy, standing)
-        except OSError:
-            self._close()
-            return False
-        self._asked = (policy, standing)
-        return True
 
     def _close(self) -> None:
         """End the process; from now on policies are judged in this one."""

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Self
@@ -27,6 +28,8 @@ class JudgingProcess:
     def __init__(self, connection: Connection, process: subprocess.Popen[bytes]) -> None:
         """Take a process that was started, and the connection to it."""
         self._connection, self._process = connection, process
+        # A thread of its own: what is sent waits for the process, which takes seconds to start, and training must not.
+        self._sender = ThreadPoolExecutor(1)
 
     @classmethod
     def start(cls, judge: Judge) -> Self | None:
@@ -43,16 +46,15 @@ class JudgingProcess:
             quiet = subprocess.DEVNULL
             process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=quiet, stdout=quiet, stderr=quiet)
         made = cls(Connection(ours.detach()), process)
-        made._connection.send_bytes(told)
+        made._send(told)
         return made
 
     def begin(self, policy: Policy, standing: Standing) -> None:
-        """Hand a policy over.
+        """Hand a policy over; where the process has ended, ``verdict`` says so."""
+        self._send(pickle.dumps((policy, standing)))  # the connection's own ``send`` would share tensors by descriptors
 
-        Raises:
-            OSError: The process has ended.
-        """
-        self._connection.send_bytes(pickle.dumps((policy, standing)))  # ``send`` would share tensors by descriptors
+    def _send(self, told: bytes) -> None:
+        self._sender.submit(self._connection.send_bytes, told)
 
     def ready(self) -> bool:
         """Whether ``verdict`` would return, or raise, at once."""
@@ -73,9 +75,10 @@ class JudgingProcess:
 
     def close(self) -> None:
         """End the process, whatever it does."""
-        self._connection.close()
-        self._process.kill()
+        self._process.kill()  # which ends a send that waits for it
         self._process.wait()
+        self._sender.shutdown()
+        self._connection.close()
 
 
 def main(words: list[str]) -> int:
