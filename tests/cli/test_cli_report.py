@@ -8,6 +8,7 @@ from html_pages import Page
 from line_task import ENV, make_policy
 
 from rexd.cli.after_training import PAGE_FILE
+from rexd.errors import RexdError
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
@@ -125,9 +126,23 @@ def test_training_leaves_a_page(rexd, trained, demos_file, tmp_path):
     text = text_of(out / PAGE_FILE)
     assert "What the data is" in text
     assert "The reward along 4 trajectories" in text
-    assert "rexd report plays some" in text
+    assert "The reward along the policy&#39;s episodes" in text
     assert "rexd train demos.npz --seed 0" in text  # the command that the folder records
     assert rexd("train", demos_file, "--env", ENV, "--out", tmp_path / "json", "--json").json["run"]
+
+
+def test_where_no_episode_can_be_played_the_page_of_a_training_says_why(
+    rexd, trained, demos_file, tmp_path, monkeypatch
+):
+    def refuse(*_, **__):
+        raise RexdError("the simulator is away")
+
+    monkeypatch.setattr("rexd.cli.playing.play_for_page", refuse)
+    out = tmp_path / "new"
+    assert rexd("train", demos_file, "--env", ENV, "--out", out).status == 0
+    text = text_of(out / PAGE_FILE)
+    assert "No episodes of the policy were played: the simulator is away" in text
+    assert "The reward along the policy&#39;s episodes" not in text
 
 
 @pytest.mark.parametrize("module", ["jinja2", "matplotlib"])

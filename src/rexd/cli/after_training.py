@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rexd.cli.show.output import note, warn
-from rexd.errors import MissingExtraError
+from rexd.errors import MissingExtraError, RexdError
 
 if TYPE_CHECKING:
     from rexd.demos.demonstrations import Demonstrations
@@ -41,6 +41,7 @@ def write_run_page(
 def _write(
     run: Run, whole: Demonstrations | None, used: Demonstrations | None, returns: tuple[float, ...] | None
 ) -> None:
+    from rexd.cli.playing import play_for_page
     from rexd.cli.show.facts import describe, described
     from rexd.inspection.data.find import find
     from rexd.report.material import Material, named
@@ -50,6 +51,12 @@ def _write(
     (name,) = named([run.path])
     seen = None if whole is None or whole.streamed else whole  # a large file is not read once more
     facts = None if seen is None else {**describe(seen, seen), "format": None, "one_step": None}
+    notes: list[str] = []
+    try:
+        episodes = {name: play_for_page(run.path, trust=True)}  # the run has imported what its folder names
+    except RexdError as error:
+        episodes = {}
+        notes.append(f"No episodes of the policy were played: {error}")
     material = Material(
         title=f"{run.env}: {name}",
         facts={} if seen is None or facts is None else {"file": seen.source, **described(facts)},
@@ -58,8 +65,7 @@ def _write(
         demonstrated=returns,
         rewards={name: run.reward()} if (run.path / REWARD_FILE).is_file() else {},
         runs={name: run},
-        notes=[
-            "The episodes of the policy are not drawn here: rexd report plays some, and draws the reward along them"
-        ],
+        episodes=episodes,
+        notes=notes,
     )
     write_page(material, run.path / PAGE_FILE)

@@ -10,11 +10,12 @@ import numpy as np
 import tyro
 
 from rexd.cli import options as opt
+from rexd.cli.playing import environment_of
 from rexd.cli.policies import open_policy
 from rexd.cli.show.output import print_facts, print_json
 from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.text import number
-from rexd.cli.verbs.evaluate import check_counts, environment_of
+from rexd.cli.verbs.evaluate import check_counts
 from rexd.errors import import_extra
 from rexd.files import check_writable
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rexd.cli import options as opt
-from rexd.cli.policies import Opened, open_policy
+from rexd.cli.playing import OWN_SEED, environment_of
+from rexd.cli.policies import open_policy
 from rexd.cli.show.output import note, print_facts, print_json, print_returns
 from rexd.cli.show.progress import ProgressBar
-from rexd.errors import RexdError, UnsafeFileError, import_extra
+from rexd.errors import RexdError, import_extra
 
 if TYPE_CHECKING:
     from rexd.demos.trajectory import Trajectory
 
 DRAWN = 8  # episodes that --plot draws
-OWN_SEED = 3_000_003  # other episodes than any that a run plays (rexd.rl.selection.judge), its final evaluation too
 
 
 @dataclass(frozen=True)
@@ -136,46 +135,6 @@ class Command:
             note(f"wrote {self.video}")
         if self.plot is not None:
             note(f"wrote {self.plot}")
-
-
-def environment_of(
-    opened: Opened, named: str | None, pairs: tuple[str, ...], path: Path, *, trust: bool
-) -> tuple[str, dict[str, Any]]:
-    """Return the environment that the user names, else the one of the run, and its arguments.
-
-    Raises:
-        UnsafeFileError: The run folder names a module to import, and is not trusted.
-        RexdError: Neither the user nor a run folder names one that can be made.
-    """
-    arguments = opt.environment_arguments(pairs)
-    if named is not None:
-        same = named in (opened.env, opened.env_reference) and not arguments
-        return named, opened.env_kwargs if same else arguments
-    if opened.env is None:
-        raise RexdError(
-            f"{path}: does not lie in a run folder, which would name the environment; give it, such as --env Hopper-v5"
-        )
-    return _recorded(opened.env, opened.env_reference, path, trust=trust), arguments or opened.env_kwargs
-
-
-def _recorded(env: str, reference: str | None, path: Path, *, trust: bool) -> str:
-    """Return the environment that a run folder names, where no code is imported or the folder is trusted."""
-    importing = reference or (env if ":" in env else None)
-    if importing is None:
-        return env
-    module, _, name = importing.partition(":")
-    if module == "__main__" or any(sign in name for sign in "<>()"):
-        raise RexdError(
-            f"{path}: the run was trained on {importing}, which no import can make again. Give a class or function "
-            "that makes the same environment, such as --env module:ClassName"
-        )
-    if not trust:
-        raise UnsafeFileError(
-            f"{path}: the run was trained on {importing}, and importing {module} executes its code; nothing was "
-            f"imported. If you trust that module, give --env {shlex.quote(importing)}, or --trust for all that the "
-            "folder names"
-        )
-    return importing
 
 
 def check_counts(episodes: int, seed: int) -> None:

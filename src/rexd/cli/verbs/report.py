@@ -13,13 +13,11 @@ import tyro
 
 from rexd.cli import options as opt
 from rexd.cli.inspection import inspect_files
-from rexd.cli.policies import open_policy
+from rexd.cli.playing import play_for_page
 from rexd.cli.show.facts import described
 from rexd.cli.show.output import note, print_json
-from rexd.cli.show.progress import ProgressBar
 from rexd.cli.show.waiting import Waiting
-from rexd.cli.verbs.evaluate import OWN_SEED, environment_of
-from rexd.errors import RexdError, import_extra
+from rexd.errors import RexdError
 
 if TYPE_CHECKING:
     from rexd.demos.trajectory import Trajectory
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from rexd.rl.training.run_folder import Run
 
 REWARD_SUFFIX = ".safetensors"
-EPISODES = 3
 PAGE_SUFFIXES = (".html", ".htm")
 
 
@@ -138,20 +135,10 @@ class Command:
         found = {}
         for name, run in runs.items():
             try:
-                found[name] = self._play(run)
+                found[name] = play_for_page(run.path, self.data.env, self.data.env_kwargs, trust=self.trust)
             except RexdError as error:
                 notes.append(f"No episodes of {name} were played: {error}")
         return found
-
-    def _play(self, run: Run) -> list[Trajectory]:
-        import_extra("gymnasium", "train")
-        from rexd.evaluation.rollouts import rollout
-
-        opened = open_policy(run.path, trust=self.trust, seed=OWN_SEED)
-        env, arguments = environment_of(opened, self.data.env, self.data.env_kwargs, run.path, trust=self.trust)
-        make_env = opt.player(env, arguments, None, recorded=opened.max_episode_steps)
-        with ProgressBar() as progress:
-            return rollout(make_env, opened.policy, EPISODES, seed=OWN_SEED, on_episode=progress.episodes(EPISODES))
 
 
 def _first_of_each_task(runs: Mapping[str, Run]) -> dict[str, Run]:
