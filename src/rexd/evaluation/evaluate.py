@@ -25,12 +25,14 @@ class Episode:
         length: The number of steps.
         success: Whether the environment called the episode a success at any step, by ``success`` in its info; None if
             it says nothing of it. For evaluation only.
+        terminated: Whether the episode ended in a terminal state.
     """
 
     true_return: float
     learned_return: float | None
     length: int
     success: bool | None = None
+    terminated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the episode as plain JSON types."""
@@ -135,6 +137,7 @@ def evaluation_of(
             learned_return=None if reward is None else learned_return(trajectory, reward),
             length=len(trajectory),
             success=(successes or {}).get(number),
+            terminated=bool(trajectory.terminated[-1]),
         )
         for number, trajectory in enumerate(played)
     )

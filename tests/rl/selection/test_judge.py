@@ -64,3 +64,47 @@ def test_paired_policies_are_compared_in_the_same_first_episodes():
     standing, _, found = judged((2.0, 10.0), (4.0, 12.0), (3.0, 99.0), (5.0, 1.0), paired=True)
     assert found == [(8.0, True), (10.0, True), (None, False), (2.0, False)]
     assert (standing.best, standing.first) == (10.0, 4.0)
+
+
+class Falls:
+    """Plays policies that are pairs: what their episodes earn in turn, and how many of the further ones fall."""
+
+    def __init__(self):
+        self.played = 0
+
+    def __call__(self, policy, episodes, seed):
+        self.played += episodes
+        earned, falls = policy
+        further = seed == CONFIRMATION_SEED + SEED
+        returns = [earned + (1.0 if number % 2 else -1.0) for number in range(episodes)]
+        played = tuple(Episode(r, r, LENGTH, terminated=further and n < falls) for n, r in enumerate(returns))
+        return Evaluation(played, summarise(returns), summarise(returns))
+
+
+@pytest.mark.parametrize(
+    ("policy", "falls_less"),
+    [
+        ((9.9, 0), True),  # all returns are 1 away from their mean: 0.2 is within two standard errors of the difference
+        ((9.9, 1), True),
+        ((9.9, 2), False),  # falls as often
+        ((8.0, 0), False),  # earns less, beyond chance
+    ],
+)
+def test_what_earns_as_much_and_falls_less_is_better(policy, falls_less):
+    judge, script = Judge(Falls(), EPISODES, SEED), Falls()
+    standing = judge((10.1, 2), Standing()).standing
+    assert standing.terminal == 2
+    better, after = Judge(script, EPISODES, SEED).falls_less(policy, standing)
+    assert better is falls_less
+    assert script.played == (1 + CONFIRMATIONS) * EPISODES
+    assert after == Standing(10.1, 10.1, standing.steps + script.played * LENGTH, standing.error, 2)
+
+
+def test_nothing_is_played_where_the_best_policy_never_fell():
+    script, standing = Falls(), Judge(Falls(), EPISODES, SEED)((10.0, 0), Standing()).standing
+    assert Judge(script, EPISODES, SEED).falls_less((10.0, 0), standing) == (False, standing)
+    assert script.played == 0
+
+
+def test_an_older_checkpoint_does_not_know_how_often_the_best_policy_fell():
+    assert Standing.from_dict({"best": 4.0, "selection_steps": 7}) == Standing(4.0, steps=7)

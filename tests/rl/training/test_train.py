@@ -650,6 +650,16 @@ def test_the_clone_is_a_candidate_of_the_selection(tmp_path):
     assert any("earns more of the learned reward" in message for message in watch.messages)
 
 
+def test_a_clone_that_falls_less_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("rexd.rl.selection.judge.Judge.falls_less", lambda _, policy, standing: (True, standing))
+    config, watch = replace(CONFIG, warm_start=20, steps=40), Watching()
+    run = train(
+        demonstrations(), env="Steer-v0", out=tmp_path / "run", reward=PaysPush(), config=config, observer=watch
+    )
+    assert run.evaluation["selected_at"] == 0
+    assert any("ends in fewer episodes in a terminal state" in message for message in watch.messages)
+
+
 @pytest.mark.parametrize("settings", [{"cloning_weight": 0.0}, {"warm_start": 0}])
 def test_a_learner_that_does_not_clone_keeps_what_it_learnt(tmp_path, settings):
     config = replace(CONFIG, steps=40, **{"warm_start": 20, **settings})

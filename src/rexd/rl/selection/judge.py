@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from rexd.rl.policies.policy import Policy
 SELECTION_SEED = 1_000_003  # evaluations during training play other episodes than the final evaluation
 CONFIRMATION_SEED = 2_000_003
 CONFIRMATIONS = 3  # times as many episodes again, for a policy that seems to be the best
+
+TIED = 2.0  # standard errors of the difference between two returns that say nothing of which is the higher one
 
 Play = Callable[[Policy, int, int], Evaluation]
 """Plays a policy for a number of episodes from a seed."""
@@ -46,16 +48,26 @@ class Standing:
         best: The highest return that was confirmed so far.
         first: What the best policy earned in the first episodes alone.
         steps: The environment steps that judging took; they are not counted among those of the learner.
+        error: The standard error of ``best``.
+        terminal: The number of episodes of the best policy that ended in a terminal state.
     """
 
     best: float = -np.inf
     first: float = -np.inf
     steps: int = 0
+    error: float = 0.0
+    terminal: int = 0
 
     @classmethod
     def from_dict(cls, progress: dict[str, Any]) -> Self:
         """Read the standing from the progress of a checkpoint."""
-        return cls(progress["best"], progress.get("first", -np.inf), progress["selection_steps"])
+        return cls(
+            progress["best"],
+            progress.get("first", -np.inf),
+            progress["selection_steps"],
+            progress.get("error", 0.0),
+            progress.get("terminal", 0),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,16 +108,52 @@ class Judge:
     def __call__(self, policy: Policy, standing: Standing) -> Verdict:
         """Evaluate a policy, and compare it with the best one so far."""
         result = self.play(policy, self.episodes, SELECTION_SEED + self.seed)
-        steps, confirmed = standing.steps + _steps(result), None
-        if score_of(result) >= (standing.first if self.paired else standing.best):
-            # A policy that falls in half of its episodes may well stay up in its first five
-            # (docs/lab/selection-and-cloning.md).
-            further = self.play(policy, CONFIRMATIONS * self.episodes, CONFIRMATION_SEED + self.seed)
-            steps += _steps(further)
-            confirmed = (score_of(result) + CONFIRMATIONS * score_of(further)) / (1 + CONFIRMATIONS)
-        if confirmed is None or confirmed < standing.best:
-            return Verdict(result, confirmed, False, Standing(standing.best, standing.first, steps))
-        return Verdict(result, confirmed, True, Standing(confirmed, score_of(result), steps))
+        steps = standing.steps + _steps(result)
+        if score_of(result) < (standing.first if self.paired else standing.best):
+            return Verdict(result, None, False, replace(standing, steps=steps))
+        # A policy that falls in half of its episodes may well stay up in its first five
+        # (docs/lab/selection-and-cloning.md).
+        whole, further = self._confirmed(result, policy)
+        steps += further
+        if whole.mean < standing.best:
+            return Verdict(result, whole.mean, False, replace(standing, steps=steps))
+        best = Standing(whole.mean, score_of(result), steps, whole.error, whole.terminal)
+        return Verdict(result, whole.mean, True, best)
+
+    def falls_less(self, policy: Policy, standing: Standing) -> tuple[bool, Standing]:
+        """Compare how often a policy and the best one end in terminal states, where no demonstration ends in one.
+
+        That is known whatever the reward says, and decides where the returns of the two are so near to each other
+        that chance may have made their order.
+
+        Returns:
+            Whether the policy ends so less often, with a return as high as the best one's or within ``TIED`` standard
+            errors of it; and the standing with the steps that this took.
+        """
+        if not standing.terminal:
+            return False, standing
+        result = self.play(policy, self.episodes, SELECTION_SEED + self.seed)
+        whole, further = self._confirmed(result, policy)
+        tied = standing.best - whole.mean <= TIED * np.hypot(standing.error, whole.error)
+        steps = standing.steps + _steps(result) + further
+        return bool(tied) and whole.terminal < standing.terminal, replace(standing, steps=steps)
+
+    def _confirmed(self, first: Evaluation, policy: Policy) -> tuple[_Whole, int]:
+        """Play the further episodes; return what all of them came to, and the steps that the further ones took."""
+        further = self.play(policy, CONFIRMATIONS * self.episodes, CONFIRMATION_SEED + self.seed)
+        mean = (score_of(first) + CONFIRMATIONS * score_of(further)) / (1 + CONFIRMATIONS)
+        episodes = (*first.episodes, *further.episodes)
+        returns = [e.true_return if e.learned_return is None else e.learned_return for e in episodes]
+        error = float(np.std(returns, ddof=1) / np.sqrt(len(returns)))
+        return _Whole(mean, error, sum(episode.terminated for episode in episodes)), _steps(further)
+
+
+class _Whole(NamedTuple):
+    """The first and the further episodes of a policy: mean return, its standard error, and terminal ends."""
+
+    mean: float
+    error: float
+    terminal: int
 
 
 def score_of(result: Evaluation) -> float:

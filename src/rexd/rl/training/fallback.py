@@ -1,7 +1,8 @@
 """What a run keeps if its reward taught less than cloning does: the clone of the demonstrations.
 
 The clone is a candidate of the selection like any policy of the run, and is kept where it earns more. It is kept, too,
-where the reward says nothing of what policies do.
+where the reward says nothing of what policies do, and where it earns as much as far as the episodes tell, and ends less
+often in a terminal state that no demonstration ends in.
 
 Demonstrations may show only a part of a task, such as one goal of many. Whatever the policy then does elsewhere is far
 outside the support of the demonstrations, where the reward cannot tell one action from another, and training only
@@ -24,6 +25,10 @@ EARNS_MORE = (
     "the clone of the demonstrations earns more of the learned reward than any policy of the run, and is kept; train "
     "for more steps, or look at what the reward pays (rexd score)"
 )
+FALLS_LESS = (
+    "the clone of the demonstrations ends in fewer episodes in a terminal state, which no demonstration does, and the "
+    "learned returns do not tell the two apart: the clone is kept; train for more steps"
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Fallback:
     Attributes:
         clone: Fits a clone of the demonstrations. Held-out rows decide for how long (``rexd.rl.policies.cloning``).
         demonstrated: Mean reward of a demonstrated step.
-        horizon: The number of steps over which learned returns count; None where they count all steps.
+        horizon: The number of steps over which learned returns count; None where they count all steps, since no
+            demonstration ends in a terminal state.
     """
 
     clone: Callable[[], Policy]

@@ -24,7 +24,7 @@ from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
-from rexd.rl.training.fallback import EARNS_MORE
+from rexd.rl.training.fallback import EARNS_MORE, FALLS_LESS
 from rexd.rl.training.learner import Built
 
 RECENT = "recent"  # the name of the arrays of earlier policies in a checkpoint
@@ -180,6 +180,8 @@ class TrainingLoop:
         """Return what the checkpoint says beside the learner's state."""
         return {
             "best": self.standing.best,
+            "error": self.standing.error,
+            "terminal": self.standing.terminal,
             **({} if self.context.goals is None else {"first": self.standing.first}),
             "selection_steps": self.standing.steps,
             "seconds": self.seconds,
@@ -217,6 +219,9 @@ class TrainingLoop:
             if why is None:
                 verdict = self.judge(clone, self.standing)
                 self.standing, why = verdict.standing, EARNS_MORE if verdict.selected else None
+            if why is None and self.fallback.horizon is None:
+                falls_less, self.standing = self.judge.falls_less(clone, self.standing)
+                why = FALLS_LESS if falls_less else None
             if why is not None:
                 self.observer.message(why)
                 self._keep(clone)
