@@ -102,6 +102,16 @@ def run(suite: Suite, data: Path) -> None:
         print(f"{suite.name} {task.name} {name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
+def policy_of(cell: dict[str, Any]) -> str:
+    """What the same learner made of the estimator's reward in the suite's benchmark: a return, or a dash."""
+    method = "rexd" if cell["estimator"] == "red" else cell["estimator"]
+    file = ROOT / "benchmarks" / "results" / cell["suite"] / cell["regime"] / f"{cell['task']}-{method}-seed{SEED}.json"
+    if not file.is_file():
+        return "–"
+    found = json.loads(file.read_text())
+    return f"{found['return_mean']:,.{0 if abs(found['return_mean']) >= 100 else 1}f}"
+
+
 def table() -> str:
     """The table of all recorded cells."""
     found = [json.loads(file.read_text()) for file in sorted(RESULTS.rglob("*.json"))]
@@ -114,14 +124,14 @@ def table() -> str:
         ONE_COLUMN: "one column moved",
         BETWEEN: "between trajectories",
     }
-    heads = ("task", "estimator", EXPERT, *shown.values(), "fit", "rows a second")
+    heads = ("task", "estimator", EXPERT, *shown.values(), "fit", "rows a second", "return of the policy")
     lines = ["| " + " | ".join(heads) + " |", "|---" * 2 + "|--:" * (len(heads) - 2) + "|"]
     before = None
     for cell in found:
         about = f"{cell['task']}, {cell['regime']}"
         scores = [cell["probes"].get(name) for name in shown]
         aurocs = ["–" if score is None else f"{score['auroc']:.2f}" for score in scores]
-        times = (f"{cell['fit_seconds']:.1f} s", f"{cell['rows_per_second']:,.0f}")
+        times = (f"{cell['fit_seconds']:.1f} s", f"{cell['rows_per_second']:,.0f}", policy_of(cell))
         name = about if about != before else ""
         lines.append(
             f"| {name} | `{cell['estimator']}` | {cell['held_out_reward']:.2f} | {' | '.join((*aurocs, *times))} |"
