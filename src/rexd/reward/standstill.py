@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rexd.adam import Adam
 from rexd.demos.demonstrations import Demonstrations
 from rexd.reward.columns import CLOCK
 from rexd.reward.encoder import Encoder
@@ -61,7 +62,7 @@ def standstills(
     fixed = torch.tensor([_is_fixed(name, velocity_columns, discrete) for name in encoder.kept_names])
     start = x.detach().clone()
     poses = start.clone()
-    optimiser = torch.optim.Adam([x], lr=STEP_SIZE)
+    optimiser = Adam([x], STEP_SIZE)
     best = torch.full((STARTS,), torch.inf)
     for _ in range(STEPS + 1):
         errors = model.novelty_of_inputs(x)

@@ -13,7 +13,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
 from rexd.demos.trajectory import Trajectory
 from rexd.rl.config import TrainConfig
-from rexd.rl.training.adapted import AWAY_SHARE, FEW, FOR_FEW_GOALS, adapted, shown_goals
+from rexd.rl.training.adapted import FAR_SHARE, FEW, FOR_FEW_GOALS, adapted, shown_goals
 from rexd.rl.training.context import RunContext
 
 GOALS = Goals((0,), (1,), "achieved-desired")
@@ -61,17 +61,17 @@ def test_what_was_chosen_stays():
 
 def test_an_expert_that_hardly_moves_is_replayed_less():
     found, said = settings_for(shown(2.0, goals=None), coverage=0.25)
-    assert found.config == replace(DEFAULT, demonstration_share=AWAY_SHARE / 4.0)
-    assert found.adapted == {"demonstration_share": AWAY_SHARE / 4.0}
+    assert found.config == replace(DEFAULT, demonstration_share=0.125)
+    assert found.adapted == {"demonstration_share": 0.125}
     assert "in 75% of the columns" in said[0]
 
 
 def test_a_far_expert_is_replayed_less():
     found, said = settings_for(shown(2.0, goals=None), far=True)
-    assert found.config == replace(DEFAULT, demonstration_share=AWAY_SHARE)
+    assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE)
     assert "lie apart" in said[0]
     found, said = settings_for(shown(2.0, goals=None), far=True, coverage=0.5)
-    assert found.config == replace(DEFAULT, demonstration_share=AWAY_SHARE / 2.0)
+    assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE / 2.0)
     chosen = replace(DEFAULT, demonstration_share=0.1)
     assert settings_for(shown(2.0, goals=None), chosen, far=True)[0].config == chosen
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rexd.adam import Adam
 from rexd.progress import Progress
 
 REPORT_EVERY = 20  # updates
@@ -55,10 +56,10 @@ def regress(
     n_models = len(wanted)
     rows = [torch.from_numpy(np.flatnonzero(fold != k)) for k in range(n_models)]
     model = torch.arange(n_models)[:, None]
-    optimiser = torch.optim.Adam(networks.parameters(), lr=descent.learning_rate, fused=True)
+    optimiser = Adam(networks.parameters(), descent.learning_rate, fused=True)
     for update in range(descent.updates):
         if descent.decays:
-            optimiser.param_groups[0]["lr"] = descent.learning_rate * (1.0 - update / descent.updates)
+            optimiser.learning_rate = descent.learning_rate * (1.0 - update / descent.updates)
         batch = torch.stack([r[torch.randint(len(r), (descent.batch_size,), generator=generator)] for r in rows])
         loss = (networks(x[batch]) - wanted[model, batch]).square().mean(dim=(1, 2)).sum()
         optimiser.zero_grad()

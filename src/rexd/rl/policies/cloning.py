@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, mse_loss
 
+from rexd.adam import Adam
 from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.transitions import Transitions
@@ -142,19 +143,20 @@ class _Fit:
                 # the distribution of torch.nn.Linear
                 self.weights.append((drawn * math.prod(first[1:]) ** -0.5).requires_grad_())
         self.averaged = [weight.detach().clone() for weight in self.weights]
-        groups = [
-            {"params": self.weights[0::2], "weight_decay": WEIGHT_DECAY},
-            {"params": self.weights[1::2], "weight_decay": 0.0},
+        self.optimisers = [
+            Adam(self.weights[0::2], LEARNING_RATE, decay=WEIGHT_DECAY),
+            Adam(self.weights[1::2], LEARNING_RATE),
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE)
         self.updates = 0
 
     def update(self) -> None:
         pick = torch.randint(len(self.obs), (BATCH,), generator=self.random)
         loss = self.loss(_forward(self.weights, self.obs[pick]), self.act[pick])
-        self.optimizer.zero_grad()
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.updates += 1
         # The average is a plain mean at first, so that the initial weights have no part in it.
         rate = max(1.0 - AVERAGING, 1.0 / self.updates)

@@ -7,8 +7,8 @@ that way whatever the goal, and demonstrations in half of each batch hold the cr
 Where what the clone meets lies apart from the demonstrations (``rexd.reward.estimator.way``), half of each batch says
 nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md).
 
-Where the expert hardly moves, rows at nearly one point say nothing of the way there: the demonstrations have the same
-smaller share, times the reward's ``coverage`` (docs/lab/reward-scale.md).
+Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
+demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rexd.rl.config import TrainConfig
 from rexd.rl.training.context import RunContext
 
 FEW = 10
-AWAY_SHARE = 0.2  # of the demonstrations in a batch, at most, where they say little of what the agent meets
+FAR_SHARE = 0.2  # of the demonstrations in a batch, at most, where what the agent meets lies apart from them
 FOR_FEW_GOALS: Mapping[str, Any] = {
     "demonstration_share": 0.2,
     "cloning_weight": 0.0,
@@ -63,15 +63,15 @@ def _changes(
             config = replace(config, **few)
             shown = "1 goal" if number == 1 else f"{number} goals"
             yield few, f"the demonstrations show {shown}, and a clone knows no others; with {FEW} they are cloned"
-    if getattr(model, "far", False) and config.demonstration_share > AWAY_SHARE:
-        config = replace(config, demonstration_share=AWAY_SHARE)
+    if getattr(model, "far", False) and config.demonstration_share > FAR_SHARE:
+        config = replace(config, demonstration_share=FAR_SHARE)
         yield (
-            {"demonstration_share": AWAY_SHARE},
+            {"demonstration_share": FAR_SHARE},
             "the clone's states lie apart from the expert's, and the demonstrations are replayed less",
         )
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
-        share = min(config.demonstration_share, AWAY_SHARE) * coverage
+        share = config.demonstration_share * coverage
         yield (
             {"demonstration_share": share},
             f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and its rows are replayed less",
