@@ -1,10 +1,11 @@
-"""A Ray cluster: relabelling makes the bytes of the local one, though a worker and then a machine are lost."""
+"""A Ray cluster: results are the local ones, though workers and then a machine are lost."""
 
 import json
 import os
 import signal
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from suites import suite
 from rexd.benchmark.on_ray import run_all_on_ray
 from rexd.benchmark.runs import Folders, expand
 from rexd.benchmark.schedule import Phase
-from rexd.cli.seeds.run import SeedRun, run_seeds_on_ray
+from rexd.cli.seeds.run import SeedRun, run_seeds, run_seeds_on_ray
 from rexd.cluster import address_of, files_of, finished, joined, write_files
 from rexd.errors import MissingExtraError, RexdError
+from rexd.reading.bundled import bundled_demonstrations
+from rexd.reading.formats.rexd_npz import save_demonstrations
 from rexd.relabel.relabel import relabel
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files to the garbage collector
@@ -73,6 +76,37 @@ def workers() -> list[int]:
     return [
         child.pid for child in psutil.Process().children(recursive=True) if "ray::_guarded" in child.cmdline()[:1][0]
     ]
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_is_lost_begins_again(tmp_path, cluster):
+    """Both seeds end as the same commands do without a cluster."""
+    demos = str(save_demonstrations(bundled_demonstrations("Pendulum-v1").first(2), tmp_path / "demos.npz"))
+    options = "--steps 200 --evaluate-every 100 --evaluation-episodes 1 --final-episodes 1 --algorithm sb3-sac"
+    words = ["train", demos, "--env", "Pendulum-v1", "--seeds", "0-1", *options.split(), "--reward.updates", "20"]
+    runs, killed = [SeedRun(seed, tmp_path / f"seed{seed}") for seed in (0, 1)], []
+
+    def end_one():
+        """End a worker at its work, from outside."""
+        while not (found := workers()):
+            time.sleep(0.1)
+        os.kill(found[0], signal.SIGKILL)
+        killed.append(found[0])
+
+    ending = threading.Thread(target=end_one, daemon=True)
+    ending.start()
+    run_seeds_on_ray(runs, words, address=cluster.address, jobs=2, tell=lambda _: None)
+    ending.join()
+    assert len(killed) == 1
+    assert [run.state for run in runs] == ["done", "done"]
+    for run in runs:
+        alone = SeedRun(run.seed, tmp_path / f"alone{run.seed}")
+        run_seeds([alone], words, jobs=1, tell=lambda _: None)
+        assert returns_of(run) == returns_of(alone)
+
+
+def returns_of(run):
+    return [(episode["return"], episode["learned_return"]) for episode in run.evaluation["episodes"]]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """``rexd report``, and the page that ``rexd train`` leaves."""
 
+import re
 import sys
 
 import pytest
@@ -143,6 +144,23 @@ def test_where_no_episode_can_be_played_the_page_of_a_training_says_why(
     text = text_of(out / PAGE_FILE)
     assert "No episodes of the policy were played: the simulator is away" in text
     assert "The reward along the policy&#39;s episodes" not in text
+
+
+def test_several_seeds_leave_one_page(rexd, demos_file, tmp_path, monkeypatch):
+    def run_seeds(runs, words, **_):
+        for run in runs:
+            finished_run(run.folder, seed=run.seed)
+            run.state = "failed" if run.seed == 2 else "done"
+
+    monkeypatch.setattr("rexd.cli.seeds.train.run_seeds", run_seeds)
+    out = tmp_path / "runs"
+    result = rexd("train", demos_file, "--env", ENV, "--seeds", "0-2", "--out", out)
+    assert result.status == 1
+    assert result.err.splitlines()[-1] == f"wrote {out / PAGE_FILE}"
+    text = text_of(out / PAGE_FILE)
+    assert f"{ENV}: 2 seeds" in text
+    assert {"seed0", "seed1"} <= set(re.findall(r"seed\d", text))
+    assert "seed2" not in text
 
 
 @pytest.mark.parametrize("module", ["jinja2", "matplotlib"])

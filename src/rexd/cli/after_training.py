@@ -1,7 +1,9 @@
-"""The page that ``rexd train`` leaves in the run folder; that it cannot be written never fails a run."""
+"""The pages that ``rexd train`` leaves in its folders; that one cannot be written never fails a run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rexd.cli.show.output import note, warn
@@ -25,17 +27,32 @@ def write_run_page(
         used: The part that was used.
         returns: The true returns of the whole trajectories that were used; None where they are not known.
     """
+    _keep(run.path / PAGE_FILE, lambda: _write(run, whole, used, returns))
+
+
+def write_page_of_seeds(folder: Path, runs: Sequence[Path]) -> None:
+    """Write one page of the finished runs of several seeds, whose curves are drawn together.
+
+    Args:
+        folder: Where the page goes.
+        runs: The run folders, one or more.
+    """
+    _keep(folder / PAGE_FILE, lambda: _write_seeds(folder, runs))
+
+
+def _keep(path: Path, write: Callable[[], None]) -> None:
+    """Write a page, and say where it is or why it is not there."""
     try:
         from rexd.report.page import check_page
 
         check_page()
-        _write(run, whole, used, returns)
+        write()
     except MissingExtraError as error:
         note(f"the page with pictures of the run is not written: {error}")
     except Exception as error:  # the run is complete, whatever is wrong with its page
         warn(f"the page of the run could not be written ({type(error).__name__}: {error}); the run is complete")
     else:
-        note(f"wrote {run.path / PAGE_FILE}")
+        note(f"wrote {path}")
 
 
 def _write(
@@ -69,3 +86,19 @@ def _write(
         notes=notes,
     )
     write_page(material, run.path / PAGE_FILE)
+
+
+def _write_seeds(folder: Path, paths: Sequence[Path]) -> None:
+    from rexd.report.material import Material, named
+    from rexd.report.page import write_page
+    from rexd.rl.training.run_folder import REWARD_FILE, load_run
+
+    runs = dict(zip(named(paths), map(load_run, paths), strict=True))
+    first, run = next(iter(runs.items()))
+    material = Material(
+        title=f"{run.env}: {len(runs)} seeds",
+        rewards={first: run.reward()} if (run.path / REWARD_FILE).is_file() else {},
+        runs=runs,
+        notes=["The page of each seed, in its run folder, has the demonstrations and episodes of its policy too"],
+    )
+    write_page(material, folder / PAGE_FILE)

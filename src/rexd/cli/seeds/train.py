@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rexd.cli import Interrupted
+from rexd.cli.after_training import write_page_of_seeds
 from rexd.cli.seeds.run import SeedRun, check_free, run_seeds, run_seeds_on_ray
 from rexd.cli.seeds.summary import SUMMARY_FILE, print_summary, summary_of
 from rexd.cli.seeds.words import parse_seeds
@@ -61,6 +62,8 @@ def train_seeds(seeds: str, out: Path, *, jobs: int | None, ray: str | None, res
         print_json(summary)
     else:
         print_summary(summary)
+    if done := [run.folder for run in runs if run.state == "done"]:
+        write_page_of_seeds(out, done)
     return FAILED if any(run.state == "failed" for run in runs) else 0
 
 
