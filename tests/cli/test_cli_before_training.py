@@ -32,6 +32,7 @@ def train(rexd, demos_file, tmp_path):
     return train
 
 
+@pytest.mark.slow
 def test_a_run_says_its_grade_and_keeps_the_diagnosis(train, tmp_path):
     result, folder = train("run", *FLAT)
     assert result.status == 0, result.err

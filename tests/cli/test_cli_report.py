@@ -43,6 +43,7 @@ def test_a_run_and_its_demonstrations(rexd, run, demos_file, tmp_path):
     assert f"rexd report {run} {demos_file} -o {page}" in text
 
 
+@pytest.mark.slow
 def test_the_rows_that_a_run_used_are_found_by_its_seed(rexd, tmp_path, demos_file):
     from circling import TINY
 

@@ -54,6 +54,7 @@ def folder(tmp_path, monkeypatch):
     sys.modules.pop(ROOM, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", NAMED)
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_nothing_is_imported(rexd, folder, verb, named):

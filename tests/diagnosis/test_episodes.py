@@ -60,6 +60,7 @@ def test_actions_without_bounds_are_refused():
         play(demonstrate(), Unbounded, seed=0)
 
 
+@pytest.mark.slow
 def test_progress_is_told():
     told = []
     play(demonstrate(), PointMass, seed=0, step=lambda doing, done, total: told.append((doing, done, total)))

@@ -214,6 +214,7 @@ def test_anchors():
 in_a_browser = pytest.mark.skipif(browser() is None, reason="neither chromium nor google-chrome is installed")
 
 
+@pytest.mark.slow
 @in_a_browser
 def test_a_browser_shows_it_without_errors_and_without_sideways_scrolling(page, tmp_path):
     assert console_of(page, tmp_path / "profile") == []

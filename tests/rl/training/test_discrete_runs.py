@@ -78,6 +78,7 @@ def test_a_run(kind, tmp_path):
     assert more.evaluation["steps"] == 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["constant", "adversarial"])
 def test_controls(source, tmp_path):
     run = rexd.train(

@@ -68,6 +68,7 @@ def figures(run):
     return [{name: value for name, value in record.items() if name != MEASURED} for record in run.metrics()]
 
 
+@pytest.mark.slow
 def test_the_diagnosis_changes_nothing_that_a_run_computes(start):
     from rexd.diagnosis.diagnose import diagnose
 

@@ -118,6 +118,7 @@ def test_the_scale_of_a_reward_is_measured_at_other_goals():
         assert np.abs(rows.obs[:, 2]).mean() > 2 * np.abs(demos.transitions().obs[:, 2]).mean() / 3
 
 
+@pytest.mark.slow
 def test_a_description_makes_a_flat_task_one_with_goals(tmp_path, made):
     run = rexd.train(flat(), env=FlatTask, out=tmp_path / "run", config=CONFIG, steps=60, progress=False)
     assert run.reward().encoder_.columns.goals == RELATIVE
@@ -130,6 +131,7 @@ def test_a_description_makes_a_flat_task_one_with_goals(tmp_path, made):
     assert policy.predict(np.zeros(3, np.float32))[0].shape == (1,)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_learns_from_the_same_goals(tmp_path, made):
     settings = {"env": FlatTask, "out": tmp_path / "run", "config": CONFIG, "progress": False}
     rexd.train(flat(), **settings, steps=60)

@@ -97,6 +97,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(inverse_model, "UPDATES", 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["sbx-sac", "sb3-sac"])
 def test_states_alone_are_labelled_replayed_and_cloned(tmp_path, soon, monkeypatch, algorithm):
     from rexd.rl.learners.from_demonstrations import DemonstrationLearner
@@ -156,6 +157,7 @@ def test_without_labels_the_reward_alone_teaches(tmp_path, algorithm):
     assert json.loads((tmp_path / "run" / "config.json").read_text())["train"]["inverse_model"] is False
 
 
+@pytest.mark.slow
 def test_discrete_labels(tmp_path, soon):
     shown = without_actions(demonstrations())
     run = train(shown, env=lambda: steer(discrete=True), out=tmp_path / "run", config=STATES, progress=False)
@@ -163,6 +165,7 @@ def test_discrete_labels(tmp_path, soon):
     assert run.evaluation["steps"] == STATES.steps
 
 
+@pytest.mark.slow
 def test_the_same_states_with_absorbing_states(tmp_path, soon):
     shown = without_actions(demonstrations(terminates=True, last=True))
     run = train(

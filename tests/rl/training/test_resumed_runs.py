@@ -115,6 +115,7 @@ def without_recent(found):
     return {**found, "checkpoint": kept}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", [1, 3])
 def test_evaluations_beside_the_training_change_nothing(tmp_path, monkeypatch, ensemble):
     more = {"algorithm": "sb3-ppo", "environments": 2, "steps": 750, "ensemble": ensemble}

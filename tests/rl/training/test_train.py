@@ -650,6 +650,7 @@ def test_the_clone_is_a_candidate_of_the_selection(tmp_path):
     assert any("earns more of the learned reward" in message for message in watch.messages)
 
 
+@pytest.mark.slow
 def test_a_clone_that_falls_less_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("rexd.rl.selection.judge.Judge.falls_less", lambda _, policy, standing: (True, standing))
     config, watch = replace(CONFIG, warm_start=20, steps=40), Watching()
@@ -686,6 +687,7 @@ def test_the_environment_s_own_reward_needs_no_demonstrations(tmp_path):
     assert run.policy().obs_dim == 3
 
 
+@pytest.mark.slow
 def test_an_adversarial_reward_resumes_and_is_selected_by_the_fixed_one(tmp_path):
     config = replace(CONFIG, reward_source="adversarial", demonstration_share=0.0, cloning_weight=0.0, steps=80)
     arguments = {"env": "Steer-v0", "config": config}
