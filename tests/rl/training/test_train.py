@@ -661,6 +661,19 @@ def test_a_clone_that_falls_less_is_kept(tmp_path, monkeypatch):
     assert any("ends in fewer episodes in a terminal state" in message for message in watch.messages)
 
 
+@pytest.mark.slow
+def test_where_demonstrations_end_in_terminal_states_an_end_is_no_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr("rexd.rl.selection.judge.Judge.falls_less", lambda _, policy, standing: (True, standing))
+    shown = demonstrations()
+    last = shown.trajectories[-1]
+    ends = np.arange(len(last)) == len(last) - 1
+    ended = replace(last, terminated=ends, truncated=np.zeros(len(last), bool))
+    shown = replace(shown, trajectories=(*shown.trajectories[:-1], ended))
+    config = replace(CONFIG, warm_start=20, steps=40)
+    run = train(shown, env="Steer-v0", out=tmp_path / "run", reward=PaysPush(), config=config)
+    assert run.evaluation["selected_at"] == 40
+
+
 @pytest.mark.parametrize("settings", [{"cloning_weight": 0.0}, {"warm_start": 0}])
 def test_a_learner_that_does_not_clone_keeps_what_it_learnt(tmp_path, settings):
     config = replace(CONFIG, steps=40, **{"warm_start": 20, **settings})

@@ -38,13 +38,14 @@ class Fallback:
     Attributes:
         clone: Fits a clone of the demonstrations. Held-out rows decide for how long (``rexd.rl.policies.cloning``).
         demonstrated: Mean reward of a demonstrated step.
-        horizon: The number of steps over which learned returns count; None where they count all steps, since no
-            demonstration ends in a terminal state.
+        horizon: The number of steps over which learned returns count; None where they count all steps.
+        terminal: Whether a demonstration ends in a terminal state, which then is no fault of a policy.
     """
 
     clone: Callable[[], Policy]
     demonstrated: float
     horizon: int | None = None
+    terminal: bool = True
 
     def why(self, record: Mapping[str, Any]) -> str | None:
         """Return why the clone should be kept instead of a policy.

@@ -105,7 +105,9 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
     if replay is None or 0 in (config.warm_start, config.cloning_weight) or config.reward_source != "learned":
         return Built(learner, labels)  # the result of a control is what it learns
     keep = partial(_clone_of, shown, labels, fit)
-    return Built(learner, labels, Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None)))
+    terminal = any(trajectory.terminated[-1] for trajectory in shown.trajectories)
+    fallback = Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None), terminal)
+    return Built(learner, labels, fallback)
 
 
 def _hindsight(

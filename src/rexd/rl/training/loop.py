@@ -219,7 +219,7 @@ class TrainingLoop:
             if why is None:
                 verdict = self.judge(clone, self.standing)
                 self.standing, why = verdict.standing, EARNS_MORE if verdict.selected else None
-            if why is None and self.fallback.horizon is None:
+            if why is None and not self.fallback.terminal:
                 falls_less, self.standing = self.judge.falls_less(clone, self.standing)
                 why = FALLS_LESS if falls_less else None
             if why is not None:
