@@ -168,7 +168,7 @@ def test_the_worst_comes_first():
 def test_a_clone_at_the_beginning_of_a_way_is_far_by_construction():
     noisy = [scored(noisy_clone(size), 0.0) for size in NOISE]
     random = scored(RANDOM_ACTIONS, 0.5, 0.82, accepted=0.98)
-    alone, climbing = (found(scored(CLONE, 0.1), *noisy, random, model=Fake(far=far)) for far in (False, True))
+    alone, climbing = (found(scored(CLONE, 0.1), *noisy, random, model=Fake(climbs=climbs)) for climbs in (False, True))
     assert {code: each.severity for code, each in alone.items()} == {
         "clone-far-from-expert": "warning",
         "actions-pass": "warning",
@@ -179,13 +179,13 @@ def test_a_clone_at_the_beginning_of_a_way_is_far_by_construction():
 
 @pytest.mark.parametrize(("pays", "code"), [(0.0, "saturated"), (1.0, "flat")])
 def test_a_way_does_not_hide_a_novelty_that_says_nothing(pays, code):
-    constant = Fake(far=True, pays=lambda novelty: np.full(len(novelty), pays))
+    constant = Fake(climbs=True, pays=lambda novelty: np.full(len(novelty), pays))
     each = found(scored(RANDOM_POLICY, 0.1), model=constant, shape=EVEN)[code]
     assert each.severity == "error"
     assert "of the novelty, without the way" in each.message
 
 
 def test_with_a_way_it_is_the_reward_that_tells_rows_apart():
-    each = found(scored(RANDOM_POLICY, 0.1, 0.7), model=Fake(far=True))["not-told-apart"]
+    each = found(scored(RANDOM_POLICY, 0.1, 0.7), model=Fake(climbs=True))["not-told-apart"]
     assert each.message.startswith("the reward hardly tells")
     assert found(scored(RANDOM_POLICY, 0.1, 0.7))["not-told-apart"].message.startswith("novelty hardly tells")

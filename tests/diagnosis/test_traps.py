@@ -35,7 +35,7 @@ def test_doing_nothing_that_earns_more_than_a_poor_clone(still, clone, trapped):
         assert each.severity == "error"
         assert f"{still:.2f} a step" in each.message
         assert f"{clone:.2f}" in each.message
-        climbing = found(*clones(clone), scored(ZERO_ACTIONS, still), model=Fake(far=True))
+        climbing = found(*clones(clone), scored(ZERO_ACTIONS, still), model=Fake(climbs=True))
         assert climbing["standing-pays-more"].severity == "warning"
 
 
@@ -80,7 +80,7 @@ def test_random_play_is_the_end_of_the_ladder_of_noise():
 
 
 def test_with_a_way_noise_may_come_a_little_further():
-    climbing = Fake(far=True)
+    climbing = Fake(climbs=True)
     assert found(*clones(0.15, (0.18, 0.15, 0.1)), model=climbing) == {}
     assert "noise-pays" in found(*clones(0.15, (0.18, 0.15, 0.1)))
     assert "noise-pays" in found(*clones(0.15, (0.3, 0.15, 0.1)), model=climbing)

@@ -125,7 +125,7 @@ def test_a_reward_that_climbs_the_way_from_a_beginner(tmp_path):
     demos = demonstrations(continuous)
     rows = Rows.of_transitions(demos.transitions())
     model = RED(**TINY).fit(demos, beginner=replace(rows, obs=rows.obs - 8.0))
-    assert model.far
+    assert model.climbs
     assert_same(model, tmp_path / "reward.onnx")
 
 

@@ -101,7 +101,7 @@ class Sight:
     @property
     def way(self) -> bool:
         """Whether the reward climbs a way from a beginner to the expert; novelty is then only a part of it."""
-        return self.model.far
+        return self.model.climbs
 
     def of_novelty(self, scored: Scored) -> float:
         """Return the mean reward of the novelty alone, without the way."""
@@ -152,7 +152,7 @@ def look(
         novelty = model.novelty_of(probe.rows)
         paid = model.paid(probe.rows, novelty)
         # without a way, the reward falls with the novelty alone, which also orders rows that are paid nothing
-        apart = separate(-expert.reward, -paid, seed) if model.far else separate(held_out, novelty, seed)
+        apart = separate(-expert.reward, -paid, seed) if model.climbs else separate(held_out, novelty, seed)
         scored[probe.name] = Scored(probe.name, (novelty / unit).astype(np.float32), paid, apart)
     step("scoring probes", len(probes), total)
     columns = tuple[ColumnWeight, ...]()

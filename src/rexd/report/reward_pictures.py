@@ -60,7 +60,7 @@ def calibration_picture(model: Estimator, unit: float) -> Picture:
             panel.axvline(anchor, color=FAINT, lw=0.9, ls=(0, (4, 3)))
         axes[0].annotate("L₀", (anchor, 1.0), xytext=(4, -8), textcoords="offset points", fontsize=9, color=FAINT)
 
-    way = " (r; a row that has come p of the way is paid p (1 + r) / 2)" if model.far else ""
+    way = " (r; a row that has come p of the way is paid p (1 + r) / 2)" if model.climbs else ""
     words = (
         f"Above, what is paid for each novelty{way}; below, the share of the expert's held-out rows with at most this "
         "novelty. The dots are the "

@@ -33,6 +33,7 @@ class RewardModel(ABC):
             as that is known (``rexd.reward.beginner``); demonstrations that hardly move are replayed less.
         far: Whether nearly all that a beginner meets lies apart from the demonstrations, so far as that is known
             (``rexd.reward.estimator.way``); they are then replayed less.
+        climbs: Whether the reward also pays for the way from there to the demonstrations.
     """
 
     clock: bool = False
@@ -40,6 +41,7 @@ class RewardModel(ABC):
     horizon: int | None = None
     coverage: float = 1.0
     far: bool = False
+    climbs: bool = False
 
     @abstractmethod
     def fit(self, demonstrations: Demonstrations) -> Self:

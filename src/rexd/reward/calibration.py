@@ -41,6 +41,8 @@ class Calibration:
             such rows. It is near ``median`` where the folds tell the truth.
         coverage: In which share of the observation's columns the demonstrations spread at least a tenth as far as the
             policy that learning begins with (``rexd.reward.beginner``); 1 where that is not known.
+        far: Whether nearly all states of that policy lie apart from the demonstrations'
+            (``rexd.reward.estimator.way``).
     """
 
     median: float
@@ -49,6 +51,7 @@ class Calibration:
     separation: float
     unused_median: float | None = None
     coverage: float = 1.0
+    far: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""

@@ -1,5 +1,7 @@
 """The way from a beginner to the expert."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -94,12 +96,29 @@ def far() -> RED:
 def test_every_step_towards_a_far_expert_is_paid(far):
     paid = [float(far.reward_of(rows_at(speed)).mean()) for speed in (0.0, 2.0, 4.0, 6.0, 10.0)]
     assert far.far
+    assert far.climbs
     assert (np.diff(paid) > 0.05).all()
     assert paid[0] < 0.15
     level = RED(**TINY, seed=0).fit(running(10.0))
     assert not level.far
     still, slow = (level.reward_of(rows_at(speed)).mean() for speed in (0.0, 4.0))
     assert slow - still < paid[2] - paid[0]
+
+
+def test_where_demonstrations_end_in_terminal_states_a_far_beginner_is_known_and_no_way_is_paid(tmp_path):
+    shown = running(10.0)
+    ended = replace(shown, trajectories=tuple(replace(t, terminated=ends(t)) for t in shown))
+    model = RED(**TINY, seed=0).fit(ended, beginner=rows_at(0.5))
+    assert (model.far, model.climbs) == (True, False)
+    rows = rows_at(4.0)
+    np.testing.assert_array_equal(model.reward_of(rows), model.reward_of_novelty(model.novelty_of(rows)))
+    back = load_reward(model.save(tmp_path / "r.safetensors"))
+    assert (back.far, back.climbs) == (True, False)
+
+
+def ends(trajectory):
+    """Mark the last step as one that leads to a terminal state."""
+    return np.arange(len(trajectory)) == len(trajectory) - 1
 
 
 def test_a_near_beginner_leaves_the_reward_as_it_is():
@@ -123,7 +142,7 @@ def test_checks_are_of_what_is_paid(far):
 def test_a_reward_file_keeps_the_way(far, tmp_path):
     back = load_reward(far.save(tmp_path / "r.safetensors"))
     rows = rows_at(4.0)
-    assert back.far
+    assert (back.far, back.climbs) == (True, True)
     np.testing.assert_array_equal(back.reward_of(rows), far.reward_of(rows))
     np.testing.assert_array_equal(back.held_out_reward_, far.held_out_reward_)
     assert back.fitted_.way.offset == far.fitted_.way.offset

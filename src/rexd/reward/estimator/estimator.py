@@ -119,9 +119,12 @@ class Estimator(RewardModel):
         best = self._best_candidate(demonstrations, _Beside(beginner, spread), progress)
         calibration = best.calibration
         sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
-        leads = not self.stateful and horizon is None and calibration.coverage == 1.0
-        way = self._way(best.learnt, asked, beginner) if leads else None
-        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration, way)
+        way = None
+        if not self.stateful and calibration.coverage == 1.0:
+            way = self._way(best.learnt, asked, beginner)
+        calibration = replace(calibration, far=way is not None)
+        leads = horizon is None  # what is paid for ever at a terminal state says nothing of the way
+        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration, way if leads else None)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
         errors, paid = replace(best.errors, held_out=held_out), fitted.paid(asked, held_out)
@@ -312,7 +315,8 @@ class Estimator(RewardModel):
         self.fitted_, self.checks_ = saved.fitted, saved.checks
         self.held_out_novelty_, self.held_out_reward_ = saved.held_out_novelty, saved.held_out_reward
         self.demonstrations_sha256_, self.horizon = saved.demonstrations_sha256, saved.horizon
-        self.coverage, self.far = saved.fitted.calibration.coverage, saved.fitted.way is not None
+        calibration, self.climbs = saved.fitted.calibration, saved.fitted.way is not None
+        self.coverage, self.far = calibration.coverage, calibration.far or self.climbs  # older files have no ``far``
 
     def _fitted(self) -> Fitted:
         if not self.fitted:

@@ -17,9 +17,9 @@ All of it is fixed when the reward is fitted. A beginner that stands is then pai
 the expert is paid, and near the expert the novelty decides.
 
 The direction is used only where it tells nearly all states of the two apart (``APART``). Where the beginner already is
-among the expert's states, the novelty has a slope from one to the other. It is not used where demonstrations end in
+among the expert's states, the novelty has a slope from one to the other. It is not paid where demonstrations end in
 terminal states: an end is worth what its own reward says for ever (``rexd.reward.ends``), and a fall that lies far
-along the direction would be worth half of what a success is. Nor is it used where the expert hardly moves in some
+along the direction would be worth half of what a success is. Nor is it looked for where the expert hardly moves in some
 column (``rexd.reward.beginner``): an expert that keeps something in its place leads nowhere, and a clone that strays to
 one side would make the other side the aim.
 """

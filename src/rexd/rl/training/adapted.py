@@ -5,7 +5,8 @@ that way whatever the goal, and demonstrations in half of each batch hold the cr
 (docs/lab/reward-inputs.md). Where many goals are shown, the clone knows what to do with a new one.
 
 Where what the clone meets lies apart from the demonstrations (``rexd.reward.estimator.way``), half of each batch says
-nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md).
+nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md). This
+holds whether or not the reward pays for the way.
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
 demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
