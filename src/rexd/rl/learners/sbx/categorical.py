@@ -16,6 +16,7 @@ from sbx.sac.policies import SACPolicy
 from rexd.demos.choices import factors_of
 from rexd.demos.spaces import action_count
 from rexd.rl.learners.sbx.actions import combinations
+from rexd.rl.learners.sbx.compilation import made_at_once
 
 
 class CategoricalActor(nn.Module):  # type: ignore[misc]
@@ -60,8 +61,8 @@ class CategoricalPolicy(SACPolicy):  # type: ignore[misc]
             action_space,
             *args,
             **settings,
-            actor_class=self._actor,
-            vector_critic_class=self._critics,
+            actor_class=made_at_once(self._actor),
+            vector_critic_class=made_at_once(self._critics),
         )
 
     def _actor(self, action_dim: int, **settings: Any) -> CategoricalActor:

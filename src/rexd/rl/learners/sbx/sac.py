@@ -25,12 +25,14 @@ from flax.training.train_state import TrainState
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from sbx import SAC
+from sbx.common.policies import SquashedGaussianActor, VectorCritic
 from sbx.common.type_aliases import RLTrainState
+from sbx.sac.policies import SACPolicy
 
 from rexd.rl.learners.from_demonstrations import AVERAGING, DemonstrationLearner
 from rexd.rl.learners.sbx.actions import CONTINUOUS, Actions, Discrete, smoothing_of
 from rexd.rl.learners.sbx.categorical import CategoricalPolicy
-from rexd.rl.learners.sbx.compilation import with_known_functions
+from rexd.rl.learners.sbx.compilation import made_at_once, with_known_functions
 from rexd.rl.replay.batches import Batch
 from rexd.rl.replay.demonstrations import DemonstrationReplay
 
@@ -121,7 +123,12 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
         self._setup_model()
 
     def _setup_model(self) -> None:
+        asked = self.policy_kwargs
+        if self.policy_class is SACPolicy:
+            networks = {"actor_class": SquashedGaussianActor, "vector_critic_class": VectorCritic}
+            self.policy_kwargs = {name: made_at_once(network) for name, network in networks.items()} | asked
         super()._setup_model()
+        self.policy_kwargs = asked  # what a zip holds
         self.actions = CONTINUOUS
         if isinstance(self.policy, CategoricalPolicy):
             smoothing = smoothing_of(self.target_entropy, math.prod(self.policy.factors))
