@@ -11,7 +11,7 @@ from rexd.diagnosis.episodes import NOISE, NOISY_EPISODES, NoisyPolicy, noisy_cl
 from rexd.errors import SpaceMismatchError
 from rexd.evaluation.policies import ConstantPolicy
 from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS
-from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, Played, beginner_episodes
+from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, Played, beginner_cloning, beginner_episodes
 
 NOISY = [noisy_clone(size) for size in NOISE]
 
@@ -33,7 +33,8 @@ def test_each_policy_is_played_to_the_end_of_its_episodes():
 
 def test_the_beginner_is_the_one_that_sets_the_scale_of_a_run():
     demos = demonstrate()
-    rows = Played(beginner_episodes(demos, PointMass, PointMass().action_space, seed=0), None).beginner
+    cloning = beginner_cloning(demos, PointMass().action_space, seed=0)
+    rows = Played(beginner_episodes(cloning, PointMass), None).beginner
     beginner = play(demos, PointMass, seed=0).beginner
     np.testing.assert_array_equal(beginner.obs, rows.obs)
     np.testing.assert_array_equal(beginner.act, rows.act)

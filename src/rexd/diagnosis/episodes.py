@@ -21,7 +21,7 @@ from rexd.envs.velocity_columns import velocity_columns
 from rexd.evaluation.policies import RandomPolicy, ZeroPolicy
 from rexd.evaluation.rollouts import PolicyLike, rollout
 from rexd.reward.checks import CLONE, RANDOM_POLICY, ZERO_ACTIONS
-from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, EPISODES, Played, beginner_policy
+from rexd.rl.training.reward_in_env import BEGINNER_EPISODES, BEGINNER_UPDATES, EPISODES, Played, beginner_cloning
 
 NOISE = (0.1, 0.3, 1.0)
 NOISY_EPISODES = 2  # of each
@@ -66,8 +66,9 @@ def play(
     if isinstance(space, Box):
         policies[ZERO_ACTIONS] = (ZeroPolicy(space), EPISODES)
     step("cloning the demonstrations", 0, 1)
-    clone = None if demonstrations is None else beginner_policy(demonstrations, space, seed)
-    if clone is not None:
+    cloning = None if demonstrations is None else beginner_cloning(demonstrations, space, seed)
+    if cloning is not None:
+        clone = cloning.policy(BEGINNER_UPDATES)
         policies[CLONE] = (clone, BEGINNER_EPISODES)
         for size in NOISE:
             policies[noisy_clone(size)] = (NoisyPolicy(clone, space, size, seed), NOISY_EPISODES)

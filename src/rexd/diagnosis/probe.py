@@ -56,7 +56,7 @@ class Estimator(Protocol):
         ...
 
     @property
-    def far(self) -> bool:
+    def climbs(self) -> bool:
         """Whether the reward climbs a way from a beginner to the expert (``rexd.reward.estimator.way``)."""
         ...
 

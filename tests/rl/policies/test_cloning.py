@@ -7,7 +7,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError
 from rexd.rl.policies import cloning as bc
-from rexd.rl.policies.cloning import clone
+from rexd.rl.policies.cloning import Cloning, clone
 
 SMALL = {"hidden": (32, 32)}
 POSITIONS = np.random.default_rng(9).normal(size=(500, 2))
@@ -136,6 +136,21 @@ class TestUpdates:
         seen = above[:-1]
         wrong = ((policy.predict(OFFSET + WIDTH * seen)[0] - expert(seen)) ** 2).mean()
         assert wrong < 0.2 * expert(seen).var()
+
+
+class TestGoingOn:
+    """A fit goes on where the last call ended."""
+
+    @pytest.mark.parametrize("before", [[20], [20, 50], [80], []])
+    def test_ends_where_one_fit_ends(self, before):
+        cloning = Cloning(demonstrate(), action_space=(LOW, HIGH), seed=3)
+        earlier = [cloning.policy(updates) for updates in before]
+        kept = [policy.predict(RAW)[0] for policy in earlier]
+        found = cloning.policy(50)
+        expected = clone(demonstrate(), action_space=(LOW, HIGH), seed=3, updates=50)
+        np.testing.assert_array_equal(found.predict(RAW)[0], expected.predict(RAW)[0])
+        for policy, actions in zip(earlier, kept, strict=True):
+            np.testing.assert_array_equal(policy.predict(RAW)[0], actions)
 
 
 class TestSeed:

@@ -32,7 +32,7 @@ from rexd.rl.policies.policy import Policy, PolicySpec, load_policy
 from rexd.rl.selection.judge import CONFIRMATIONS
 from rexd.rl.training import learner as module
 from rexd.rl.training import run_folder as files
-from rexd.rl.training.reward_in_env import Played, beginner_episodes
+from rexd.rl.training.reward_in_env import Played, beginner_cloning, beginner_episodes
 from rexd.rl.training.run_folder import load_run
 from rexd.rl.training.train import train
 
@@ -510,7 +510,8 @@ def test_the_reward_is_that_of_the_demonstrations(finished):
     reward = finished.reward()
     assert reward.config == REWARD
     shown = demonstrations().clip_actions(np.float32([-2.0]), np.float32([1.0]))
-    beginner = Played(beginner_episodes(shown, steer, steer().action_space, REWARD.seed), None).beginner
+    cloning = beginner_cloning(shown, steer().action_space, REWARD.seed)
+    beginner = Played(beginner_episodes(cloning, steer), None).beginner
     again = RED(REWARD).fit(shown, beginner=beginner)
     rows = demonstrations().transitions()
     assert reward.predict(rows.obs, rows.act).tobytes() == again.predict(rows.obs, rows.act).tobytes()

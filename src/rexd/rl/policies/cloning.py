@@ -24,6 +24,7 @@ from rexd.demos.choices import ActionCount, describe, factors_of
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.transitions import Transitions
 from rexd.errors import DemonstrationError
+from rexd.progress import Progress
 from rexd.rl.policies.pixels import Kernels, features_of, shapes_for
 from rexd.rl.policies.policy import Policy, PolicySpec
 from rexd.rl.wrappers.scaling import ObservationScale
@@ -54,7 +55,7 @@ def clone(
     updates: int | None = None,
     hidden: tuple[int, ...] = (256, 256),
     squashed: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Policy:
     """Fit a policy to the demonstrated actions.
 
@@ -76,48 +77,83 @@ def clone(
     Raises:
         DemonstrationError: There are no actions, or they do not fit the action space.
     """
-    if not demonstrations.has_actions:
-        raise DemonstrationError(f"{demonstrations.source}: there are no actions, so that there is nothing to clone")
-    rows = demonstrations.transitions()
-    image = demonstrations.image
-    scale = None if image else ObservationScale.of(demonstrations)
-    obs = torch.from_numpy(rows.obs if scale is None else scale.apply(rows.obs))
-    kernels, inputs = shapes_for(image) if image else ([], obs.shape[1])
-    act = _targets(rows.act, action_space, demonstrations.source)
-    count = _count(action_space)
-    outputs = act.shape[1] if count is None else sum(factors_of(count))
-    loss = _loss(action_space, squashed)
+    cloning = Cloning(demonstrations, action_space=action_space, seed=seed, hidden=hidden, squashed=squashed)
+    if updates is not None:
+        return cloning.policy(updates, progress)
+    best = cloning.best_updates(progress)
+    if progress is None:
+        return cloning.policy(best)
+    return cloning.policy(best, lambda done, _: progress(MOST_UPDATES + done, MOST_UPDATES + best))
 
-    def fit(chosen: Tensor, checked: Tensor, steps: int, before: int, most: int) -> tuple[Layers, int]:
-        """Fit to the rows ``chosen``, and return the layers and the last step at which ``checked`` rows fitted well.
 
-        ``before`` and ``most`` are for ``progress``: the steps of earlier fits, and the most steps of all fits.
-        """
-        fitted = _Fit(obs[chosen], act[chosen], loss, (inputs, *hidden, outputs), seed, kernels)
-        errors: dict[int, float] = {}
-        for step in range(1, steps + 1):
-            fitted.update()
-            if step % CHECK_EVERY and step != steps:
+class Cloning:
+    """A clone whose fit can go on: ``policy`` asked for 1000 and then for 2000 updates does 2000 in all.
+
+    Attributes:
+        demonstrations: What is cloned.
+        seed: Seed of weights and batches.
+        squashed: Whether continuous actions are tanh(μ).
+    """
+
+    def __init__(
+        self,
+        demonstrations: Demonstrations,
+        *,
+        action_space: ActionSpace,
+        seed: int = 0,
+        hidden: tuple[int, ...] = (256, 256),
+        squashed: bool = True,
+    ) -> None:
+        """Take what ``clone`` takes, and raise what it raises."""
+        if not demonstrations.has_actions:
+            raise DemonstrationError(
+                f"{demonstrations.source}: there are no actions, so that there is nothing to clone"
+            )
+        self.demonstrations, self.squashed = demonstrations, squashed
+        self.seed, self._space = seed, action_space
+        rows = demonstrations.transitions()
+        image = demonstrations.image
+        self._scale = None if image else ObservationScale.of(demonstrations)
+        self._obs = torch.from_numpy(rows.obs if self._scale is None else self._scale.apply(rows.obs))
+        self._kernels, inputs = shapes_for(image) if image else ([], self._obs.shape[1])
+        self._act = _targets(rows.act, action_space, demonstrations.source)
+        count = _count(action_space)
+        self._widths = (inputs, *hidden, self._act.shape[1] if count is None else sum(factors_of(count)))
+        self._loss = _loss(action_space, squashed)
+        self._fit: _Fit | None = None
+
+    def policy(self, updates: int, progress: Progress | None = None) -> Policy:
+        """Return the clone after ``updates`` gradient steps on all rows, as many as the last time or more."""
+        if self._fit is None or self._fit.updates > updates:
+            self._fit = self._begun(torch.ones(len(self._obs), dtype=torch.bool))
+        while self._fit.updates < updates:
+            self._fit.update()
+            if progress is not None and (self._fit.updates % CHECK_EVERY == 0 or self._fit.updates == updates):
+                progress(self._fit.updates, updates)
+        layers = [(weight.clone(), bias.clone()) for weight, bias in self._fit.layers()]
+        convolutions, layers = layers[: len(self._kernels)], layers[len(self._kernels) :]
+        if self._scale is not None:
+            layers[0] = self._scale.fold(*layers[0])
+        return _policy(layers, self._space, self.squashed, self.demonstrations.image, convolutions)
+
+    def best_updates(self, progress: Progress | None = None) -> int:
+        """Return the last number of updates at which held-out rows fitted well, by a fit to the other rows."""
+        held_out = torch.from_numpy(_held_out(self.demonstrations.transitions()))
+        checked = held_out if self._scale is not None else _some_of(held_out)
+        fit, errors = self._begun(~held_out), dict[int, float]()
+        for step in range(1, MOST_UPDATES + 1):
+            fit.update()
+            if step % CHECK_EVERY:
                 continue
             if progress is not None:
-                progress(before + step, most)
+                progress(step, 2 * MOST_UPDATES)
             if checked.any():
-                errors[step] = float(loss(_forward(fitted.averaged, obs[checked]), act[checked]))
+                errors[step] = float(self._loss(_forward(fit.averaged, self._obs[checked]), self._act[checked]))
         limit = TOLERANCE * min(errors.values(), default=0.0)
-        return fitted.layers(), max((step for step, error in errors.items() if error <= limit), default=steps)
+        return max((step for step, error in errors.items() if error <= limit), default=MOST_UPDATES)
 
-    everything, nothing = torch.ones(len(rows), dtype=torch.bool), torch.zeros(len(rows), dtype=torch.bool)
-    if updates is not None:
-        layers, _ = fit(everything, nothing, updates, 0, updates)
-    else:
-        held_out = torch.from_numpy(_held_out(rows))
-        checked = held_out if scale is not None else _some_of(held_out)
-        _, best = fit(~held_out, checked, MOST_UPDATES, 0, 2 * MOST_UPDATES)
-        layers, _ = fit(everything, nothing, best, MOST_UPDATES, MOST_UPDATES + best)
-    convolutions, layers = layers[: len(kernels)], layers[len(kernels) :]
-    if scale is not None:
-        layers[0] = scale.fold(*layers[0])
-    return _policy(layers, action_space, squashed, image, convolutions)
+    def _begun(self, rows: Tensor) -> _Fit:
+        return _Fit(self._obs[rows], self._act[rows], self._loss, self._widths, self.seed, self._kernels)
 
 
 class _Fit:

@@ -19,7 +19,7 @@ from rexd.reward.base import RewardModel
 from rexd.reward.controls import AbsorbingReward
 from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.learners.protocol import Learner
-from rexd.rl.policies.cloning import clone
+from rexd.rl.policies.cloning import Cloning, clone
 from rexd.rl.policies.policy import Policy
 from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.replay.hindsight import Hindsight
@@ -50,13 +50,19 @@ class Built(NamedTuple):
     fallback: Fallback | None = None
 
 
-def build_learner(demonstrations: Demonstrations | None, model: RewardModel | None, context: RunContext) -> Built:
+def build_learner(
+    demonstrations: Demonstrations | None,
+    model: RewardModel | None,
+    context: RunContext,
+    begun: Cloning | None = None,
+) -> Built:
     """Put the algorithm on its environment, and start it from a clone of the demonstrations.
 
     Args:
         demonstrations: What the expert did; None learns without.
         model: The reward to learn from; None stands for the environment's own.
         context: The run.
+        begun: A clone of the demonstrations that was begun before; its fit goes on where it is of use.
 
     Returns:
         The learner, and what the loop does for it.
@@ -101,7 +107,9 @@ def build_learner(demonstrations: Demonstrations | None, model: RewardModel | No
         labels = Labels(shown, space, start, cloned_until=SETTLED)
     elif config.warm_start and not (context.folder / CHECKPOINT_FILE).is_file():
         context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
-        learner.warm_start(fit(shown, updates=config.warm_start))
+        if begun is None or begun.demonstrations is not shown or begun.squashed != off_policy:
+            begun = Cloning(shown, action_space=actions, seed=config.seed, squashed=off_policy)
+        learner.warm_start(begun.policy(config.warm_start))
     if replay is None or 0 in (config.warm_start, config.cloning_weight) or config.reward_source != "learned":
         return Built(learner, labels)  # the result of a control is what it learns
     keep = partial(_clone_of, shown, labels, fit)

@@ -91,8 +91,7 @@ class TrainingLoop:
 
     def run(self) -> None:
         """Train to the end, then evaluate the selected policy."""
-        if self.learner.steps == 0 and self.comparison.cloned:
-            self.comparison.evaluate_clone(self._policy())
+        clone = self._policy() if self.learner.steps == 0 and self.comparison.cloned else None
         with Board(self.folder / files.TENSORBOARD_FOLDER, self.config) as board, Judging(self.judge) as judging:
             shown = "true_episode" if self.reward is None else "learned_episode"
             watch, losses = EpisodeWatch(self.observer, self.config.steps, shown), LossWatch(board)
@@ -104,6 +103,9 @@ class TrainingLoop:
                 before, started = self.learner.steps, time.monotonic()
                 self._learn(min(target, self.config.steps), [watch, losses, waiting])
                 speed = (self.learner.steps - before) / max(time.monotonic() - started, 1e-9)
+                if clone is not None:  # played now, so that the first step need not wait for it
+                    self.comparison.evaluate_clone(clone)
+                    clone = None
                 losses.show(before=self.learner.steps)  # the record has those of the last step
                 self._tell(self._take(judging), board)
                 self._evaluate(judging, board, watch, speed)

@@ -21,8 +21,7 @@ from rexd.reward.estimator.estimator import Estimator
 from rexd.reward.estimator.settings import EstimatorSettings
 from rexd.reward.registry import estimator
 from rexd.reward.rows import Rows
-from rexd.rl.policies.cloning import clone
-from rexd.rl.policies.policy import Policy
+from rexd.rl.policies.cloning import Cloning
 
 EPISODES = 3
 BEGINNER_EPISODES = 10
@@ -38,10 +37,12 @@ class Played:
     Attributes:
         episodes: The episodes of each policy; the clone's are missing where there are no actions.
         velocities: Observation columns that are velocities, where they are known.
+        cloning: The clone, whose fit the start of the learning goes on with; None where there is none.
     """
 
     episodes: Episodes
     velocities: Sequence[int] | None
+    cloning: Cloning | None = None
 
     @property
     def beginner(self) -> Rows | None:
@@ -92,7 +93,8 @@ def fit_in_environment(
     finally:
         env.close()
     paper = config.recipe == "paper"
-    cloned = {} if paper else beginner_episodes(demonstrations, make_env, space, config.seed)
+    cloning = None if paper else beginner_cloning(demonstrations, space, config.seed)
+    cloned = {} if cloning is None else beginner_episodes(cloning, make_env)
     beginner = Played(cloned, velocities).beginner
     model = estimator(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
     ignorant = ignorant_episodes(make_env, space, config.seed)
@@ -100,24 +102,22 @@ def fit_in_environment(
         rows = _rows(episodes)
         novelty = model.novelty_of(rows)
         model.add_checks([Check.of(name, novelty, model.paid(rows, novelty))])
-    return model, Played({**ignorant, **cloned}, velocities)
+    return model, Played({**ignorant, **cloned}, velocities, cloning)
 
 
-def beginner_episodes(
-    demonstrations: Demonstrations, make_env: Callable[[], gymnasium.Env[Any, Any]], space: Space[Any], seed: int
-) -> Episodes:
-    """Play the clone of the demonstrations; nothing is played where there are no actions, or images."""
-    policy = beginner_policy(demonstrations, space, seed)
-    return {} if policy is None else {CLONE: rollout(make_env, policy, BEGINNER_EPISODES, seed=seed)}
+def beginner_episodes(cloning: Cloning, make_env: Callable[[], gymnasium.Env[Any, Any]]) -> Episodes:
+    """Play the clone of the demonstrations, after the first of its updates."""
+    policy = cloning.policy(BEGINNER_UPDATES)
+    return {CLONE: rollout(make_env, policy, BEGINNER_EPISODES, seed=cloning.seed)}
 
 
-def beginner_policy(demonstrations: Demonstrations, space: Space[Any], seed: int) -> Policy | None:
-    """Clone the demonstrations for an environment's action space; None where there are no actions, or images."""
+def beginner_cloning(demonstrations: Demonstrations, space: Space[Any], seed: int) -> Cloning | None:
+    """Begin to clone the demonstrations for an environment's action space; None without actions, or with images."""
     if not demonstrations.has_actions or demonstrations.image:
         return None
     bounds = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
     assert bounds is not None  # a space that is no Box has a number of actions, or was refused
-    return clone(demonstrations, action_space=bounds, seed=seed, updates=BEGINNER_UPDATES)
+    return Cloning(demonstrations, action_space=bounds, seed=seed)
 
 
 def ignorant_episodes(make_env: Callable[[], gymnasium.Env[Any, Any]], space: Space[Any], seed: int) -> Episodes:

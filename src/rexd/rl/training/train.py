@@ -31,7 +31,7 @@ from rexd.rl.training.provenance import provenance
 from rexd.rl.training.run_folder import REWARD_FILE, Run, begun_folder, load_run, locked_folder
 
 if TYPE_CHECKING:
-    from rexd.rl.training.reward_in_env import Examine
+    from rexd.rl.training.reward_in_env import Examine, Played
 
 
 def train(
@@ -124,11 +124,11 @@ def _run(
         shown = None if demonstrations is None else with_other_goals(demonstrations)
         if shown is not None and shown is not demonstrations:
             context.observer.message(shown.notes[-1])
-        model, goes_on = _reward(demonstrations, given, context, examine)
+        model, played, goes_on = _reward(demonstrations, given, context, examine)
         if not goes_on:
             return load_run(context.folder)
         context = adapted(context, demonstrations, model)
-        built = build_learner(shown, model, context)
+        built = build_learner(shown, model, context, None if played is None else played.cloning)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, built, model, started=started, comparison=comparison)
     with one_torch_thread() if context.config.algorithm in SBX else nullcontext():
@@ -165,22 +165,23 @@ def _finished(context: RunContext) -> bool:
 
 def _reward(
     demonstrations: Demonstrations | None, given: RewardModel | None, context: RunContext, examine: Examine | None
-) -> tuple[RewardModel | None, bool]:
+) -> tuple[RewardModel | None, Played | None, bool]:
     """Return the reward to learn from: the given one, that of the run to resume, or one that is fitted now.
 
-    None stands for the environment's own reward. The second value is whether the run goes on with it.
+    None stands for the environment's own reward. The second value is what was played for a fit, and the third
+    whether the run goes on with the reward.
     """
     config, observer = context.config, context.observer
     if config.reward_source == "env" or demonstrations is None:
-        return None, True
+        return None, None, True
     if config.reward_source == "constant":
-        return ConstantReward().fit(demonstrations), True
+        return ConstantReward().fit(demonstrations), None, True
     path, played = context.folder / REWARD_FILE, None
     resumed = path.is_file()
     if given is None and resumed:
         from rexd.reward.files import load_reward
 
-        return load_reward(path), True
+        return load_reward(path), None, True
     if given is None:
         from rexd.rl.training.reward_in_env import fit_in_environment
 
@@ -193,4 +194,4 @@ def _reward(
     if examine is not None and not resumed and config.reward_source == "learned" and isinstance(given, Estimator):
         goes_on = examine(given, demonstrations, played)
     given.save(path)  # after the examination, so that a run which was killed in it is examined when it is resumed
-    return given, goes_on
+    return given, played, goes_on

@@ -2,12 +2,14 @@ from collections import OrderedDict
 
 import flax.linen as nn
 import gymnasium
+import jax
+import numpy as np
 import optax
 import pytest
 from flax.training.train_state import TrainState
 
 from rexd.rl.learners.sbx import compilation
-from rexd.rl.learners.sbx.compilation import MOST_NETWORKS, with_known_functions
+from rexd.rl.learners.sbx.compilation import MOST_NETWORKS, made_at_once, with_known_functions
 from rexd.rl.learners.sbx.sac import DemonstrationSAC, _updates
 
 
@@ -48,6 +50,23 @@ def test_learners_of_another_kind_keep_their_own_functions(change):
         assert one.ent_coef_state.tx is not other.ent_coef_state.tx
     else:
         assert one.policy.qf_state.apply_fn is not other.policy.qf_state.apply_fn
+
+
+def test_weights_that_are_drawn_at_once_are_those_that_are_drawn_one_by_one(monkeypatch):
+    at_once = learner()
+    monkeypatch.setattr("rexd.rl.learners.sbx.sac.made_at_once", lambda network: network)
+    one_by_one = learner()
+    for state in ("actor_state", "qf_state"):
+        found, expected = (jax.tree.leaves(getattr(made.policy, state).params) for made in (at_once, one_by_one))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert at_once.policy_kwargs == one_by_one.policy_kwargs  # what a zip holds
+
+
+def test_what_draws_the_weights_is_compiled_once_for_each_kind():
+    make = made_at_once(nn.Dense)
+    assert make(features=3).init is make(features=3).init
+    assert make(features=3).init is not make(features=4).init
 
 
 def state():

@@ -102,6 +102,8 @@ class DemonstrationSAC(DemonstrationLearner, SAC):  # type: ignore[misc]
 
     schedule: Schedule = AT_ONCE
     actions: Actions
+    policy_class: Any
+    policy_kwargs: dict[str, Any]
     ent_coef_state: TrainState
     key: Any
 
