@@ -48,8 +48,9 @@ lint: setup ## ruff (rules and format), and import-linter (which room may import
 types: setup ## mypy --strict
 	$(PY) -m mypy
 
+# Each file goes to one worker: its fixtures train runs, and what jax compiled for one test serves the next.
 pytest: setup
-	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) -m 'not slow' $(PYTEST_ARGS)
+	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) --dist loadfile -m 'not slow' $(PYTEST_ARGS)
 
 slow: setup
 	$(ONE_THREAD) $(PY) -m pytest -n $(WORKERS) -m slow $(PYTEST_ARGS)
