@@ -148,6 +148,12 @@ def test_a_reward_file_keeps_the_way(far, tmp_path):
     assert back.fitted_.way.offset == far.fitted_.way.offset
 
 
+def test_a_file_from_before_far_was_kept_is_far_where_it_has_a_way(far):
+    content, tensors = far.describe()
+    before = {name: value for name, value in content["calibration"].items() if name != "far"}
+    assert RED.rebuild("r.safetensors", content | {"calibration": before}, tensors).far
+
+
 @pytest.mark.parametrize("offset", [float("nan"), float("inf"), "far", None])
 def test_a_damaged_way_is_refused(far, offset):
     content, tensors = far.describe()

@@ -123,8 +123,8 @@ class Estimator(RewardModel):
         if not self.stateful and calibration.coverage == 1.0:
             way = self._way(best.learnt, asked, beginner)
         calibration = replace(calibration, far=way is not None)
-        leads = horizon is None  # what is paid for ever at a terminal state says nothing of the way
-        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration, way if leads else None)
+        # Where ends are worth their own reward for ever, a fall that lies far along the way would be half of a success.
+        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration, way if horizon is None else None)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
         errors, paid = replace(best.errors, held_out=held_out), fitted.paid(asked, held_out)
