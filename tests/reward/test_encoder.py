@@ -187,15 +187,6 @@ def test_at_a_goal_the_way_scales_distances_and_actions_lie_between():
     np.testing.assert_allclose(encoder.mean, [way[:, 0].mean(), there[:, 1].mean(), way[:, 2].mean()], atol=1e-6)
 
 
-def test_actions_at_a_goal_have_a_least_scale_where_their_bounds_are_known():
-    columns = InputColumns("state-action", 2, 2, goals=Goals((0,), (1,), "achieved-desired"))
-    rng = np.random.default_rng(0)
-    there, way = (torch.from_numpy(rng.normal(size=(400, 3)) * scale).float() for scale in ([1, 0.01, 3], [9, 0.04, 5]))
-    free = at_goal_encoder(columns, there, way)
-    bound = at_goal_encoder(columns, there, way, torch.tensor([2.0, 2.0]))
-    assert bound.std.tolist() == [free.std[0], pytest.approx(0.2), free.std[2]]
-
-
 def test_discrete_actions_at_a_goal_are_scaled_by_the_way():
     columns = InputColumns("state-action", 2, 2, discrete=True, goals=Goals((0,), (1,)))
     there, way = torch.rand(50, 3), 9.0 * torch.rand(50, 3)

@@ -14,6 +14,7 @@ SIGMA, ANCHOR = 3.7, 42.0
 BY_HAND = {
     "exponential": lambda e: np.exp(-SIGMA * e),
     "rational": lambda e: 1.0 / (1.0 + SIGMA * e),
+    "root": lambda e: np.clip(1.0 - np.sqrt(e / ANCHOR), 0.0, 1.0),
     "logarithmic": lambda e: np.clip(1.0 - np.log(1.0 + SIGMA * e) / np.log(1.0 + SIGMA * ANCHOR), 0.0, 1.0),
 }
 
@@ -56,6 +57,12 @@ def test_the_logarithmic_shape_runs_from_one_at_no_error_to_zero_at_the_anchor()
 def test_the_logarithmic_shape_falls_evenly_over_orders_of_magnitude():
     paid = reward([10.0**k for k in range(1, 6)], "logarithmic", sigma=100.0, anchor=1e6)
     np.testing.assert_allclose(np.diff(paid), np.diff(paid)[0], rtol=1e-3)
+
+
+def test_the_root_falls_evenly_with_a_distance_whose_square_is_the_error():
+    distance = np.linspace(0.0, 1.0, 11)
+    paid = reward(ANCHOR * distance**2, "root", sigma=123.0)
+    np.testing.assert_allclose(paid, 1.0 - distance, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

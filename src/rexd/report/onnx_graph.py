@@ -59,7 +59,7 @@ def export_reward(model: object, path: str | Path) -> Exported:
         )
     examples, inputs = _examples(model.encoder_.columns)
     outputs = {"reward": "float32 (batch,), 0 to 1", "novelty": "float32 (batch,), 0 or more, without a unit"}
-    about = f"rexd reward, shape {model.config.shape}"
+    about = f"rexd reward, shape {model.fitted_.shape}"
     return _write(_RewardGraph(model), examples, Exported(Path(path), inputs, outputs), about)
 
 

@@ -14,7 +14,6 @@ from rexd.reward.rows import Rows
 # The steps of float32, as a share of a column's size (or of 1): what spreads less is rounding, not information.
 RESOLUTION = torch.finfo(torch.float32).eps
 LEAST_RELEVANCE = 0.05  # a column of smaller relevance is left out
-NOISE = 0.1  # of the reach of actions, which is the least scale of actions at goals
 FAR = 1e6  # standard deviations; beyond them everything is equally new, and squares would overflow
 
 
@@ -117,20 +116,17 @@ class Encoder:
         return ((raw - self.mean) / self._spread).clamp(-FAR, FAR)
 
 
-def at_goal_encoder(columns: InputColumns, there: Tensor, way: Tensor, reach: Tensor | None = None) -> Encoder:
+def at_goal_encoder(columns: InputColumns, there: Tensor, way: Tensor) -> Encoder:
     """Return the encoder of a reward for being at a goal.
 
     The way to the goal is standardised by all ways, so that what is paid has a slope all along it. The spread of
     continuous actions is the geometric mean of those on the way and at the goal: by the way alone, an action that is
-    too large hardly counts, and by the goal alone, each action that leads there is as bad as any. It is at least a
-    tenth of their reach, which is about the noise of a policy that explores: on a smaller scale its actions are paid so
-    little wherever it is that coming nearer is worth nothing.
+    too large hardly counts, and by the goal alone, each action that leads there is as bad as any.
 
     Args:
         columns: What the raw columns are.
         there: (N, raw columns) rows at goals.
         way: (M, raw columns) rows of all ways, with all goals.
-        reach: (A,) how far actions reach from the middle to a bound; None where no bounds are known.
     """
     encoder = Encoder.fit(columns, way)
     if columns.inputs != "state-action" or columns.discrete:
@@ -138,10 +134,6 @@ def at_goal_encoder(columns: InputColumns, there: Tensor, way: Tensor, reach: Te
     mean, std = there.double().mean(dim=0), there.double().std(dim=0, correction=0)
     actions = (encoder.kept >= columns.seen_dim) & varies(mean, std)[encoder.kept]
     spread = (std[encoder.kept].float() * encoder.std).sqrt()
-    if reach is not None:
-        least = torch.zeros(len(columns.names))
-        least[columns.seen_dim : columns.seen_dim + columns.act_dim] = NOISE * reach
-        spread = torch.maximum(spread, least[encoder.kept])
     return replace(
         encoder,
         mean=torch.where(actions, mean[encoder.kept].float(), encoder.mean),

@@ -22,13 +22,14 @@ from rexd.reward.base import RewardModel
 from rexd.reward.beginner import coverage, least_spread
 from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_errors
 from rexd.reward.checks import Check, check_reward
+from rexd.reward.choices import Shape
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder, at_goal_encoder
 from rexd.reward.ends import horizon_of
 from rexd.reward.estimator.between_episodes import column_relevance
 from rexd.reward.estimator.fitted import Fitted, Novelty
 from rexd.reward.estimator.folds import assign_folds
-from rexd.reward.estimator.given import EncodedRows, demonstrations_in_memory, only_known_next, reach
+from rexd.reward.estimator.given import EncodedRows, demonstrations_in_memory, only_known_next
 from rexd.reward.estimator.predictability import action_predictability
 from rexd.reward.estimator.serialise import (
     Saved,
@@ -59,6 +60,7 @@ class Estimator(RewardModel):
 
     Attributes:
         settings: The class of its settings.
+        squared: Whether the novelty grows as the square of a distance does, where it is far from the demonstrations.
         config: The settings.
         fitted_: The novelty and the scale that were learnt.
         checks_: What the reward pays for rows of known kinds.
@@ -70,6 +72,7 @@ class Estimator(RewardModel):
     """
 
     settings: ClassVar[type[EstimatorSettings]]
+    squared: ClassVar[bool] = False
     config: EstimatorSettings
     fitted_: Fitted
     checks_: tuple[Check, ...]
@@ -118,13 +121,14 @@ class Estimator(RewardModel):
             beginner = None  # what it would widen has a scale: all ways, or all pixels; the paper looks at neither
         best = self._best_candidate(demonstrations, _Beside(beginner, spread), progress)
         calibration = best.calibration
-        sigma = self.config.sigma or sigma_at_median(self.config.shape, calibration.median, self.config.median_reward)
+        shape = self._shape(at_goals=spread is not None)
+        sigma = self.config.sigma or sigma_at_median(shape, calibration.median, self.config.median_reward)
         way = None
         if not self.stateful and calibration.coverage == 1.0:
             way = self._way(best.learnt, asked, beginner)
         calibration = replace(calibration, far=way is not None)
         # Where ends are worth their own reward for ever, a fall that lies far along the way would be half of a success.
-        fitted = Fitted(best.learnt, self.config.shape, sigma, calibration, way if horizon is None else None)
+        fitted = Fitted(best.learnt, shape, sigma, calibration, way if horizon is None else None)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
         errors, paid = replace(best.errors, held_out=held_out), fitted.paid(asked, held_out)
@@ -133,6 +137,15 @@ class Estimator(RewardModel):
         )
         self._take(Saved(self.config, fitted, checks, held_out, paid, sha256, horizon))
         return self
+
+    def _shape(self, *, at_goals: bool) -> Shape:
+        """Return how the error becomes a reward: at goals, the root takes the place of a calibrated logarithm.
+
+        The logarithm pays as much for the last halving of a distance as for the first. A policy then goes at any price
+        to a few millimetres from its goal, and what an action costs depends on how far from the goal it is.
+        """
+        even = at_goals and self.squared and self.config.shape == "logarithmic" and self.config.sigma is None
+        return "root" if even else self.config.shape
 
     def _way(self, learnt: Novelty, expert: Rows, beginner: Rows | None) -> Way | None:
         """Return the way from the beginner to the expert in the inputs of what was learnt."""
@@ -154,7 +167,7 @@ class Estimator(RewardModel):
             found = [self._image_encoder(columns, known)]
         elif spread is not None and self.config.recipe == "calibrated":
             way = columns.concatenate(Rows.of_transitions(spread.transitions()))
-            found = [at_goal_encoder(columns, raw, way, reach(demonstrations))]
+            found = [at_goal_encoder(columns, raw, way)]
         else:
             least = None if beside.beginner is None else least_spread(columns, beside.beginner)
             found = self._encoders(columns, raw, rows.trajectory, fold, least)

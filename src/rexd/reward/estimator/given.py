@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -40,14 +39,6 @@ class EncodedRows:
     def models(self) -> int:
         """The number of models: one for each fold."""
         return max(int(self.fold.max()) + 1, 1)
-
-
-def reach(demonstrations: Demonstrations) -> Tensor | None:
-    """Return how far actions reach from the middle to a bound: (A,) float32; None where no bounds are known."""
-    if demonstrations.action_bounds is None:
-        return None
-    low, high = demonstrations.action_bounds
-    return torch.from_numpy(((high - low) / 2.0).astype(np.float32))
 
 
 def demonstrations_in_memory(given: DemonstrationsLike, seed: int) -> Demonstrations:

@@ -15,6 +15,7 @@ from rexd.demos.goals import Goals
 from rexd.errors import RewardFileError, RexdError
 from rexd.reward.calibration import Calibration
 from rexd.reward.checks import Check
+from rexd.reward.choices import SHAPES
 from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.estimator.fitted import Fitted, Novelty
@@ -83,6 +84,7 @@ def describe(saved: Saved) -> tuple[dict[str, Any], dict[str, Tensor]]:
         **({"image": list(encoder.columns.image)} if encoder.columns.image else {}),
         **({} if (goals := encoder.columns.goals) is None else {"goals": goals.to_dict()}),
         **({} if encoder.columns.clock == saved.config.clock else {"clock": encoder.columns.clock}),
+        **({} if fitted.shape == saved.config.shape else {"shape": fitted.shape}),
         "columns": len(encoder.kept),
         **own,
         "rows": len(saved.held_out_novelty),
@@ -135,7 +137,10 @@ def rebuild(
     if not 0.0 <= calibration.coverage <= 1.0:
         raise RewardFileError(f"{source}: coverage is {calibration.coverage}; expected 0 to 1. Fit the reward anew")
     way = _way(source, learnt, content, tensors)
-    fitted = Fitted(learnt, config.shape, sigma, calibration, way)
+    shape = content.get("shape", config.shape)
+    if shape not in SHAPES:
+        raise RewardFileError(f"{source}: shape is {shape!r}; expected one of {', '.join(SHAPES)}. Fit the reward anew")
+    fitted = Fitted(learnt, shape, sigma, calibration, way)
     if way is None:
         paid = fitted.reward_of_novelty(held_out)
     else:

@@ -53,6 +53,7 @@ class Autoencoder(Rival):
     """
 
     settings = AutoencoderConfig
+    squared = True
     config: AutoencoderConfig
 
     def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
