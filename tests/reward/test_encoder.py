@@ -6,12 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rexd.demos.demonstrations import Demonstrations
-from rexd.demos.goals import Goals
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import DemonstrationError, RewardFileError, SpaceMismatchError
 from rexd.reward.choices import INPUTS
 from rexd.reward.columns import InputColumns
-from rexd.reward.encoder import FAR, Encoder, at_goal_encoder
+from rexd.reward.encoder import FAR, Encoder
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
 
@@ -175,22 +174,6 @@ def test_next_observations_are_asked_for_where_they_are_needed():
     with pytest.raises(SpaceMismatchError, match=r"next observations have shape None; the reward expects \(4, 5\)"):
         model.predict(OBS, ACT)
     assert model.predict(OBS, None, OBS).shape == (4,)
-
-
-def test_at_a_goal_the_way_scales_distances_and_actions_lie_between():
-    columns = InputColumns("state-action", 2, 2, goals=Goals((0,), (1,), "achieved-desired"))
-    rng = np.random.default_rng(0)
-    there, way = (torch.from_numpy(rng.normal(size=(400, 3)) * scale).float() for scale in ([1, 1, 0], [9, 4, 2]))
-    encoder = at_goal_encoder(columns, there, way)
-    expected = [way[:, 0].std(), torch.sqrt(way[:, 1].std() * there[:, 1].std()), way[:, 2].std()]
-    np.testing.assert_allclose(encoder.std, expected, rtol=0.01)  # the last action never varies at the goal
-    np.testing.assert_allclose(encoder.mean, [way[:, 0].mean(), there[:, 1].mean(), way[:, 2].mean()], atol=1e-6)
-
-
-def test_discrete_actions_at_a_goal_are_scaled_by_the_way():
-    columns = InputColumns("state-action", 2, 2, discrete=True, goals=Goals((0,), (1,)))
-    there, way = torch.rand(50, 3), 9.0 * torch.rand(50, 3)
-    assert torch.equal(at_goal_encoder(columns, there, way).std, Encoder.fit(columns, way).std)
 
 
 @pytest.mark.parametrize(

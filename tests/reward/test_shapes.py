@@ -14,7 +14,7 @@ SIGMA, ANCHOR = 3.7, 42.0
 BY_HAND = {
     "exponential": lambda e: np.exp(-SIGMA * e),
     "rational": lambda e: 1.0 / (1.0 + SIGMA * e),
-    "root": lambda e: np.clip(1.0 - np.sqrt(e / ANCHOR), 0.0, 1.0),
+    "linear": lambda e: np.clip(1.0 - e / ANCHOR, 0.0, 1.0),
     "logarithmic": lambda e: np.clip(1.0 - np.log(1.0 + SIGMA * e) / np.log(1.0 + SIGMA * ANCHOR), 0.0, 1.0),
 }
 
@@ -59,10 +59,9 @@ def test_the_logarithmic_shape_falls_evenly_over_orders_of_magnitude():
     np.testing.assert_allclose(np.diff(paid), np.diff(paid)[0], rtol=1e-3)
 
 
-def test_the_root_falls_evenly_with_a_distance_whose_square_is_the_error():
-    distance = np.linspace(0.0, 1.0, 11)
-    paid = reward(ANCHOR * distance**2, "root", sigma=123.0)
-    np.testing.assert_allclose(paid, 1.0 - distance, atol=1e-6)
+def test_parts_of_an_error_add_up_in_the_linear_shape():
+    near, far = reward([1.0, 3.0], "linear"), reward([21.0, 23.0], "linear")
+    assert near[0] - near[1] == pytest.approx(far[0] - far[1]) == pytest.approx(2.0 / ANCHOR)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

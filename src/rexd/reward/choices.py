@@ -8,7 +8,7 @@ Inputs = Literal["state-action", "state", "state-next-state"]
 """What the support is estimated on: (s, a), s alone, or (s, s')."""
 INPUTS: tuple[Inputs, ...] = get_args(Inputs)
 
-Shape = Literal["logarithmic", "root", "rational", "exponential"]
+Shape = Literal["logarithmic", "linear", "rational", "exponential"]
 """How an error becomes a reward; ``rexd.reward.shapes`` has the formulas."""
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 

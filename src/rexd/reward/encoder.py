@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -114,31 +114,6 @@ class Encoder:
         if len(self.kept) < raw.shape[1]:
             raw = raw[:, self.kept]
         return ((raw - self.mean) / self._spread).clamp(-FAR, FAR)
-
-
-def at_goal_encoder(columns: InputColumns, there: Tensor, way: Tensor) -> Encoder:
-    """Return the encoder of a reward for being at a goal.
-
-    The way to the goal is standardised by all ways, so that what is paid has a slope all along it. The spread of
-    continuous actions is the geometric mean of those on the way and at the goal: by the way alone, an action that is
-    too large hardly counts, and by the goal alone, each action that leads there is as bad as any.
-
-    Args:
-        columns: What the raw columns are.
-        there: (N, raw columns) rows at goals.
-        way: (M, raw columns) rows of all ways, with all goals.
-    """
-    encoder = Encoder.fit(columns, way)
-    if columns.inputs != "state-action" or columns.discrete:
-        return encoder
-    mean, std = there.double().mean(dim=0), there.double().std(dim=0, correction=0)
-    actions = (encoder.kept >= columns.seen_dim) & varies(mean, std)[encoder.kept]
-    spread = (std[encoder.kept].float() * encoder.std).sqrt()
-    return replace(
-        encoder,
-        mean=torch.where(actions, mean[encoder.kept].float(), encoder.mean),
-        std=torch.where(actions, spread, encoder.std),
-    )
 
 
 def varies(mean: Tensor, std: Tensor) -> Tensor:

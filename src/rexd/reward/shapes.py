@@ -5,14 +5,14 @@ With ℓ the held-out median of L on the expert's own rows and r₀ the reward w
     exponential   r = exp(−σL)                                 σ = −ln(r₀) / ℓ
     rational      r = 1 / (1 + σL)                             σ = (1/r₀ − 1) / ℓ
     logarithmic   r = clip(1 − ln(1 + σL) / ln(1 + σL₀), 0, 1)   σ = 1 / ℓ
-    root          r = clip(1 − √(L / L₀), 0, 1)
+    linear        r = clip(1 − L / L₀, 0, 1)
 
 The exponential shape is the paper's (Wang et al. 2019, eq. 9). It is flat beyond a few ℓ, where the policies of a
 high-dimensional task start. The rational shape has a heavier tail. The logarithmic shape falls at an even rate over all
 orders of magnitude between two measured anchors, the expert's own unseen rows (ℓ) and actions that have nothing to do
-with the state (L₀), so that there is something to climb everywhere between them.
-The root does not: an error that is the square of a distance becomes a reward that falls evenly with the distance, from
-1 to 0 at L₀. It is for being at a goal, where the last millimetres matter no more than any others.
+with the state (L₀), so that there is something to climb everywhere between them. The linear shape is for being at a
+goal. Errors there are squares that add up, of the distance and of the action, so that an action costs the same at any
+distance, and its noise hides no distance. The last millimetres matter least.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sigma_at_median(shape: Shape, median: float, reward: float) -> float:
     Args:
         shape: One of ``SHAPES``.
         median: ℓ, the held-out median error; positive.
-        reward: r₀ in (0, 1); the logarithmic shape and the root follow their anchors and ignore it.
+        reward: r₀ in (0, 1); the logarithmic and the linear shape follow their anchors and ignore it.
     """
     if shape == "exponential":
         return -math.log(reward) / median
@@ -47,6 +47,6 @@ def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float) -> Ten
         return torch.exp(-scaled)
     if shape == "rational":
         return 1.0 / (1.0 + scaled)
-    if shape == "root":
-        return (1.0 - (novelty / anchor).sqrt()).clamp(0.0, 1.0)
+    if shape == "linear":
+        return (1.0 - novelty / anchor).clamp(0.0, 1.0)
     return (1.0 - torch.log1p(scaled) / math.log1p(sigma * anchor)).clamp(0.0, 1.0)

@@ -24,7 +24,7 @@ from rexd.reward.calibration import Calibration, KnownErrors, calibrate, known_e
 from rexd.reward.checks import Check, check_reward
 from rexd.reward.choices import Shape
 from rexd.reward.columns import InputColumns
-from rexd.reward.encoder import Encoder, at_goal_encoder
+from rexd.reward.encoder import Encoder
 from rexd.reward.ends import horizon_of
 from rexd.reward.estimator.between_episodes import column_relevance
 from rexd.reward.estimator.fitted import Fitted, Novelty
@@ -60,7 +60,6 @@ class Estimator(RewardModel):
 
     Attributes:
         settings: The class of its settings.
-        squared: Whether the novelty grows as the square of a distance does, where it is far from the demonstrations.
         config: The settings.
         fitted_: The novelty and the scale that were learnt.
         checks_: What the reward pays for rows of known kinds.
@@ -72,7 +71,6 @@ class Estimator(RewardModel):
     """
 
     settings: ClassVar[type[EstimatorSettings]]
-    squared: ClassVar[bool] = False
     config: EstimatorSettings
     fitted_: Fitted
     checks_: tuple[Check, ...]
@@ -139,13 +137,13 @@ class Estimator(RewardModel):
         return self
 
     def _shape(self, *, at_goals: bool) -> Shape:
-        """Return how the error becomes a reward: at goals, the root takes the place of a calibrated logarithm.
+        """Return how the error becomes a reward: at goals, the linear shape takes the place of a calibrated logarithm.
 
-        The logarithm pays as much for the last halving of a distance as for the first. A policy then goes at any price
-        to a few millimetres from its goal, and what an action costs depends on how far from the goal it is.
+        The logarithm pays as much for the last halving of a distance as for the first, so that a small action costs
+        more than the last centimetres bring (docs/lab/reward-inputs.md).
         """
-        even = at_goals and self.squared and self.config.shape == "logarithmic" and self.config.sigma is None
-        return "root" if even else self.config.shape
+        linear = at_goals and self.config.shape == "logarithmic" and self.config.sigma is None
+        return "linear" if linear else self.config.shape
 
     def _way(self, learnt: Novelty, expert: Rows, beginner: Rows | None) -> Way | None:
         """Return the way from the beginner to the expert in the inputs of what was learnt."""
@@ -167,7 +165,7 @@ class Estimator(RewardModel):
             found = [self._image_encoder(columns, known)]
         elif spread is not None and self.config.recipe == "calibrated":
             way = columns.concatenate(Rows.of_transitions(spread.transitions()))
-            found = [at_goal_encoder(columns, raw, way)]
+            found = [Encoder.fit(columns, way)]
         else:
             least = None if beside.beginner is None else least_spread(columns, beside.beginner)
             found = self._encoders(columns, raw, rows.trajectory, fold, least)
@@ -268,7 +266,8 @@ class Estimator(RewardModel):
 
     def __repr__(self) -> str:
         """Tell the settings, and for a fitted model what it pays."""
-        about = f"inputs {self.config.inputs}, shape {self.config.shape}, seed {self.config.seed}"
+        shape = self.fitted_.shape if self.fitted else self.config.shape
+        about = f"inputs {self.config.inputs}, shape {shape}, seed {self.config.seed}"
         if not self.fitted:
             return f"<{type(self).__name__}, not fitted: {about}>"
         paid = "; ".join(f"{check.name} {check.reward:.2f}" for check in self.checks_)

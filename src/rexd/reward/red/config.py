@@ -32,7 +32,7 @@ class REDConfig(EstimatorSettings):
     """Whether the time since the start of the episode is an input too. Demonstrations stand still only at their
     start."""
     shape: Shape = "logarithmic"
-    """How the error becomes a reward: logarithmic (the root where an expert stays at its goal), root, rational or
+    """How the error becomes a reward: logarithmic (linear where an expert stays at its goal), linear, rational or
     exponential (formulas: docs/reward.md)."""
     median_reward: float = 0.5
     """Reward at the median error of held-out rows; the exponential and the rational shape use it."""

@@ -39,7 +39,6 @@ class RED(Estimator):
 
     config: REDConfig
     settings = REDConfig
-    squared = True
 
     def __init__(self, config: REDConfig | None = None, **settings: Unpack[REDSettings]) -> None:
         """Take a configuration, or its fields by name: ``RED(seed=0, shape="rational")``.

@@ -53,7 +53,6 @@ class Autoencoder(Rival):
     """
 
     settings = AutoencoderConfig
-    squared = True
     config: AutoencoderConfig
 
     def _learn(self, training: EncodedRows, progress: Progress | None) -> tuple[Novelty, Float32]:
