@@ -66,7 +66,7 @@ def test_fit_with_settings_that_cannot_work(fails, demos_file, options, mend):
 
 
 def test_an_unknown_shape_lists_the_known(rexd, demos_file):
-    result = rexd("fit", demos_file, "--shape", "linear")
+    result = rexd("fit", demos_file, "--shape", "cubic")
     assert result.status == 2
     assert "rational" in result.err
 

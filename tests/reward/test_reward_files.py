@@ -211,7 +211,7 @@ def test_a_description_that_is_not_one(write, text):
         {"config": None},
         {"config": []},
         {"config": "red"},
-        {"config": {"shape": "linear"}},
+        {"config": {"shape": "cubic"}},
         {"config": {"epochs": 3}},
         {"config": {"target_layers": [-4]}},
         {"config": {"outputs": "many"}},

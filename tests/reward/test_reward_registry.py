@@ -197,7 +197,7 @@ def test_a_name_that_does_not_exist():
         ("kernel-pca", {"kept": 1.0}, "kept is 1.0; expected between 0 and 1"),
         ("kernel-pca", {"landmarks": 0}, "landmarks is 0"),
         ("pwil", {"sigma": -1.0}, "sigma is -1.0; expected a positive number"),
-        ("pwil", {"shape": "linear"}, "shape is 'linear'"),
+        ("pwil", {"shape": "cubic"}, "shape is 'cubic'"),
         ("pwil", {"inputs": "action"}, "inputs is 'action'"),
         ("pwil", {"seed": -1}, "seed is -1"),
     ],

@@ -50,7 +50,7 @@ def test_the_paper_s_settings():
         ),
         ({"recipe": "paper", "shape": "exponential"}, "and sigma None; expected shape 'exponential' and a number"),
         ({"inputs": "actions"}, "inputs is 'actions'; expected one of state-action, state, state-next-state"),
-        ({"shape": "linear"}, "shape is 'linear'; expected one of logarithmic, rational, exponential"),
+        ({"shape": "cubic"}, "shape is 'cubic'; expected one of logarithmic, linear, rational, exponential"),
         ({"median_reward": 1.0}, "median_reward is 1.0; expected between 0 and 1"),
         ({"median_reward": 0.0}, "median_reward"),
         ({"sigma": 0.0}, "sigma is 0.0; expected a positive number, or None"),
