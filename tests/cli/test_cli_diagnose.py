@@ -55,6 +55,14 @@ def test_the_document_has_the_status_and_all_figures(rexd, demos_file):
     assert worst == sorted(worst, key=["error", "warning", "info"].index)
 
 
+def test_with_the_columns_of_a_goal_it_asks_about_the_way_to_it(rexd, demos_file):
+    found = rexd("diagnose", demos_file, "--goal", "0:1", "--relative", "1", "--json", *TINY).json["rewards"][0]
+    novelty = {each["name"]: each["novelty"] for each in found["columns"] if each["name"].startswith("observation")}
+    plain = rexd("diagnose", demos_file, "--json", *TINY).json["rewards"][0]
+    assert max(novelty, key=novelty.get) == "observation[1]"  # the reward sees nothing else of an observation
+    assert found["calibration"] != plain["calibration"]
+
+
 def test_a_flat_reward_has_status_2(rexd, demos_file):
     result = rexd("diagnose", demos_file, "--shape", "exponential", "--sigma", "1e-6", *TINY)
     assert result.status == 2

@@ -98,6 +98,10 @@ def test_a_constant_reward_is_flat_near_the_expert():
     assert "flat-near-expert" in found(*WORKING, shape=constant)
 
 
+def test_a_reward_at_a_goal_falls_with_the_distance_and_not_with_its_logarithm():
+    assert "flat-near-expert" not in found(*WORKING, shape=exponential(0.97), model=Fake(at_goal=True))
+
+
 def test_expert_rows_that_are_paid_little():
     each = found(*WORKING, shape=replace(EVEN, paid_little=0.2))["expert-paid-little"]
     assert each.message.startswith("20% of the expert's held-out rows")

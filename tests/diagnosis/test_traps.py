@@ -46,6 +46,12 @@ def test_doing_nothing_that_earns_half_of_the_experts_reward():
     assert "standing-still" not in found(*clones(0.7), scored(ZERO_ACTIONS, 0.3))
 
 
+def test_to_stand_at_a_goal_is_what_is_wanted():
+    still = (*clones(0.1), scored(ZERO_ACTIONS, 0.5), scored(NO_VELOCITY, 0.6))
+    assert "standing-pays-more" in found(*still)
+    assert found(*still, model=Fake(at_goal=True)).keys().isdisjoint({"standing-pays-more", "rest-is-paid"})
+
+
 def test_rest_is_told_only_where_nothing_is_played():
     assert found(scored(NO_VELOCITY, 0.6))["rest-is-paid"].severity == "info"
     assert found(scored(NO_VELOCITY, 0.6), scored(ZERO_ACTIONS, 0.1)) == {}

@@ -14,11 +14,12 @@ from rexd.reward.checks import EXPERT
 class Fake:
     """1 / (1 + L) of the size L of the first column; ℓ is 1."""
 
-    def __init__(self, horizon=None, checks=(), inputs="state-action", pays=None, climbs=False):
+    def __init__(self, horizon=None, checks=(), inputs="state-action", pays=None, climbs=False, at_goal=False):
         self.calibration_ = Calibration(1.0, 30.0, (1.0,) * 21, 1.0)
         self.held_out_novelty_ = np.linspace(0.5, 1.5, 101, dtype=np.float32)
         self.demonstrations_sha256_, self.checks_, self.horizon = "none", checks, horizon
         self.config = SimpleNamespace(inputs=inputs)
+        self.at_goal = at_goal
         self.climbs, self._pays = climbs, pays or (lambda novelty: 1.0 / (1.0 + novelty))
 
     def novelty_of(self, rows):

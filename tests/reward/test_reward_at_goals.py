@@ -46,6 +46,7 @@ def model():
 
 
 def test_an_action_hides_no_distance(model):
+    assert model.at_goal
     assert model.fitted_.shape == "linear"
     assert (np.diff(paid(model)) < 0.0).all()
     worth = [paid(model, action=action)[0] - paid(model, action=action)[-1] for action in (0.0, 0.2)]
@@ -63,7 +64,8 @@ def test_large_actions_are_charged_for_wherever_they_are_taken(model):
 
 
 def test_where_nobody_stays_at_a_goal_and_with_other_shapes_nothing_changes():
-    assert RED(**TINY).fit(arriving(terminated=True)).fitted_.shape == "logarithmic"
+    ending = RED(**TINY).fit(arriving(terminated=True))
+    assert (ending.fitted_.shape, ending.at_goal) == ("logarithmic", False)
     assert RED(**TINY).fit(replace(arriving(), goals=None)).fitted_.shape == "logarithmic"
     assert RED(**TINY, shape="rational").fit(arriving()).fitted_.shape == "rational"
 

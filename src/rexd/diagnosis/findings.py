@@ -99,7 +99,7 @@ def _shape(sight: Sight, shape: Shape) -> Iterator[Finding]:
             f"{pays[least]:.2f} what it pays least of all probes ({least})",
             "leave sigma to the calibration, or raise it",
         )
-    elif shape.fall < FLAT and shape.fall <= EVEN * shape.steepest:
+    elif not sight.model.at_goal and shape.fall < FLAT and shape.fall <= EVEN * shape.steepest:
         yield Finding(
             "warning",
             "flat-near-expert",

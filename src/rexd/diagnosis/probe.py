@@ -60,6 +60,11 @@ class Estimator(Protocol):
         """Whether the reward climbs a way from a beginner to the expert (``rexd.reward.estimator.way``)."""
         ...
 
+    @property
+    def at_goal(self) -> bool:
+        """Whether the reward pays for being at a goal, where the expert stays: to stand there is what is wanted."""
+        ...
+
     def novelty_of(self, rows: Rows) -> Float32:
         """Return the novelty of each row: (batch,)."""
         ...

@@ -40,6 +40,8 @@ def trap_findings(sight: Sight) -> Iterator[Finding]:
 
 
 def _standing_still(sight: Sight) -> Iterator[Finding]:
+    if sight.model.at_goal:
+        return
     expert, clone = sight.expert.pays, sight.probes.get(CLONE)
     still = sight.probes.get(ZERO_ACTIONS)
     if still is not None and clone is not None and still.pays >= clone.pays and clone.pays < FAR * expert:

@@ -46,6 +46,7 @@ class Command:
         rexd diagnose Hopper-v2.pkl --env Hopper-v5 --trajectories 4 --subsample 20
         rexd diagnose reward.safetensors demos.npz --env Hopper-v5 --json
         rexd diagnose demos.npz --shape exponential --sigma 25 --data mixed.npz
+        rexd diagnose Reacher-v2.pkl --env Reacher-v5 --columns 0:10 --goal 4:6 --relative 8:10
     """
 
     files: opt.Files = ()
@@ -63,7 +64,7 @@ class Command:
     thorough: bool = False
     """Also fit each reward again, with three other seeds and to a half and a quarter of the demonstrations, and say how
     much it changes. This takes five more fits."""
-    data: Annotated[opt.SelectionOptions, tyro.conf.arg(name="")] = field(default_factory=opt.SelectionOptions)
+    data: Annotated[opt.LearningOptions, tyro.conf.arg(name="")] = field(default_factory=opt.LearningOptions)
     settings: Annotated[RewardOptions, tyro.conf.arg(name="")] = field(default_factory=RewardOptions)
     json: bool = False
     """Print the results as one JSON document."""
@@ -148,7 +149,9 @@ class Command:
     def _demonstrations(self, files: Sequence[str]) -> Demonstrations:
         from rexd.diagnosis.diagnose import check_columns
 
-        demos = opt.select(opt.load(files, self.data), self.data, self.settings.seed).held(self.settings.seed)
+        demos = opt.select_with_goals(opt.load(files, self.data), self.data, self.settings.seed).held(
+            self.settings.seed
+        )
         check_columns(demos)  # before anything is played or fitted
         for text in demos.notes:
             note(text)

@@ -343,6 +343,11 @@ class Estimator(RewardModel):
         return hasattr(self, "fitted_")
 
     @property
+    def at_goal(self) -> bool:
+        """Whether it pays for being at a goal, where the expert stays."""
+        return self.encoder_.columns.goals is not None and self.horizon is None
+
+    @property
     def sigma_(self) -> float:
         """Bandwidth σ of the reward's shape."""
         return self._fitted().sigma
