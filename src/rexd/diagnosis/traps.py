@@ -40,7 +40,7 @@ def trap_findings(sight: Sight) -> Iterator[Finding]:
 
 
 def _standing_still(sight: Sight) -> Iterator[Finding]:
-    if sight.model.at_goal:
+    if sight.model.at_goal:  # to stand there is what is wanted
         return
     expert, clone = sight.expert.pays, sight.probes.get(CLONE)
     still = sight.probes.get(ZERO_ACTIONS)
