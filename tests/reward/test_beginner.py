@@ -74,6 +74,14 @@ def test_the_unit_and_the_end_of_the_scale_reach_the_beginner():
     assert (found.median, found.anchor) == (1.0, 30.0)
 
 
+@pytest.mark.parametrize(("distance", "anchor"), [(4.0, 30.0), (6.0, 6.0), (100.0, 100.0)])
+def test_where_unrelated_actions_tell_nothing_a_beginner_that_lies_farther_ends_the_scale(distance, anchor):
+    held_out, errors = np.full(160, 1.0, np.float32), np.full(10, 1.0, np.float32)
+    unrelated = Scored(straying(0.3)[:10], errors)
+    found = calibrate(KnownErrors(held_out, unrelated, unrelated, None, moved=held_out, beginner=distance * errors))
+    assert found.anchor == anchor
+
+
 def test_an_expert_that_hardly_moves_pays_a_beginner_for_coming_nearer():
     alone = RED(**TINY, seed=0).fit(narrow())
     reaching = RED(**TINY, seed=0).fit(narrow(), beginner=straying(0.3))

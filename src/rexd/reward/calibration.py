@@ -19,8 +19,9 @@ QUANTILES = tuple(q / 20 for q in range(21))
 ANCHOR_FACTOR = 3.0
 ANCHOR_QUANTILE = 0.9
 ANCHOR_ROWS = 2000
-# Both in medians ℓ. Below the first, unrelated actions look like the expert's, and all errors of a fresh clone would
-# earn 0; the second is assumed instead, since most demonstrations measure 12 to 140 (docs/lab/reward-scale.md).
+# Both in medians ℓ. Below the first, unrelated actions and the beginner look like the expert, and all errors of a fresh
+# clone would earn 0; the second is assumed instead, since most demonstrations measure 12 to 140
+# (docs/lab/reward-scale.md).
 LEAST_ANCHOR = 5.0
 ASSUMED_ANCHOR = 30.0
 
@@ -31,8 +32,9 @@ class Calibration:
 
     Attributes:
         median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
-        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with unrelated actions. Where that
-            is less than 5 times ``median``, it tells nothing, and 30 times ``median`` is assumed.
+        anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with unrelated actions, and at least
+            the median error of the policy that learning begins with, if it is known. Where that is less than 5 times
+            the median held-out error, it tells nothing, and 30 times that median is assumed.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
         separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, minus its mean over
             held-out rows. It says how well the model tells what the expert does in a state from what it does
@@ -131,10 +133,13 @@ def calibrate(errors: KnownErrors) -> Calibration:
     held_out, others = errors.held_out, errors.others.errors
     median = float(np.median(held_out))
     anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform.errors, others]), ANCHOR_QUANTILE))
+    if errors.beginner is not None:
+        anchor = max(anchor, float(np.median(errors.beginner)))
+    # An assumed end that lies far beyond the beginner leaves little slope near the expert: falls are then cheap.
     if anchor < LEAST_ANCHOR * median:
         anchor = ASSUMED_ANCHOR * median
-    if errors.moved is not None and errors.beginner is not None:
-        median, anchor = max(median, float(np.median(errors.moved))), max(anchor, float(np.median(errors.beginner)))
+    if errors.moved is not None:
+        median = max(median, float(np.median(errors.moved)))
     unit = max(median, float(np.finfo(np.float32).tiny))
     return Calibration(
         median=median,

@@ -13,7 +13,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.goals import Goals
 from rexd.demos.trajectory import Trajectory
 from rexd.rl.config import TrainConfig
-from rexd.rl.training.adapted import FAR_SHARE, FEW, FOR_FEW_GOALS, adapted, shown_goals
+from rexd.rl.training.adapted import FAR_SHARE, FEW, FOR_FAR_ENDS, FOR_FAR_EXPERTS, FOR_FEW_GOALS, adapted, shown_goals
 from rexd.rl.training.context import RunContext
 
 GOALS = Goals((0,), (1,), "achieved-desired")
@@ -29,11 +29,11 @@ def shown(*desired, goals=GOALS):
     return Demonstrations(tuple(made), goals=goals)
 
 
-def settings_for(demonstrations, config=DEFAULT, coverage=1.0, far=False):
+def settings_for(demonstrations, config=DEFAULT, coverage=1.0, far=False, horizon=None):
     """The context after the change, and what was said."""
     said = []
     context = RunContext(config, Path("run"), None, SimpleNamespace(message=said.append))
-    return adapted(context, demonstrations, SimpleNamespace(coverage=coverage, far=far)), said
+    return adapted(context, demonstrations, SimpleNamespace(coverage=coverage, far=far, horizon=horizon)), said
 
 
 def test_goals_are_counted_over_trajectories():
@@ -66,14 +66,30 @@ def test_an_expert_that_hardly_moves_is_replayed_less():
     assert "in 75% of the columns" in said[0]
 
 
-def test_a_far_expert_is_replayed_less():
+def test_a_far_expert_is_replayed_less_and_learnt_with_less_noise():
     found, said = settings_for(shown(2.0, goals=None), far=True)
-    assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE)
+    assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE, **FOR_FAR_EXPERTS)
     assert "lie apart" in said[0]
+    assert said[0].endswith("demonstration_share 0.2, target_entropy -2")
     found, said = settings_for(shown(2.0, goals=None), far=True, coverage=0.5)
-    assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE / 2.0)
-    chosen = replace(DEFAULT, demonstration_share=0.1)
+    assert found.config.demonstration_share == FAR_SHARE / 2.0
+    chosen = replace(DEFAULT, demonstration_share=0.1, target_entropy=-0.5)
     assert settings_for(shown(2.0, goals=None), chosen, far=True)[0].config == chosen
+
+
+@pytest.mark.parametrize("asked", [{"reward_source": "constant"}, {"demonstration_share": 0.0}])
+def test_controls_keep_their_noise_and_their_updates(asked):
+    control = replace(DEFAULT, **{"demonstration_share": 0.1, **asked})
+    assert settings_for(shown(2.0, goals=None), control, far=True, horizon=765)[0].config == control
+
+
+def test_a_far_expert_that_ends_its_episodes_is_learnt_with_more_updates():
+    found, said = settings_for(shown(2.0, goals=None), far=True, horizon=765)
+    assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE, **FOR_FAR_EXPERTS, **FOR_FAR_ENDS)
+    assert said[1].endswith("updates_per_step 2")
+    assert settings_for(shown(2.0, goals=None), horizon=765)[0].config == DEFAULT
+    chosen = replace(DEFAULT, updates_per_step=4)
+    assert settings_for(shown(2.0, goals=None), chosen, far=True, horizon=765)[0].config.updates_per_step == 4
 
 
 @pytest.mark.parametrize("demonstrations", [shown(*np.arange(FEW) + 0.5), shown(2.0, goals=None), None])

@@ -6,7 +6,10 @@ that way whatever the goal, and demonstrations in half of each batch hold the cr
 
 Where what the clone meets lies apart from the demonstrations (``rexd.reward.estimator.way``), half of each batch says
 nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md). This
-holds whether or not the reward pays for the way.
+holds whether or not the reward pays for the way. The policy is also held at less noise, since the expert's narrow way
+has to be found by the agent itself. Where such demonstrations end in terminal states, it is updated twice a step. An
+episode shows one fall at most, and what to do when a finished gait stumbles has to be learnt from few of them
+(docs/lab/reward-scale.md).
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
 demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
@@ -34,6 +37,8 @@ FOR_FEW_GOALS: Mapping[str, Any] = {
     "warm_start": 0,
     "best_episodes": 0,
 }
+FOR_FAR_EXPERTS: Mapping[str, Any] = {"target_entropy": -2.0}
+FOR_FAR_ENDS: Mapping[str, Any] = {"updates_per_step": 2}
 
 
 def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:
@@ -58,18 +63,24 @@ def _changes(
     """Yield settings to change, and why."""
     number = shown_goals(demonstrations)
     if number is not None and number < FEW:
-        default = {f.name: f.default for f in fields(TrainConfig)}
-        few = {name: value for name, value in FOR_FEW_GOALS.items() if getattr(config, name) == default[name]}
+        few = _not_chosen(config, FOR_FEW_GOALS)
         if few:
             config = replace(config, **few)
             shown = "1 goal" if number == 1 else f"{number} goals"
             yield few, f"the demonstrations show {shown}, and a clone knows no others; with {FEW} they are cloned"
-    if getattr(model, "far", False) and config.demonstration_share > FAR_SHARE:
-        config = replace(config, demonstration_share=FAR_SHARE)
-        yield (
-            {"demonstration_share": FAR_SHARE},
-            "the clone's states lie apart from the expert's, and the demonstrations are replayed less",
-        )
+    if getattr(model, "far", False):
+        # Controls, which are paid otherwise or shown nothing, stay as they were asked for.
+        learns = config.reward_source == "learned" and config.demonstration_share > 0.0
+        far = _not_chosen(config, FOR_FAR_EXPERTS) if learns else {}
+        if config.demonstration_share > FAR_SHARE:
+            far = {"demonstration_share": FAR_SHARE, **far}
+        if far:
+            config = replace(config, **far)
+            yield far, "the clone's states lie apart from the expert's, and most of the way is learnt without it"
+        ends = _not_chosen(config, FOR_FAR_ENDS)
+        if ends and learns and getattr(model, "horizon", None) is not None:
+            config = replace(config, **ends)
+            yield ends, "its episodes end, and the agent's falls are few"
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
         share = config.demonstration_share * coverage
@@ -77,6 +88,12 @@ def _changes(
             {"demonstration_share": share},
             f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and its rows are replayed less",
         )
+
+
+def _not_chosen(config: TrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes to settings that have their default values, which nobody chose."""
+    default = {f.name: f.default for f in fields(TrainConfig)}
+    return {name: value for name, value in changes.items() if getattr(config, name) == default[name]}
 
 
 def shown_goals(demonstrations: Demonstrations) -> int | None:
