@@ -7,9 +7,10 @@ that way whatever the goal, and demonstrations in half of each batch hold the cr
 Where what the clone meets lies apart from the demonstrations (``rexd.reward.estimator.way``), half of each batch says
 nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md). This
 holds whether or not the reward pays for the way. The policy is also held at less noise, since the expert's narrow way
-has to be found by the agent itself. Where such demonstrations end in terminal states, it is updated twice a step. An
-episode shows one fall at most, and what to do when a finished gait stumbles has to be learnt from few of them
-(docs/lab/reward-scale.md).
+has to be found by the agent itself (docs/lab/learner.md). Where such demonstrations end in terminal states, a policy
+that does nearly what the expert does may still end elsewhere in one episode of ten. Rewards are then shaped more, since
+a posture that is a little off is what leads to falls, and a policy is judged in twice as many episodes, since twenty
+hardly tell one fall in ten from none (docs/lab/shaping.md).
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
 demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
@@ -38,7 +39,7 @@ FOR_FEW_GOALS: Mapping[str, Any] = {
     "best_episodes": 0,
 }
 FOR_FAR_EXPERTS: Mapping[str, Any] = {"target_entropy": -2.0}
-FOR_FAR_ENDS: Mapping[str, Any] = {"updates_per_step": 2}
+FOR_FAR_ENDS: Mapping[str, Any] = {"mean_matching": 0.5, "evaluation_episodes": 10}
 
 
 def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:
@@ -80,7 +81,7 @@ def _changes(
         ends = _not_chosen(config, FOR_FAR_ENDS)
         if ends and learns and getattr(model, "horizon", None) is not None:
             config = replace(config, **ends)
-            yield ends, "its episodes end, and the agent's falls are few"
+            yield ends, "its episodes end, and what is a little off may end elsewhere"
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
         share = config.demonstration_share * coverage
