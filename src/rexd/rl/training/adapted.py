@@ -7,10 +7,10 @@ that way whatever the goal, and demonstrations in half of each batch hold the cr
 Where what the clone meets lies apart from the demonstrations (``rexd.reward.estimator.way``), half of each batch says
 nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md). This
 holds whether or not the reward pays for the way. The policy is also held at less noise, since the expert's narrow way
-has to be found by the agent itself (docs/lab/learner.md). Where such demonstrations end in terminal states, a policy
-that does nearly what the expert does may still end elsewhere in one episode of ten. Rewards are then shaped more, since
-a posture that is a little off is what leads to falls, and a policy is judged in twice as many episodes, since twenty
-hardly tell one fall in ten from none (docs/lab/shaping.md).
+has to be found by the agent itself (docs/lab/learner.md). Where such demonstrations end in terminal states, less noise
+is no gain. There, a policy that does nearly what the expert does may still end elsewhere in one episode of ten, and few
+such ends have to teach what to do: each step has two updates, and a policy is judged in twice as many episodes, since
+twenty hardly tell one fall in ten from none.
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
 demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
@@ -39,7 +39,7 @@ FOR_FEW_GOALS: Mapping[str, Any] = {
     "best_episodes": 0,
 }
 FOR_FAR_EXPERTS: Mapping[str, Any] = {"target_entropy": -2.0}
-FOR_FAR_ENDS: Mapping[str, Any] = {"mean_matching": 0.5, "evaluation_episodes": 10}
+FOR_FAR_ENDS: Mapping[str, Any] = {"updates_per_step": 2, "evaluation_episodes": 10}
 
 
 def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:
@@ -72,16 +72,13 @@ def _changes(
     if getattr(model, "far", False):
         # Controls, which are paid otherwise or shown nothing, stay as they were asked for.
         learns = config.reward_source == "learned" and config.demonstration_share > 0.0
-        far = _not_chosen(config, FOR_FAR_EXPERTS) if learns else {}
+        ends = getattr(model, "horizon", None) is not None
+        far = _not_chosen(config, FOR_FAR_ENDS if ends else FOR_FAR_EXPERTS) if learns else {}
         if config.demonstration_share > FAR_SHARE:
             far = {"demonstration_share": FAR_SHARE, **far}
         if far:
             config = replace(config, **far)
             yield far, "the clone's states lie apart from the expert's, and most of the way is learnt without it"
-        ends = _not_chosen(config, FOR_FAR_ENDS)
-        if ends and learns and getattr(model, "horizon", None) is not None:
-            config = replace(config, **ends)
-            yield ends, "its episodes end, and what is a little off may end elsewhere"
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
         share = config.demonstration_share * coverage
