@@ -83,14 +83,13 @@ def test_controls_keep_their_noise_and_their_updates(asked):
     assert settings_for(shown(2.0, goals=None), control, far=True, horizon=765)[0].config == control
 
 
-def test_a_far_expert_that_ends_its_episodes_has_more_updates_and_longer_evaluations():
+def test_policies_are_judged_longer_where_a_far_expert_ends_its_episodes():
     found, said = settings_for(shown(2.0, goals=None), far=True, horizon=765)
     assert found.config == replace(DEFAULT, demonstration_share=FAR_SHARE, **FOR_FAR_ENDS)
-    assert said[0].endswith("demonstration_share 0.2, updates_per_step 2, evaluation_episodes 10")
+    assert said[0].endswith("demonstration_share 0.2, evaluation_episodes 10")
     assert settings_for(shown(2.0, goals=None), horizon=765)[0].config == DEFAULT
-    chosen = replace(DEFAULT, updates_per_step=4)
-    found, _ = settings_for(shown(2.0, goals=None), chosen, far=True, horizon=765)
-    assert (found.config.updates_per_step, found.config.evaluation_episodes) == (4, 10)
+    chosen = replace(DEFAULT, evaluation_episodes=20)
+    assert settings_for(shown(2.0, goals=None), chosen, far=True, horizon=765)[0].config.evaluation_episodes == 20
 
 
 @pytest.mark.parametrize("demonstrations", [shown(*np.arange(FEW) + 0.5), shown(2.0, goals=None), None])

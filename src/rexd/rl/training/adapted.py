@@ -8,9 +8,8 @@ Where what the clone meets lies apart from the demonstrations (``rexd.reward.est
 nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md). This
 holds whether or not the reward pays for the way. The policy is also held at less noise, since the expert's narrow way
 has to be found by the agent itself (docs/lab/learner.md). Where such demonstrations end in terminal states, less noise
-is no gain. There, a policy that does nearly what the expert does may still end elsewhere in one episode of ten, and few
-such ends have to teach what to do: each step has two updates, and a policy is judged in twice as many episodes, since
-twenty hardly tell one fall in ten from none.
+is no gain. There, a policy that does nearly what the expert does may still end elsewhere in one episode of ten, and is
+judged in twice as many episodes, since twenty hardly tell one fall in ten from none (docs/lab/shaping.md).
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
 demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
@@ -39,7 +38,7 @@ FOR_FEW_GOALS: Mapping[str, Any] = {
     "best_episodes": 0,
 }
 FOR_FAR_EXPERTS: Mapping[str, Any] = {"target_entropy": -2.0}
-FOR_FAR_ENDS: Mapping[str, Any] = {"updates_per_step": 2, "evaluation_episodes": 10}
+FOR_FAR_ENDS: Mapping[str, Any] = {"evaluation_episodes": 10}
 
 
 def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:

@@ -45,10 +45,6 @@ def test_the_settings_say_whether_critics_value_entropy():
     assert sac(replace(CONFIG, backup_entropy=True)).model.backup_entropy
 
 
-def test_a_step_may_have_several_updates():
-    assert sac(replace(CONFIG, updates_per_step=3)).model.gradient_steps == 3 * CONFIG.updates_every
-
-
 def test_the_settings_say_how_many_steps_a_target_adds_up():
     assert sac(replace(CONFIG, n_step=4)).model.n_step == 4
 

@@ -52,12 +52,6 @@ def test_it_takes_exactly_the_steps_it_is_asked_for(learner):
     assert learner.model._n_updates == 30 - CONFIG.learning_starts
 
 
-def test_a_step_may_have_several_updates():
-    learner = build(replace(CONFIG, updates_per_step=3))
-    learner.learn(14, None)
-    assert learner.model._n_updates == 3 * (14 - CONFIG.learning_starts)
-
-
 def test_the_settings_say_whether_critics_value_entropy(fresh):
     assert not fresh.model.backup_entropy
     assert build(replace(CONFIG, backup_entropy=True)).model.backup_entropy

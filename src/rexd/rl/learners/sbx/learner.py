@@ -98,7 +98,7 @@ class SbxLearner:
         for part, block in ((steps - rest, self.config.updates_every), (rest, rest)):
             if part:
                 self.model.train_freq = TrainFreq(block, TrainFrequencyUnit.STEP)
-                self.model.gradient_steps = block * self.config.updates_per_step
+                self.model.gradient_steps = block
                 self.model.learn(part, callback=callback, reset_num_timesteps=False, log_interval=None)
 
     def losses(self) -> dict[str, float]:
