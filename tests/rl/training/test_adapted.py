@@ -73,6 +73,8 @@ def test_a_far_expert_is_replayed_less_and_learnt_with_less_noise():
     assert said[0].endswith("demonstration_share 0.2, target_entropy -2")
     found, said = settings_for(shown(2.0, goals=None), far=True, coverage=0.5)
     assert found.config.demonstration_share == FAR_SHARE / 2.0
+    discrete = replace(DEFAULT, algorithm="sbx-sac-discrete")
+    assert settings_for(shown(2.0, goals=None), discrete, far=True)[0].adapted == {"demonstration_share": FAR_SHARE}
     chosen = replace(DEFAULT, demonstration_share=0.1, target_entropy=-0.5)
     assert settings_for(shown(2.0, goals=None), chosen, far=True)[0].config == chosen
 

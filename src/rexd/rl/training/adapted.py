@@ -26,7 +26,7 @@ import numpy as np
 from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.other_goals import goals_of
 from rexd.reward.base import RewardModel
-from rexd.rl.config import TrainConfig
+from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.training.context import RunContext
 
 FEW = 10
@@ -72,7 +72,8 @@ def _changes(
         # Controls, which are paid otherwise or shown nothing, stay as they were asked for.
         learns = config.reward_source == "learned" and config.demonstration_share > 0.0
         ends = getattr(model, "horizon", None) is not None
-        far = _not_chosen(config, FOR_FAR_ENDS if ends else FOR_FAR_EXPERTS) if learns else {}
+        calmer = {} if config.algorithm == SBX[1] else FOR_FAR_EXPERTS  # discrete actions have a noise of their own
+        far = _not_chosen(config, FOR_FAR_ENDS if ends else calmer) if learns else {}
         if config.demonstration_share > FAR_SHARE:
             far = {"demonstration_share": FAR_SHARE, **far}
         if far:
