@@ -69,13 +69,7 @@ def _changes(
             shown = "1 goal" if number == 1 else f"{number} goals"
             yield few, f"the demonstrations show {shown}, and a clone knows no others; with {FEW} they are cloned"
     if getattr(model, "far", False):
-        # Controls, which are paid otherwise or shown nothing, stay as they were asked for.
-        learns = config.reward_source == "learned" and config.demonstration_share > 0.0
-        ends = getattr(model, "horizon", None) is not None
-        calmer = {} if config.algorithm == SBX[1] else FOR_FAR_EXPERTS  # discrete actions have a noise of their own
-        far = _not_chosen(config, FOR_FAR_ENDS if ends else calmer) if learns else {}
-        if config.demonstration_share > FAR_SHARE:
-            far = {"demonstration_share": FAR_SHARE, **far}
+        far = _for_far_experts(config, ends=getattr(model, "horizon", None) is not None)
         if far:
             config = replace(config, **far)
             yield far, "the clone's states lie apart from the expert's, and most of the way is learnt without it"
@@ -86,6 +80,17 @@ def _changes(
             {"demonstration_share": share},
             f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and its rows are replayed less",
         )
+
+
+def _for_far_experts(config: TrainConfig, *, ends: bool) -> dict[str, Any]:
+    """Return settings for an expert that is far from its clone; ``ends`` says that its episodes end."""
+    share = {"demonstration_share": FAR_SHARE} if config.demonstration_share > FAR_SHARE else {}
+    if config.reward_source != "learned" or not config.demonstration_share:
+        return share  # controls, which are paid otherwise or shown nothing, learn as they were asked to
+    if ends:
+        return share | _not_chosen(config, FOR_FAR_ENDS)
+    noisy = config.algorithm != SBX[1]  # discrete actions have a noise of their own
+    return share | (_not_chosen(config, FOR_FAR_EXPERTS) if noisy else {})
 
 
 def _not_chosen(config: TrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
