@@ -85,6 +85,8 @@ def test_unknown_name_is_an_attribute_error():
 def test_missing_extra_names_the_install_line():
     with pytest.raises(MissingExtraError, match=r"no_such_module_x is not installed.*pip install 'rexd\[train\]'"):
         import_extra("no_such_module_x", "train")
+    with pytest.raises(MissingExtraError, match=r"^runs/a\.hdf5: no_such_module_x is not installed"):
+        import_extra("no_such_module_x", "minari", to_read="runs/a.hdf5")
 
 
 def test_numpy_is_the_one_asked_for_and_torch_reads_it():

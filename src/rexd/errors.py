@@ -47,12 +47,13 @@ class MissingExtraError(RexdError):
     """An optional dependency is not installed."""
 
 
-def import_extra(module: str, extra: str) -> ModuleType:
+def import_extra(module: str, extra: str, *, to_read: object = None) -> ModuleType:
     """Import an optional dependency, or name the command that installs it.
 
     Args:
         module: Dotted name of the module to import.
         extra: Name of the extra of rexd that installs it.
+        to_read: The path or the name of a file that cannot be read without it, for the message.
 
     Raises:
         MissingExtraError: The module is not installed.
@@ -62,8 +63,9 @@ def import_extra(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
             raise
+        what = ("" if to_read is None else f"{to_read}: ") + module.split(".")[0]
         raise MissingExtraError(
-            f"{module.split('.')[0]} is not installed; it comes with the extra '{extra}': pip install 'rexd[{extra}]'"
+            f"{what} is not installed; it comes with the extra '{extra}': pip install 'rexd[{extra}]'"
         ) from error
 
 

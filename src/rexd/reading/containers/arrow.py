@@ -35,7 +35,7 @@ def read_ipc(path: Path) -> Any:
         MissingExtraError: pyarrow is not installed.
         DemonstrationError: The file is damaged, or compressed, so that its size cannot be told before it is read.
     """
-    pa = import_extra("pyarrow", "arrow")
+    pa = import_extra("pyarrow", "arrow", to_read=path)
     ipc = import_extra("pyarrow.ipc", "arrow")
     check_file(path)
     with naming_damage(path, "the Arrow file"):
@@ -73,7 +73,7 @@ def open_parquet(path: Path) -> Iterator[Any]:
         MissingExtraError: pyarrow is not installed.
         DemonstrationError: The file is damaged, claims more than it can hold, or the block fails to read it.
     """
-    parquet = import_extra("pyarrow.parquet", "arrow")
+    parquet = import_extra("pyarrow.parquet", "arrow", to_read=path)
     size = check_file(path, max_bytes=MAX_STREAMED_BYTES)
     with naming_damage(path, "the Parquet file"):
         with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
@@ -155,7 +155,7 @@ def as_lists(source: str, name: str, column: Any) -> list[Array]:
 
 def _parquet(path: Path, wanted: Collection[str]) -> Any:
     """Open a Parquet file whose wanted columns do not claim more than it can hold."""
-    pa = import_extra("pyarrow", "arrow")
+    pa = import_extra("pyarrow", "arrow", to_read=path)
     parquet = import_extra("pyarrow.parquet", "arrow")
     size = check_file(path)
     with naming_damage(path, "the Parquet file"):

@@ -33,7 +33,7 @@ def record_batches(stream: IO[bytes], name: str, head: bytes = b"") -> Iterator[
         MissingExtraError: pyarrow is not installed.
         DemonstrationError: The stream is damaged, compressed or dictionary-encoded, or claims a batch of over 1 GiB.
     """
-    import_extra("pyarrow", "arrow")
+    import_extra("pyarrow", "arrow", to_read=name)
     ipc = import_extra("pyarrow.ipc", "arrow")
     reader, schema = _Reader(stream, name, head), None
     with naming_damage(name, "the Arrow stream"):

@@ -189,7 +189,7 @@ class Source:
             UnsafeFileError: The file refers to other files.
             DemonstrationError: The file is damaged, or its arrays claim more than ``memory_limit``.
         """
-        h5py = import_extra("h5py", "minari")
+        h5py = import_extra("h5py", "minari", to_read=self.name)
         with naming_damage(self.name, "the HDF5 file"), h5py.File(self.path, "r") as file:
             bound_cache(file)
             if not self._hdf5_links_checked:
