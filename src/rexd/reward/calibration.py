@@ -135,7 +135,7 @@ def calibrate(errors: KnownErrors) -> Calibration:
     anchor = ANCHOR_FACTOR * float(np.quantile(np.concatenate([errors.uniform.errors, others]), ANCHOR_QUANTILE))
     if errors.beginner is not None:
         anchor = max(anchor, float(np.median(errors.beginner)))
-    # An assumed end that lies far beyond the beginner leaves little slope near the expert: falls are then cheap.
+    # If the assumed end lay far beyond the beginner, the reward would fall too little where the policy begins to fall.
     if anchor < LEAST_ANCHOR * median:
         anchor = ASSUMED_ANCHOR * median
     if errors.moved is not None:

@@ -80,7 +80,7 @@ def test_a_far_expert_is_replayed_less_and_learnt_with_less_noise():
 
 
 @pytest.mark.parametrize("asked", [{"reward_source": "constant"}, {"demonstration_share": 0.0}])
-def test_controls_keep_their_noise_and_their_updates(asked):
+def test_controls_keep_their_noise_and_their_evaluations(asked):
     control = replace(DEFAULT, **{"demonstration_share": 0.1, **asked})
     assert settings_for(shown(2.0, goals=None), control, far=True, horizon=765)[0].config == control
 

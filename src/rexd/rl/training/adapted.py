@@ -6,10 +6,10 @@ that way whatever the goal, and demonstrations in half of each batch hold the cr
 
 Where what the clone meets lies apart from the demonstrations (``rexd.reward.estimator.way``), half of each batch says
 nothing of where the agent is, and the critics value what it does there too highly (docs/lab/reward-scale.md). This
-holds whether or not the reward pays for the way. The policy is also held at less noise, since the expert's narrow way
-has to be found by the agent itself (docs/lab/learner.md). Where such demonstrations end in terminal states, less noise
-is no gain. There, a policy that does nearly what the expert does may still end elsewhere in one episode of ten, and is
-judged in twice as many episodes, since twenty hardly tell one fall in ten from none (docs/lab/shaping.md).
+holds whether or not the reward pays for the way. The policy also has less noise, with which it learnt such an expert in
+half of the steps (docs/lab/learner.md). Where the demonstrations end in terminal states, less noise was no gain. A
+policy may fall there in one episode of ten, which twenty episodes hardly tell from none, so that it is judged in forty
+(docs/lab/shaping.md).
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
 demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
@@ -72,7 +72,10 @@ def _changes(
         far = _for_far_experts(config, ends=getattr(model, "horizon", None) is not None)
         if far:
             config = replace(config, **far)
-            yield far, "the clone's states lie apart from the expert's, and most of the way is learnt without it"
+            yield (
+                far,
+                "the clone's states lie apart from the expert's, and little that the agent meets is demonstrated",
+            )
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
         share = config.demonstration_share * coverage
