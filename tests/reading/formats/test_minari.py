@@ -94,6 +94,13 @@ def edit(dataset: Path, **changes: Any) -> None:
     file.write_text(json.dumps({key: value for key, value in metadata.items() if value is not None}))
 
 
+def test_a_folder_of_another_name_is_named_in_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = record(tmp_path, monkeypatch)
+    edit(dataset, dataset_id="somebody/else-v0", action_space="{")
+    with pytest.raises(DemonstrationError, match=str(dataset)):
+        load_demonstrations(dataset)
+
+
 @every_storage
 def test_by_folder_and_by_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str) -> None:
     dataset = record(tmp_path, monkeypatch, storage)

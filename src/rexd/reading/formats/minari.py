@@ -107,7 +107,7 @@ def _load_folder(path: Path) -> Demonstrations:
     if folder is None:
         raise DemonstrationError(f"{path}: is no Minari dataset; expected a folder with data/metadata.json")
     metadata = _metadata(folder)
-    source = str(metadata.get("dataset_id") or path)
+    source = _name(path, folder, metadata)
     spaces = {}
     for what in ("observation", "action"):
         text = metadata.get(f"{what}_space")
@@ -140,6 +140,14 @@ def _load_folder(path: Path) -> Demonstrations:
     return Demonstrations(
         trajectories, source=source, n_actions=count, env_id=env_id, notes=notes, column_names=flat.names
     )
+
+
+def _name(path: Path, folder: Path, metadata: dict[str, Any]) -> str:
+    """Return the id of a dataset where its folder has that name, as Minari's folders have; else the path."""
+    dataset_id = str(metadata.get("dataset_id"))
+    dataset = folder.resolve().parent.as_posix()  # holds the folder ``data``
+    known = is_dataset_id(dataset_id) and dataset.endswith(f"/{dataset_id}")
+    return dataset_id if known else str(path)
 
 
 def _held(trajectories: Iterable[Trajectory]) -> tuple[Trajectory, ...] | None:
