@@ -628,12 +628,13 @@ def test_where_the_reward_teaches_nothing_the_clone_is_kept(tmp_path):
 
 
 class PaysTheClone(PaysPush):
-    """A reward that no policy of a short run earns as much of as the clone does."""
+    """A reward that no policy of a short run earns as much of as the clone does, fitted by a number of updates."""
 
-    def __init__(self):
+    def __init__(self, updates=None):
         super().__init__()
         bounds = (np.float32([-2.0]), np.float32([1.0]))
-        self.clone = clone(demonstrations().clip_actions(*bounds), action_space=bounds, seed=CONFIG.seed)
+        shown = demonstrations().clip_actions(*bounds)
+        self.clone = clone(shown, action_space=bounds, seed=CONFIG.seed, updates=updates)
 
     def predict(self, obs, act=None, next_obs=None, step=None):
         return np.exp(-8.0 * np.abs(act - self.clone.predict(obs)[0])).max(axis=1).astype(np.float32)
@@ -649,6 +650,19 @@ def test_the_clone_is_a_candidate_of_the_selection(tmp_path):
     np.testing.assert_allclose(run.policy().predict(raw_observations())[0], expected, atol=1e-4)
     assert run.metrics()[-1]["learned_return"] < 0.9 * LENGTH
     assert any("earns more of the learned reward" in message for message in watch.messages)
+    assert not any("shorter and longer" in message for message in watch.messages)  # it has only cloned so far
+
+
+@pytest.mark.slow
+def test_where_nothing_earns_more_than_the_clone_the_best_length_of_its_fit_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("rexd.rl.training.fallback.LENGTHS", (100, 300, 500))
+    config, reward = replace(CONFIG, warm_start=20, actor_starts=20, steps=40), PaysTheClone(updates=300)
+    run = train(demonstrations(), env="Steer-v0", out=tmp_path / "run", reward=reward, config=config)
+    expected, _ = reward.clone.predict(raw_observations())
+    library, _ = sbx.SAC.load(run.path / "policy.zip").predict(raw_observations(), deterministic=True)
+    assert run.evaluation["selected_at"] == 0
+    np.testing.assert_allclose(run.policy().predict(raw_observations())[0], expected, atol=1e-4)
+    np.testing.assert_allclose(library, expected, atol=1e-4)
 
 
 @pytest.mark.slow

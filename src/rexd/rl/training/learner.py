@@ -20,7 +20,6 @@ from rexd.reward.controls import AbsorbingReward
 from rexd.rl.config import SBX, TrainConfig
 from rexd.rl.learners.protocol import Learner
 from rexd.rl.policies.cloning import Cloning, clone
-from rexd.rl.policies.policy import Policy
 from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import SETTLED
@@ -100,21 +99,22 @@ def build_learner(
         return Built(learner)
     actions = (space.low, space.high) if isinstance(space, Box) else action_count(space, "the environment")
     assert actions is not None
-    fit = partial(clone, action_space=actions, seed=config.seed, squashed=off_policy)
+    begin = partial(Cloning, action_space=actions, seed=config.seed, squashed=off_policy)
     labels = None
     if labelling:
-        start = partial(fit, updates=config.warm_start) if config.warm_start else None
-        labels = Labels(shown, space, start, cloned_until=SETTLED)
+        start = partial(clone, action_space=actions, seed=config.seed, squashed=off_policy, updates=config.warm_start)
+        labels = Labels(shown, space, start if config.warm_start else None, cloned_until=SETTLED)
     elif config.warm_start and not (context.folder / CHECKPOINT_FILE).is_file():
         context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
         if begun is None or begun.demonstrations is not shown or begun.squashed != off_policy:
-            begun = Cloning(shown, action_space=actions, seed=config.seed, squashed=off_policy)
+            begun = begin(shown)
         learner.warm_start(begun.policy(config.warm_start))
     if replay is None or 0 in (config.warm_start, config.cloning_weight) or config.reward_source != "learned":
         return Built(learner, labels)  # the result of a control is what it learns
-    keep = partial(_clone_of, shown, labels, fit)
     terminal = any(trajectory.terminated[-1] for trajectory in shown.trajectories)
-    fallback = Fallback(keep, float(replay.reward.mean()), getattr(model, "horizon", None), terminal)
+    latest = partial(_begin_latest, begin, shown, labels)
+    only_cloning = config.actor_starts if config.algorithm in SBX and labels is None else 0
+    fallback = Fallback(latest, float(replay.reward.mean()), getattr(model, "horizon", None), terminal, only_cloning)
     return Built(learner, labels, fallback)
 
 
@@ -140,9 +140,12 @@ def _hindsight(
     return Hindsight(goals, model, scale, partial(in_units, space), ends=ends, seed=config.seed)
 
 
-def _clone_of(shown: Demonstrations, labels: Labels | None, fit: Callable[..., Policy]) -> Policy:
-    """Clone the demonstrations for as long as held-out rows say; states alone with their latest labels."""
-    return fit(shown if labels is None else labels.latest)
+def _begin_latest(begin: Callable[[Demonstrations], Cloning], shown: Demonstrations, labels: Labels | None) -> Cloning:
+    """Begin a clone of the demonstrations, or of states alone with their latest labels."""
+    if labels is None:
+        return begin(shown)
+    assert labels.latest is not None
+    return begin(labels.latest)
 
 
 def _scale(shown: Demonstrations | None, context: RunContext) -> ObservationScale:

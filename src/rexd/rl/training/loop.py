@@ -22,9 +22,9 @@ from rexd.rl.selection.judge import Judge, Player, Standing
 from rexd.rl.selection.judging import Judging
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
+from rexd.rl.training.clone_candidates import CloneCandidates
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
-from rexd.rl.training.fallback import EARNS_MORE, FALLS_LESS
 from rexd.rl.training.learner import Built
 
 RECENT = "recent"  # the name of the arrays of earlier policies in a checkpoint
@@ -196,6 +196,11 @@ class TrainingLoop:
         # Evaluation plays the environment as it is, without the mark of absorbing states.
         return policy.without_last_column() if self.config.absorbing else policy
 
+    def _as_policy(self, clone: Policy) -> Policy:
+        """Give the learner the weights of a clone, and return it as the policies of the run are."""
+        self.learner.warm_start(clone)
+        return self._policy()
+
     def _keep(self, policy: Policy) -> None:
         policy.save(self.folder / POLICY_FILE)
         self.learner.save_zip(self.folder / files.ZIP_FILE)
@@ -215,19 +220,9 @@ class TrainingLoop:
         chosen = [record for record in self.records if record.get("selected")]
         selected_at = chosen[-1]["steps"] if chosen else None
         if self.fallback is not None and chosen:
-            why = self.fallback.why(chosen[-1])
-            self.learner.warm_start(self.fallback.clone())
-            clone = self._policy()
-            if why is None:
-                verdict = self.judge(clone, self.standing)
-                self.standing, why = verdict.standing, EARNS_MORE if verdict.selected else None
-            if why is None and not self.fallback.terminal:
-                falls_less, self.standing = self.judge.falls_less(clone, self.standing)
-                why = FALLS_LESS if falls_less else None
-            if why is not None:
-                self.observer.message(why)
-                self._keep(clone)
-                selected_at = 0
+            candidates = CloneCandidates(self.fallback, self.judge, self._as_policy, self._keep, self.observer)
+            kept, self.standing = candidates.judge_after(chosen[-1], self.standing, ran=self.learner.steps)
+            selected_at = 0 if kept else selected_at
         result = self.play(load_policy(self.folder), self.config.final_episodes, self.config.seed)
         write_json(
             self.folder / files.EVALUATION_FILE,
