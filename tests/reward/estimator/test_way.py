@@ -11,7 +11,7 @@ from rexd.demos.demonstrations import Demonstrations
 from rexd.demos.trajectory import Trajectory
 from rexd.errors import RewardFileError
 from rexd.reward.checks import CLONE, EXPERT, Check
-from rexd.reward.estimator.way import BEHIND, CLIP, way_between
+from rexd.reward.estimator.way import BEHIND, CLIP, LEVEL, is_level, way_between
 from rexd.reward.files import load_reward
 from rexd.reward.red.red import RED
 from rexd.reward.rows import Rows
@@ -65,6 +65,11 @@ def test_a_beginner_among_the_experts_states_needs_no_way(speed):
 
 def test_without_columns_of_states_there_is_no_way():
     assert way_between(inputs(0.0), inputs(-4.0, seed=1), torch.zeros(3, dtype=torch.bool), seed=0) is None
+
+
+@pytest.mark.parametrize(("rows", "used"), [(5, False), (6, True)])
+def test_fewer_rows_than_three_for_each_column_show_no_way(rows, used):
+    assert (way_between(inputs(0.0, rows=rows), inputs(-9.0, seed=1), STATES, seed=0) is not None) == used
 
 
 def test_the_seed_decides_the_rest():
@@ -128,6 +133,21 @@ def test_a_near_beginner_leaves_the_reward_as_it_is():
     rows = Rows.of_transitions(circling(seed=5).transitions())
     np.testing.assert_array_equal(model.reward_of(rows), model.reward_of_novelty(model.novelty_of(rows)))
     np.testing.assert_array_equal(model.held_out_reward_, model.reward_of_novelty(model.held_out_novelty_))
+
+
+@pytest.mark.parametrize(("beginner", "level"), [(0.0, True), (0.39, True), (0.41, False), (0.8, False)])
+def test_the_novelty_is_level_where_it_pays_the_beginner_less_than_half(beginner, level):
+    assert is_level(np.full(7, beginner, np.float32), np.full(3, 0.8, np.float32)) == level
+
+
+def test_a_beginner_that_is_told_apart_but_paid_well_needs_no_way():
+    """A tail that is as wide as this pays the beginner as well as the expert."""
+    shown, beginner = running(3.0), rows_at(0.5)
+    assert RED(**TINY, seed=0).fit(shown, beginner=beginner).climbs
+    paid_well = RED(**TINY, shape="rational", sigma=1e-9, seed=0).fit(shown, beginner=beginner)
+    errors = paid_well.novelty_of(beginner)
+    assert paid_well.reward_of_novelty(errors).mean() > LEVEL * paid_well.held_out_reward_.mean()
+    assert not paid_well.far
 
 
 def test_checks_are_of_what_is_paid(far):

@@ -41,7 +41,7 @@ from rexd.reward.estimator.serialise import (
     rebuilding,
 )
 from rexd.reward.estimator.settings import EstimatorSettings
-from rexd.reward.estimator.way import Way, way_between
+from rexd.reward.estimator.way import Way, is_level, way_between
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import sigma_at_median
 
@@ -121,12 +121,13 @@ class Estimator(RewardModel):
         calibration = best.calibration
         shape = self._shape(at_goals=spread is not None)
         sigma = self.config.sigma or sigma_at_median(shape, calibration.median, self.config.median_reward)
+        fitted = Fitted(best.learnt, shape, sigma, calibration, None)
         way = None
-        if not self.stateful and calibration.coverage == 1.0:
-            way = self._way(best.learnt, asked, beginner)
-        calibration = replace(calibration, far=way is not None)
+        if beginner is not None and not self.stateful and calibration.coverage == 1.0:
+            way = self._way(fitted, asked, beginner, best.errors.held_out)
         # Where ends are worth their own reward for ever, a fall that lies far along the way would be half of a success.
-        fitted = Fitted(best.learnt, shape, sigma, calibration, way if horizon is None else None)
+        calibration = replace(calibration, far=way is not None)
+        fitted = replace(fitted, calibration=calibration, way=way if horizon is None else None)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
         errors, paid = replace(best.errors, held_out=held_out), fitted.paid(asked, held_out)
@@ -145,10 +146,11 @@ class Estimator(RewardModel):
         linear = at_goals and self.config.shape == "logarithmic" and self.config.sigma is None
         return "linear" if linear else self.config.shape
 
-    def _way(self, learnt: Novelty, expert: Rows, beginner: Rows | None) -> Way | None:
-        """Return the way from the beginner to the expert in the inputs of what was learnt."""
-        if beginner is None:
+    def _way(self, fitted: Fitted, expert: Rows, beginner: Rows, held_out: Float32) -> Way | None:
+        """Return the way from the beginner to the expert, in the inputs of what was learnt, where one is needed."""
+        if not is_level(*(fitted.reward_of_novelty(errors) for errors in (fitted.novelty(beginner), held_out))):
             return None
+        learnt = fitted.learnt
         states = learnt.encoder.columns.of_states[learnt.encoder.kept]
         return way_between(learnt.inputs_of(expert), learnt.inputs_of(beginner), states, self.config.seed)
 
