@@ -129,9 +129,10 @@ def test_a_reward_with_a_way_is_judged_by_what_it_pays():
 
 
 @pytest.mark.parametrize(("sigma", "code"), [(1e-6, "flat"), (1e9, "saturated")])
-def test_a_way_does_not_hide_a_bandwidth_that_is_far_off(sigma, code):
+def test_no_way_hides_a_bandwidth_that_is_far_off(sigma, code):
+    """With the beginner and the expert paid alike, there is no way, whatever tells their states apart."""
     found = judged(sparse(), replace(MIDDLING, shape="exponential", sigma=sigma), played=played_from_afar())
-    assert found.sight.way
+    assert not found.sight.way
     assert codes(found)[code] == "error"
 
 
