@@ -655,7 +655,7 @@ def test_the_clone_is_a_candidate_of_the_selection(tmp_path):
 
 @pytest.mark.slow
 def test_where_nothing_earns_more_than_the_clone_the_best_length_of_its_fit_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("rexd.rl.training.fallback.LENGTHS", (100, 300, 500))
+    monkeypatch.setattr("rexd.rl.selection.fallback.LENGTHS", (100, 300, 500))
     config, reward = replace(CONFIG, warm_start=20, actor_starts=20, steps=40), PaysTheClone(updates=300)
     run = train(demonstrations(), env="Steer-v0", out=tmp_path / "run", reward=reward, config=config)
     expected, _ = reward.clone.predict(raw_observations())

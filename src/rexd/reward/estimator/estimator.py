@@ -125,8 +125,8 @@ class Estimator(RewardModel):
         way = None
         if beginner is not None and not self.stateful and calibration.coverage == 1.0:
             way = self._way(fitted, asked, beginner, best.errors.held_out)
-        # Where ends are worth their own reward for ever, a fall that lies far along the way would be half of a success.
         calibration = replace(calibration, far=way is not None)
+        # Where ends are worth their own reward for ever, a fall that lies far along the way would be half of a success.
         fitted = replace(fitted, calibration=calibration, way=way if horizon is None else None)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one

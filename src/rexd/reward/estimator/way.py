@@ -18,9 +18,9 @@ the expert is paid, and near the expert the novelty decides.
 
 The direction is used only where it tells nearly all states of the two apart (``APART``), and where the novelty is
 level, so that it pays the beginner less than half of what it pays the expert (``LEVEL``). Elsewhere the novelty has a
-slope from one to the other. Nor is it used with less than three demonstrated rows for each column (``ROWS``): it then
-leans on columns by chance, which rows of the expert and the beginner do not show, and an agent finds them. On Ant, from
-50 rows of 27 columns, a policy had a progress of 0.76 with a reward of 0.04, at a tenth of the expert's speed
+slope from one to the other. Nor is it used with fewer than three demonstrated rows for each column (``ROWS``). On Ant,
+from 50 rows of 27 columns, the direction is the speed and orders other trajectories well, and yet a policy came along
+it by other columns: a progress of 0.76 at a tenth of the expert's speed, where the novelty pays 0.04
 (docs/lab/reward-scale.md).
 
 The way is not paid where demonstrations end in terminal states: an end is worth what its own reward says for ever
@@ -39,16 +39,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rexd.reward.beginner import DECILES
+from rexd.reward.rows import Float32
 
 APART = 0.96  # AUROC of rows that the direction was not fitted to
-LEVEL = 0.5  # largest share of the expert's reward that the novelty may pay the beginner
+LEVEL = 0.5  # the novelty is level where it pays the beginner less than this share of what it pays the expert
 ROWS = 3  # least number of the expert's rows for each column
 SHRINKAGE = 0.1  # λ, in variances of the demonstrations
 CLIP = 5.0  # standard deviations of the demonstrations, or farther where a tenth of the beginner's rows lie farther out
 BEHIND = 0.25  # of the way, by which the progress starts behind the beginner's median, so that it climbs from there
 MOST_ROWS = 2000  # of the beginner, with which the expert's are compared
 
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
@@ -84,7 +84,7 @@ def is_level(beginner: Float32, expert: Float32) -> bool:
 
 
 def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> Way | None:
-    """Return the way from the beginner to the expert; None where the novelty has a slope from one to the other.
+    """Return the way from the beginner to the expert; None where it does not tell them apart, or rows are too few.
 
     Args:
         expert: (N, C) standardised inputs of the demonstrations.

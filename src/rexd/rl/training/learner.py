@@ -23,8 +23,8 @@ from rexd.rl.policies.cloning import Cloning, clone
 from rexd.rl.replay.demonstrations import DemonstrationReplay
 from rexd.rl.replay.hindsight import Hindsight
 from rexd.rl.replay.inverse_model import SETTLED
+from rexd.rl.selection.fallback import Fallback
 from rexd.rl.training.context import RunContext
-from rexd.rl.training.fallback import Fallback
 from rexd.rl.training.labels import Labels, in_units, labels_states
 from rexd.rl.training.run_folder import CHECKPOINT_FILE
 from rexd.rl.wrappers.absorbing import add_absorbing

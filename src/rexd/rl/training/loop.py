@@ -18,11 +18,11 @@ from rexd.rl.learners.protocol import State
 from rexd.rl.observers.episode_watch import EpisodeWatch
 from rexd.rl.observers.whenever import Whenever
 from rexd.rl.policies.policy import POLICY_FILE, Policy, ensemble, load_policy
+from rexd.rl.selection.clone_candidates import CloneCandidates
 from rexd.rl.selection.judge import Judge, Player, Standing
 from rexd.rl.selection.judging import Judging
 from rexd.rl.training import run_folder as files
 from rexd.rl.training.board import LOSS, Board, LossWatch
-from rexd.rl.training.clone_candidates import CloneCandidates
 from rexd.rl.training.comparison import Comparison
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.learner import Built

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from rexd.rl.observers.observer import Silent
+from rexd.rl.selection.clone_candidates import CloneCandidates
+from rexd.rl.selection.fallback import EARNS_MORE, FALLS_LESS, Fallback
 from rexd.rl.selection.judge import Standing
-from rexd.rl.training.clone_candidates import CloneCandidates
-from rexd.rl.training.fallback import EARNS_MORE, FALLS_LESS, Fallback
 
 HELD_OUT = 250
 BEST = {"learned_return": 40.0, "length": 50.0, "steps": 9_000}
@@ -54,7 +54,7 @@ class Telling(Silent):
 
 @pytest.fixture(autouse=True)
 def lengths(monkeypatch):
-    monkeypatch.setattr("rexd.rl.training.fallback.LENGTHS", (100, 200, 300))
+    monkeypatch.setattr("rexd.rl.selection.fallback.LENGTHS", (100, 200, 300))
 
 
 def judged(earned, best=BEST, *, ran=10_000, falls_less=False, **settings):

@@ -1,6 +1,6 @@
 import pytest
 
-from rexd.rl.training.fallback import Fallback
+from rexd.rl.selection.fallback import Fallback
 
 
 def never():

@@ -1,7 +1,7 @@
 """The clones of the demonstrations as candidates of the selection, after the policies of a run.
 
 The run ends with what a user would otherwise try next: is it better than cloning? Which clone is kept, and why, is told
-in ``rexd.rl.training.fallback``.
+in ``rexd.rl.selection.fallback``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from rexd.rl.observers.observer import Observer
 from rexd.rl.policies.policy import Policy
+from rexd.rl.selection.fallback import EARNS_MORE, FALLS_LESS, Fallback
 from rexd.rl.selection.judge import Judge, Standing, score_of
-from rexd.rl.training.fallback import EARNS_MORE, FALLS_LESS, Fallback
 
 
 @dataclass(frozen=True)
