@@ -34,6 +34,7 @@ def test_defaults_are_enough():
         ({"batch_size": -1}, "batch_size"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"updates_every": 0}, "updates_every"),
+        ({"updates_per_step": 0}, "updates_per_step"),
         ({"entropy_coefficient": 0.0}, "entropy_coefficient"),
         ({"evaluate_every": 0}, "evaluate_every"),
         ({"evaluation_episodes": 0}, "evaluation_episodes"),

@@ -74,7 +74,9 @@ class TrainConfig(Settings):
     """Number of uniformly random environment steps before the first update (off-policy).
     After a warm start there are none."""
     updates_every: int = 8
-    """Number of environment steps after which the same number of updates follows (off-policy)."""
+    """Number of environment steps after which a block of updates follows (off-policy)."""
+    updates_per_step: int = 1
+    """Number of updates for each environment step (off-policy)."""
     entropy_coefficient: float = 0.02
     """Initial value of the entropy coefficient, which is learnt.
     The usual value of 1 would outweigh rewards of a few hundredths."""
@@ -125,6 +127,7 @@ class TrainConfig(Settings):
             "learning_rate",
             "n_step",
             "updates_every",
+            "updates_per_step",
             "entropy_coefficient",
             "ensemble",
             "evaluate_every",
@@ -176,6 +179,7 @@ class TrainSettings(TypedDict, total=False):
     discount: float
     learning_starts: int
     updates_every: int
+    updates_per_step: int
     entropy_coefficient: float
     target_entropy: float
     backup_entropy: bool

@@ -106,7 +106,7 @@ def sac_settings(config: TrainConfig, actions: Space[Any], *, cloned: bool) -> d
         "buffer_size": config.steps + config.updates_every,
         "learning_starts": 0 if cloned else config.learning_starts,
         "train_freq": (config.updates_every, "step"),
-        "gradient_steps": config.updates_every,
+        "gradient_steps": config.updates_every * config.updates_per_step,
         "ent_coef": f"auto_{config.entropy_coefficient}",
         "target_entropy": target_entropy(config, actions),
     }

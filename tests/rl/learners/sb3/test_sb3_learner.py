@@ -49,6 +49,10 @@ def test_the_settings_say_how_many_steps_a_target_adds_up():
     assert sac(replace(CONFIG, n_step=4)).model.n_step == 4
 
 
+def test_each_step_may_be_learnt_from_more_often():
+    assert sac(replace(CONFIG, updates_per_step=3)).model.gradient_steps == 3 * CONFIG.updates_every
+
+
 def equal(state, other):
     return state.keys() == other.keys() and all(np.array_equal(state[name], other[name]) for name in state)
 

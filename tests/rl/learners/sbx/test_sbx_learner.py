@@ -52,6 +52,13 @@ def test_it_takes_exactly_the_steps_it_is_asked_for(learner):
     assert learner.model._n_updates == 30 - CONFIG.learning_starts
 
 
+def test_each_step_may_be_learnt_from_more_often():
+    built = build(replace(CONFIG, updates_per_step=3))
+    built.learn(14, None)  # the last two steps are a block of their own
+    assert built.steps == 14
+    assert built.model._n_updates == 3 * (14 - CONFIG.learning_starts)
+
+
 def test_the_settings_say_whether_critics_value_entropy(fresh):
     assert not fresh.model.backup_entropy
     assert build(replace(CONFIG, backup_entropy=True)).model.backup_entropy

@@ -76,7 +76,7 @@ class SbxLearner:
         self.model.hindsight = hindsight
         if replay is not None:
             cloning = config.cloning_weight and (replay.has_actions or config.inverse_model)
-            starts = config.actor_starts + (0 if replay.has_actions else SETTLED)
+            starts = config.actor_starts + (0 if replay.has_actions else SETTLED * config.updates_per_step)
             self.model.learn_from(
                 replay,
                 share=config.demonstration_share,
@@ -98,7 +98,7 @@ class SbxLearner:
         for part, block in ((steps - rest, self.config.updates_every), (rest, rest)):
             if part:
                 self.model.train_freq = TrainFreq(block, TrainFrequencyUnit.STEP)
-                self.model.gradient_steps = block
+                self.model.gradient_steps = block * self.config.updates_per_step
                 self.model.learn(part, callback=callback, reset_num_timesteps=False, log_interval=None)
 
     def losses(self) -> dict[str, float]:
