@@ -37,6 +37,7 @@ def test_an_anchor_that_is_less_than_five_medians_is_taken_for_thirty(cost, anch
     unrelated = Scored(rows[:10], np.full(10, cost, np.float32))
     found = calibrate(KnownErrors(np.full(160, 5.0, np.float32), unrelated, unrelated, None))
     assert found.anchor == pytest.approx(anchor)
+    assert found.near == (pytest.approx(25.0) if anchor == 150.0 else None)  # half of the reward ends at five
 
 
 def test_unused_rows_are_scored_apart():

@@ -269,6 +269,8 @@ def test_scales_that_would_break_the_reward(write, content, value):
         load_reward(write(entries={"sigma": value}))
     with pytest.raises(RewardFileError, match=r"calibration.anchor is"):
         load_reward(write(entries={"calibration": content[1]["calibration"] | {"anchor": value}}))
+    with pytest.raises(RewardFileError, match=r"calibration.near is"):
+        load_reward(write(entries={"calibration": content[1]["calibration"] | {"near": value}}))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "1"])

@@ -54,6 +54,15 @@ def test_the_logarithmic_shape_runs_from_one_at_no_error_to_zero_at_the_anchor()
     assert paid[3:].tolist() == [0.0, 0.0, 0.0]
 
 
+def test_half_of_the_logarithmic_reward_may_end_nearer():
+    near, errors = 5.0 / SIGMA, ERRORS.astype(float)
+    paid = reward_of(torch.tensor(ERRORS), "logarithmic", SIGMA, ANCHOR, near).numpy()
+    ends = [np.clip(1.0 - np.log1p(SIGMA * errors) / np.log1p(SIGMA * end), 0.0, 1.0) for end in (ANCHOR, near)]
+    np.testing.assert_allclose(paid, np.mean(ends, axis=0), rtol=1e-5, atol=1e-7)
+    assert paid[4] < reward(ERRORS, "logarithmic")[4]  # what lies near the expert is told from it
+    assert paid[5] > 0.0  # and beyond there is a slope
+
+
 def test_the_logarithmic_shape_falls_evenly_over_orders_of_magnitude():
     paid = reward([10.0**k for k in range(1, 6)], "logarithmic", sigma=100.0, anchor=1e6)
     np.testing.assert_allclose(np.diff(paid), np.diff(paid)[0], rtol=1e-3)

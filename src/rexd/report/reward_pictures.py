@@ -60,6 +60,8 @@ def calibration_picture(model: Estimator, unit: float) -> Picture:
             panel.axvline(anchor, color=FAINT, lw=0.9, ls=(0, (4, 3)))
         axes[0].annotate("L₀", (anchor, 1.0), xytext=(4, -8), textcoords="offset points", fontsize=9, color=FAINT)
 
+    near = model.calibration_.near
+    ends = "" if near is None else f" It is assumed, and half of the reward ends at {number(float(near / unit))} ℓ."
     way = " (r; a row that has come p of the way is paid p (1 + r) / 2)" if model.climbs else ""
     words = (
         f"Above, what is paid for each novelty{way}; below, the share of the expert's held-out rows with at most this "
@@ -69,6 +71,7 @@ def calibration_picture(model: Estimator, unit: float) -> Picture:
             for share, x, y in zip(MARKED, marked, at, strict=True)
         )
         + f" of these rows. L₀, the scale of rows that are not the expert's, lies at {number(float(anchor))} ℓ."
+        + ends
     )
     return draw("Calibration: what the reward pays for which novelty", words, 3.7, paint)
 

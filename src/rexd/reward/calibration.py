@@ -20,8 +20,8 @@ ANCHOR_FACTOR = 3.0
 ANCHOR_QUANTILE = 0.9
 ANCHOR_ROWS = 2000
 # Both in medians ℓ. Below the first, unrelated actions and the beginner look like the expert, and all errors of a fresh
-# clone would earn 0; the second is assumed instead, since most demonstrations measure 12 to 140
-# (docs/lab/reward-scale.md).
+# clone would earn 0. The second is assumed instead, since most demonstrations measure 12 to 140. Half of the reward
+# then ends at the first, or what the beginner does would earn nearly what the expert does (docs/lab/reward-scale.md).
 LEAST_ANCHOR = 5.0
 ASSUMED_ANCHOR = 30.0
 
@@ -35,6 +35,8 @@ class Calibration:
         anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with unrelated actions, and at least
             the median error of the policy that learning begins with, if it is known. Where that is less than 5 times
             the median held-out error, it tells nothing, and 30 times that median is assumed.
+        near: L₁, 5 times the median held-out error, at which half of the reward ends where L₀ is assumed; None where L₀
+            is measured.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.
         separation: Mean of ln(1 + L/ℓ) over demonstrated states with other rows' actions, minus its mean over
             held-out rows. It says how well the model tells what the expert does in a state from what it does
@@ -54,6 +56,7 @@ class Calibration:
     unused_median: float | None = None
     coverage: float = 1.0
     far: bool = False
+    near: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -136,8 +139,9 @@ def calibrate(errors: KnownErrors) -> Calibration:
     if errors.beginner is not None:
         anchor = max(anchor, float(np.median(errors.beginner)))
     # If the assumed end lay far beyond the beginner, the reward would fall too little where the policy begins to fall.
-    if anchor < LEAST_ANCHOR * median:
-        anchor = ASSUMED_ANCHOR * median
+    least, near = LEAST_ANCHOR * median, None
+    if anchor < least:
+        anchor, near = ASSUMED_ANCHOR * median, least
     if errors.moved is not None:
         median = max(median, float(np.median(errors.moved)))
     unit = max(median, float(np.finfo(np.float32).tiny))
@@ -147,6 +151,7 @@ def calibrate(errors: KnownErrors) -> Calibration:
         quantiles=tuple(float(q) for q in np.quantile(held_out, QUANTILES)),
         separation=float(np.log1p(others / unit).mean() - np.log1p(held_out / unit).mean()),
         unused_median=None if errors.unused is None else float(np.median(errors.unused.errors)),
+        near=near,
     )
 
 

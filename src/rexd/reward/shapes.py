@@ -10,9 +10,11 @@ With ℓ the held-out median of L on the expert's own rows and r₀ the reward w
 The exponential shape is the paper's (Wang et al. 2019, eq. 9). It is flat beyond a few ℓ, where the policies of a
 high-dimensional task start. The rational shape has a heavier tail. The logarithmic shape falls at an even rate over all
 orders of magnitude between two measured anchors, the expert's own unseen rows (ℓ) and actions that have nothing to do
-with the state (L₀), so that there is something to climb everywhere between them. The linear shape is for being at a
-goal. Errors there are squares that add up, of the distance and of the action, so that an action costs the same at any
-distance, and its noise hides no distance. The last millimetres matter least.
+with the state (L₀), so that there is something to climb everywhere between them. Where such actions look like the
+expert's, L₀ is assumed, far out. The shape is then the mean of two: one ends at L₀ and has a slope far away, and one
+ends at a nearer L₁ and tells the expert from what lies near it (docs/lab/reward-scale.md). The linear shape is for
+being at a goal. Errors there are squares that add up, of the distance and of the action, so that an action costs the
+same at any distance, and its noise hides no distance. The last millimetres matter least.
 """
 
 from __future__ import annotations
@@ -40,8 +42,16 @@ def sigma_at_median(shape: Shape, median: float, reward: float) -> float:
     return 1.0 / median
 
 
-def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float) -> Tensor:
-    """Return the reward of each error by the formulas above; ``anchor`` is L₀."""
+def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float, near: float | None = None) -> Tensor:
+    """Return the reward of each error by the formulas above.
+
+    Args:
+        novelty: (...,) errors L.
+        shape: The form of the map.
+        sigma: The bandwidth σ; the linear shape has none.
+        anchor: L₀.
+        near: L₁, at which half of the logarithmic reward ends; None where all of it ends at L₀.
+    """
     scaled = sigma * novelty
     if shape == "exponential":
         return torch.exp(-scaled)
@@ -49,4 +59,6 @@ def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float) -> Ten
         return 1.0 / (1.0 + scaled)
     if shape == "linear":
         return (1.0 - novelty / anchor).clamp(0.0, 1.0)
-    return (1.0 - torch.log1p(scaled) / math.log1p(sigma * anchor)).clamp(0.0, 1.0)
+    orders = torch.log1p(scaled)
+    ending = [(1.0 - orders / math.log1p(sigma * end)).clamp(0.0, 1.0) for end in (anchor, near) if end is not None]
+    return ending[0] if near is None else (ending[0] + ending[1]) / 2.0

@@ -89,7 +89,7 @@ class Fitted:
 
     def reward_of_novelty(self, novelty: Float32) -> Float32:
         """Apply the calibrated map to errors: (batch,) -> (batch,) float32 in [0, 1]; the way is left out."""
-        return reward_of(torch.from_numpy(novelty), self.shape, self.sigma, self.calibration.anchor).numpy()
+        return self._of_novelty(torch.from_numpy(novelty)).numpy()
 
     def paid(self, rows: Rows, novelty: Float32) -> Float32:
         """Return the reward of rows whose errors (batch,) are known: (batch,) float32 in [0, 1]."""
@@ -106,5 +106,8 @@ class Fitted:
 
     def reward_of_inputs(self, x: Tensor, novelty: Tensor) -> Tensor:
         """Return the reward of standardised inputs (batch, C) and their errors (batch,): (batch,) in [0, 1]."""
-        reward = reward_of(novelty, self.shape, self.sigma, self.calibration.anchor)
+        reward = self._of_novelty(novelty)
         return reward if self.way is None else self.way.paid(x, reward)
+
+    def _of_novelty(self, novelty: Tensor) -> Tensor:
+        return reward_of(novelty, self.shape, self.sigma, self.calibration.anchor, self.calibration.near)

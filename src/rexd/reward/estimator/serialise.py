@@ -131,7 +131,10 @@ def rebuild(
     """Rebuild a reward around its novelty from what ``describe`` returned; ``source`` names the file."""
     held_out = take(source, tensors, "held_out_novelty", (int(content["rows"]),)).numpy()
     sigma, calibration = float(content["sigma"]), Calibration.from_dict(content["calibration"])
-    for name, value in (("sigma", sigma), ("calibration.anchor", calibration.anchor)):
+    scales = {"sigma": sigma, "calibration.anchor": calibration.anchor}
+    if calibration.near is not None:
+        scales["calibration.near"] = calibration.near
+    for name, value in scales.items():
         if not 0.0 < value < math.inf:
             raise RewardFileError(f"{source}: {name} is {value}; expected a positive number. Fit the reward anew")
     if not 0.0 <= calibration.coverage <= 1.0:
