@@ -12,9 +12,7 @@ policy may fall there in one episode of ten, which twenty episodes hardly tell f
 (docs/lab/shaping.md).
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
-demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md). The policy has to find
-by itself how to keep what the expert keeps, in episodes that at first last some tens of steps. So few steps are worth
-more updates, and the policy is judged after as many updates as elsewhere (docs/lab/learner.md).
+demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
 """
 
 from __future__ import annotations
@@ -41,7 +39,6 @@ FOR_FEW_GOALS: Mapping[str, Any] = {
 }
 FOR_FAR_EXPERTS: Mapping[str, Any] = {"target_entropy": -2.0}
 FOR_FAR_ENDS: Mapping[str, Any] = {"evaluation_episodes": 10}
-FOR_STILL_EXPERTS: Mapping[str, Any] = {"updates_per_step": 4, "evaluate_every": 500}
 
 
 def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:
@@ -80,14 +77,12 @@ def _changes(
                 "the clone's states lie apart from the expert's, and little that the agent meets is demonstrated",
             )
     coverage = getattr(model, "coverage", 1.0)
-    if coverage < 1.0 and config.algorithm != "sb3-ppo":
-        still = f"the expert hardly moves in {1.0 - coverage:.0%} of the columns"
-        if config.demonstration_share > 0.0:
-            share = config.demonstration_share * coverage
-            yield {"demonstration_share": share}, f"{still}, and its rows are replayed less"
-        more = _not_chosen(config, FOR_STILL_EXPERTS)
-        if more:
-            yield more, f"{still}, and each step of the agent is learnt from more often"
+    if coverage < 1.0 and config.demonstration_share > 0.0:
+        share = config.demonstration_share * coverage
+        yield (
+            {"demonstration_share": share},
+            f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and its rows are replayed less",
+        )
 
 
 def _for_far_experts(config: TrainConfig, *, ends: bool) -> dict[str, Any]:
