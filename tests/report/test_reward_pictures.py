@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from measured import Fake, scored, sight
@@ -22,6 +24,13 @@ def test_the_curve_is_that_of_the_reward():
     assert "50% quantile (1.000 ℓ, paid 0.50)" in picture.words
     assert "L₀, the scale of rows that are not the expert's, lies at 30.0 ℓ" in picture.words
     assert lower.lines[0].get_ydata()[-1] == 1.0
+
+
+def test_an_assumed_end_of_the_scale_is_said():
+    model = Fake()
+    assert "assumed" not in calibration_picture(model, 1.0).words
+    model.calibration_ = replace(model.calibration_, near=5.0)
+    assert "It is assumed, and half of the reward ends at 5.000 ℓ." in calibration_picture(model, 1.0).words
 
 
 def test_probes_and_ladders_are_two_pictures():

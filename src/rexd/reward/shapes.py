@@ -60,5 +60,8 @@ def reward_of(novelty: Tensor, shape: Shape, sigma: float, anchor: float, near: 
     if shape == "linear":
         return (1.0 - novelty / anchor).clamp(0.0, 1.0)
     orders = torch.log1p(scaled)
-    ending = [(1.0 - orders / math.log1p(sigma * end)).clamp(0.0, 1.0) for end in (anchor, near) if end is not None]
-    return ending[0] if near is None else (ending[0] + ending[1]) / 2.0
+
+    def ending_at(end: float) -> Tensor:
+        return (1.0 - orders / math.log1p(sigma * end)).clamp(0.0, 1.0)
+
+    return ending_at(anchor) if near is None else (ending_at(anchor) + ending_at(near)) / 2.0
