@@ -35,6 +35,7 @@ def test_defaults_are_enough():
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"updates_every": 0}, "updates_every"),
         ({"updates_per_step": 0}, "updates_per_step"),
+        ({"episode_steps": 0}, "episode_steps"),
         ({"entropy_coefficient": 0.0}, "entropy_coefficient"),
         ({"evaluate_every": 0}, "evaluate_every"),
         ({"evaluation_episodes": 0}, "evaluation_episodes"),

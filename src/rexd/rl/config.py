@@ -77,6 +77,9 @@ class TrainConfig(Settings):
     """Number of environment steps after which a block of updates follows (off-policy)."""
     updates_per_step: int = 1
     """Number of updates for each environment step (off-policy)."""
+    episode_steps: int | None = None
+    """Number of steps after which an episode of training is cut, as by a time limit, so that more of them begin.
+    Evaluations play whole episodes. None leaves episodes to the environment."""
     entropy_coefficient: float = 0.02
     """Initial value of the entropy coefficient, which is learnt.
     The usual value of 1 would outweigh rewards of a few hundredths."""
@@ -136,6 +139,8 @@ class TrainConfig(Settings):
         ):
             if not getattr(self, name) > 0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected a positive number")
+        if self.episode_steps is not None and not self.episode_steps > 0:
+            raise RexdError(f"episode_steps is {self.episode_steps}; expected a positive number, or none")
         for name in ("demonstration_share", "discount"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RexdError(f"{name} is {getattr(self, name)}; expected from 0 to below 1")
@@ -180,6 +185,7 @@ class TrainSettings(TypedDict, total=False):
     learning_starts: int
     updates_every: int
     updates_per_step: int
+    episode_steps: int | None
     entropy_coefficient: float
     target_entropy: float
     backup_entropy: bool

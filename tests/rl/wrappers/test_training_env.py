@@ -47,6 +47,14 @@ def test_a_time_limit_is_told_from_an_end(truncates):
     assert env.step(act(0.0))[3][0]["TimeLimit.truncated"] is truncates
 
 
+def test_episodes_are_cut_as_by_a_time_limit():
+    env = training_environment(partial(counting, length=6), Spy(), SCALE, absorbing=False, episode_steps=2)
+    env.reset()
+    infos = [env.step(act(0.1))[3][0] for _ in range(2)]
+    assert infos[1]["TimeLimit.truncated"] is True
+    assert infos[1]["true_episode"]["l"] == 2
+
+
 def test_nothing_that_the_learner_gets_tells_the_true_reward():
     infos = []
     for reward in (7.0, -1e9):

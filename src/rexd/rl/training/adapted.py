@@ -1,4 +1,4 @@
-"""Settings that follow from what the demonstrations show: what they show little of is replayed and cloned less.
+"""Settings that follow from the demonstrations: where they show little, the agent learns more from its own steps.
 
 Where a task has goals and the demonstrations show few of them, nothing is cloned. A clone of one way to one goal goes
 that way whatever the goal, and demonstrations in half of each batch hold the critics to it
@@ -12,7 +12,10 @@ policy may fall there in one episode of ten, which twenty episodes hardly tell f
 (docs/lab/shaping.md).
 
 Where the expert hardly moves, half of each batch at nearly one point says nothing of the way there. The share of the
-demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md).
+demonstrations is therefore multiplied by the reward's ``coverage`` (docs/lab/reward-scale.md). Such an expert holds
+something still, and what there is to learn is in the first steps of an episode. The agent therefore learns more from
+each step, with less noise. Where an episode shows nothing later that its beginning does not, those of training are cut,
+so that more of them begin (docs/lab/updates.md).
 """
 
 from __future__ import annotations
@@ -37,8 +40,11 @@ FOR_FEW_GOALS: Mapping[str, Any] = {
     "warm_start": 0,
     "best_episodes": 0,
 }
-FOR_FAR_EXPERTS: Mapping[str, Any] = {"target_entropy": -2.0}
+FOR_LESS_NOISE: Mapping[str, Any] = {"target_entropy": -2.0}
 FOR_FAR_ENDS: Mapping[str, Any] = {"evaluation_episodes": 10}
+FOR_STILL_EXPERTS: Mapping[str, Any] = {"updates_per_step": 4, "evaluation_episodes": 10}
+BEGINNING = 0.2  # of the longest demonstration, after which training cuts an episode that shows nothing more
+WITHIN = 0.5  # share of the later rows, at least, that lie within what such a beginning shows
 
 
 def adapted(context: RunContext, demonstrations: Demonstrations | None, model: RewardModel | None) -> RunContext:
@@ -78,22 +84,42 @@ def _changes(
             )
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
-        share = config.demonstration_share * coverage
+        still = {"demonstration_share": config.demonstration_share * coverage}
+        if not _is_control(config) and config.algorithm != "sb3-ppo":
+            still |= _not_chosen(config, _for_still_experts(config, demonstrations))
         yield (
-            {"demonstration_share": share},
-            f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and its rows are replayed less",
+            still,
+            f"the expert hardly moves in {1.0 - coverage:.0%} of the columns, and the agent's own steps teach more",
         )
 
 
 def _for_far_experts(config: TrainConfig, *, ends: bool) -> dict[str, Any]:
     """Return settings for an expert that is far from its clone; ``ends`` says that its episodes end."""
     share = {"demonstration_share": FAR_SHARE} if config.demonstration_share > FAR_SHARE else {}
-    if config.reward_source != "learned" or not config.demonstration_share:
-        return share  # controls, which are paid otherwise or shown nothing, learn as they were asked to
-    if ends:
-        return share | _not_chosen(config, FOR_FAR_ENDS)
-    noisy = config.algorithm != SBX[1]  # discrete actions have a noise of their own
-    return share | (_not_chosen(config, FOR_FAR_EXPERTS) if noisy else {})
+    if _is_control(config):
+        return share
+    return share | _not_chosen(config, FOR_FAR_ENDS if ends else _less_noise(config))
+
+
+def _for_still_experts(config: TrainConfig, demonstrations: Demonstrations) -> dict[str, Any]:
+    """Return settings for an expert that hardly moves; policies change faster, and a short run has 20 evaluations."""
+    cut = beginning_of(demonstrations)
+    return {
+        **FOR_STILL_EXPERTS,
+        **_less_noise(config),
+        "evaluate_every": min(config.evaluate_every, max(500, config.steps // 20)),
+        **({} if cut is None else {"episode_steps": cut}),
+    }
+
+
+def _is_control(config: TrainConfig) -> bool:
+    """Return whether the agent is paid otherwise or shown nothing, so that it learns as it was asked to."""
+    return config.reward_source != "learned" or not config.demonstration_share
+
+
+def _less_noise(config: TrainConfig) -> Mapping[str, Any]:
+    """Return settings of a policy with less noise; discrete actions have a noise of their own."""
+    return {} if config.algorithm == SBX[1] else FOR_LESS_NOISE
 
 
 def _not_chosen(config: TrainConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,3 +135,19 @@ def shown_goals(demonstrations: Demonstrations) -> int | None:
         return None
     desired = [trajectory.observations[:, list(goals.desired)] for trajectory in demonstrations.trajectories]
     return len(np.unique(np.concatenate(desired), axis=0))
+
+
+def beginning_of(demonstrations: Demonstrations) -> int | None:
+    """Return the number of steps after which a demonstrated episode shows nothing more; None where it goes on to.
+
+    It is a fifth of the longest demonstration, if that is all: in every column of the observation, half of the later
+    rows lie within the range of the earlier ones.
+    """
+    rows = demonstrations.transitions()
+    steps = max(1, round(BEGINNING * demonstrations.longest))
+    early = rows.step < steps
+    if early.all() or not early.any():
+        return None
+    low, high = rows.obs[early].min(axis=0), rows.obs[early].max(axis=0)
+    later = rows.obs[~early]
+    return steps if (((low <= later) & (later <= high)).mean(axis=0) >= WITHIN).all() else None

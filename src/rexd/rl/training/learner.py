@@ -85,6 +85,7 @@ def build_learner(
         discount=config.discount,
         in_blocks=off_policy,
         copies=config.environments,
+        episode_steps=config.episode_steps,
     )
     space = venv.action_space
     replay = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box
+from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
@@ -50,6 +51,7 @@ def training_environment(
     discount: float | None = None,
     in_blocks: bool = False,
     copies: int = 1,
+    episode_steps: int | None = None,
 ) -> VecEnv:
     """Wrap an environment for a learner.
 
@@ -63,10 +65,12 @@ def training_environment(
             draws batches (``rexd.rl.replay``) counts that itself.
         in_blocks: Whether the learner is a ``BlockRewardLearner``, which asks for rewards when it needs them.
         copies: The number of environments that are stepped together.
+        episode_steps: The number of steps after which an episode is cut; None leaves it to the environment.
     """
 
     def make() -> Env:
-        made: Env = RecordedReturn(make_env()) if reward is None else HiddenReward(make_env())
+        played = make_env() if episode_steps is None else TimeLimit(make_env(), episode_steps)
+        made: Env = RecordedReturn(played) if reward is None else HiddenReward(played)
         return EpisodeMemory(AbsorbingStates(made) if absorbing else made)
 
     venv: VecEnv = DummyVecEnv([make] * copies)
