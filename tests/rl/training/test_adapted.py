@@ -89,11 +89,16 @@ def test_an_expert_that_hardly_moves_is_replayed_less_and_its_beginning_is_pract
     assert kept.evaluate_every == DEFAULT.evaluate_every  # the run is long
 
 
-def test_where_an_expert_hardly_moves_a_discrete_policy_keeps_its_noise_and_ppo_its_episodes():
+def test_where_an_expert_hardly_moves_a_discrete_policy_keeps_its_noise():
     discrete = replace(DEFAULT, algorithm="sbx-sac-discrete")
     assert "target_entropy" not in settings_for(holds_still(), discrete, coverage=0.5)[0].adapted
-    ppo = replace(DEFAULT, algorithm="sb3-ppo")
-    assert settings_for(holds_still(), ppo, coverage=0.5)[0].adapted == {"demonstration_share": 0.25}
+
+
+@pytest.mark.parametrize("shows", [{"coverage": 0.5}, {"far": True}, {"far": True, "horizon": 765}])
+def test_ppo_which_replays_no_demonstrations_learns_as_it_was_asked_to(shows):
+    found, said = settings_for(holds_still(), replace(DEFAULT, algorithm="sb3-ppo"), **shows)
+    assert found.adapted == {}
+    assert said == []
 
 
 def test_episodes_stay_whole_where_they_show_something_new_later():

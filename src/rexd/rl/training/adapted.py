@@ -74,6 +74,8 @@ def _changes(
             config = replace(config, **few)
             shown = "1 goal" if number == 1 else f"{number} goals"
             yield few, f"the demonstrations show {shown}, and a clone knows no others; with {FEW} they are cloned"
+    if config.algorithm == "sb3-ppo":  # it replays no demonstrations, and is held at no entropy
+        return
     if getattr(model, "far", False):
         far = _for_far_experts(config, ends=getattr(model, "horizon", None) is not None)
         if far:
@@ -85,7 +87,7 @@ def _changes(
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
         still = {"demonstration_share": config.demonstration_share * coverage}
-        if not _is_control(config) and config.algorithm != "sb3-ppo":
+        if not _is_control(config):
             still |= _not_chosen(config, _for_still_experts(config, demonstrations))
         yield (
             still,
