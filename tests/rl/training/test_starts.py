@@ -210,17 +210,19 @@ class TestStops:
         assert "resuming at 40 of 60 steps" in watch.messages
         assert run.evaluation["steps"] == 60
 
+    # Without a share of the demonstrations no clone is played before the run, which would meet the fault first.
+
     def test_before_the_first_checkpoint(self, start, tmp_path):
         reward = RED(CONFIG.reward).fit(shown())
         with pytest.raises(TaskError, match="no checkpoint yet: the same command with --resume starts the training"):
-            start(Faulty, env_kwargs={"fault": "nan", "at": 7}, reward=reward)
+            start(Faulty, env_kwargs={"fault": "nan", "at": 7}, reward=reward, demonstration_share=0.0)
         assert (tmp_path / "run" / "reward.safetensors").is_file()
 
     def test_in_an_evaluation(self, start):
         reward = RED(CONFIG.reward).fit(shown())
         faulty = {"fault": "nan", "at": 25}
         with pytest.raises(TaskError, match=r"step 25 of episode 1 \(seed \d+\).*no checkpoint yet"):
-            start(Faulty, env_kwargs=faulty, reward=reward, max_episode_steps=30)
+            start(Faulty, env_kwargs=faulty, reward=reward, max_episode_steps=30, demonstration_share=0.0)
 
     def test_a_full_disk(self, start, tmp_path, monkeypatch):
         save, saves = files.write_metrics, []

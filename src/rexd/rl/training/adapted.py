@@ -87,7 +87,7 @@ def _changes(
     coverage = getattr(model, "coverage", 1.0)
     if coverage < 1.0 and config.demonstration_share > 0.0:
         still = {"demonstration_share": config.demonstration_share * coverage}
-        if not _is_control(config):
+        if not is_control(config):
             still |= _not_chosen(config, _for_still_experts(config, demonstrations))
         yield (
             still,
@@ -98,7 +98,7 @@ def _changes(
 def _for_far_experts(config: TrainConfig, *, ends: bool) -> dict[str, Any]:
     """Return settings for an expert that is far from its clone; ``ends`` says that its episodes end."""
     share = {"demonstration_share": FAR_SHARE} if config.demonstration_share > FAR_SHARE else {}
-    if _is_control(config):
+    if is_control(config):
         return share
     return share | _not_chosen(config, FOR_FAR_ENDS if ends else _less_noise(config))
 
@@ -114,7 +114,7 @@ def _for_still_experts(config: TrainConfig, demonstrations: Demonstrations) -> d
     }
 
 
-def _is_control(config: TrainConfig) -> bool:
+def is_control(config: TrainConfig) -> bool:
     """Return whether the agent is paid otherwise or shown nothing, so that it learns as it was asked to."""
     return config.reward_source != "learned" or not config.demonstration_share
 

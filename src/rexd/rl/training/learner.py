@@ -13,8 +13,6 @@ from rexd.demos.known_next import with_known_next
 from rexd.demos.other_goals import goals_of
 from rexd.demos.spaces import action_count
 from rexd.errors import import_extra
-from rexd.evaluation.policies import RandomPolicy
-from rexd.evaluation.rollouts import rollout
 from rexd.reward.base import RewardModel
 from rexd.reward.controls import AbsorbingReward
 from rexd.rl.config import SBX, TrainConfig
@@ -26,12 +24,12 @@ from rexd.rl.replay.inverse_model import SETTLED
 from rexd.rl.selection.fallback import Fallback
 from rexd.rl.training.context import RunContext
 from rexd.rl.training.labels import Labels, in_units, labels_states
+from rexd.rl.training.observation_scale import observation_scale
+from rexd.rl.training.reward_in_env import Played
 from rexd.rl.training.run_folder import CHECKPOINT_FILE
 from rexd.rl.wrappers.absorbing import add_absorbing
 from rexd.rl.wrappers.scaling import ObservationScale
 from rexd.rl.wrappers.training_env import training_environment
-
-SCALE_EPISODES = 5
 
 
 class Built(NamedTuple):
@@ -53,7 +51,7 @@ def build_learner(
     demonstrations: Demonstrations | None,
     model: RewardModel | None,
     context: RunContext,
-    begun: Cloning | None = None,
+    played: Played | None = None,
 ) -> Built:
     """Put the algorithm on its environment, and start it from a clone of the demonstrations.
 
@@ -61,7 +59,7 @@ def build_learner(
         demonstrations: What the expert did; None learns without.
         model: The reward to learn from; None stands for the environment's own.
         context: The run.
-        begun: A clone of the demonstrations that was begun before; its fit goes on where it is of use.
+        played: What was played for the fit of the reward; the fit of its clone goes on where it is of use.
 
     Returns:
         The learner, and what the loop does for it.
@@ -75,7 +73,7 @@ def build_learner(
     if config.absorbing and demonstrations is not None and model is not None:
         shown = add_absorbing(demonstrations)
         paying = model if config.reward_source == "constant" else AbsorbingReward(model, demonstrations)
-    scale = _scale(shown, context)
+    scale = observation_scale(shown, model, context, played)
     off_policy = config.algorithm != "sb3-ppo"
     venv = training_environment(
         context.make_env,
@@ -107,6 +105,7 @@ def build_learner(
         labels = Labels(shown, space, start if config.warm_start else None, cloned_until=SETTLED)
     elif config.warm_start and not (context.folder / CHECKPOINT_FILE).is_file():
         context.observer.message(f"cloning the demonstrations for {config.warm_start} updates before training")
+        begun = None if played is None else played.cloning
         if begun is None or begun.demonstrations is not shown or begun.squashed != off_policy:
             begun = begin(shown)
         learner.warm_start(begun.policy(config.warm_start))
@@ -147,24 +146,6 @@ def _begin_latest(begin: Callable[[Demonstrations], Cloning], shown: Demonstrati
         return begin(shown)
     assert labels.latest is not None
     return begin(labels.latest)
-
-
-def _scale(shown: Demonstrations | None, context: RunContext) -> ObservationScale:
-    """Standardise observations by the demonstrations, or by what a random policy sees where there are none.
-
-    Where there are goals, it is by both: for other goals, the agent goes where no demonstration is.
-    """
-    if shown is not None and (context.goals is None or context.config.absorbing):
-        return ObservationScale.of(shown)
-    seed = context.config.seed
-    env = context.make_env()
-    policy = RandomPolicy(env.action_space, seed)
-    env.close()
-    played = Demonstrations(tuple(rollout(context.make_env, policy, SCALE_EPISODES, seed=seed)))
-    if shown is not None:
-        return ObservationScale.of(shown, played)
-    scale = ObservationScale.of(played)
-    return scale.with_indicator() if context.config.absorbing else scale
 
 
 def _learner_class(config: TrainConfig) -> Callable[..., Learner]:

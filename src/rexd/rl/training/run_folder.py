@@ -25,7 +25,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ DIAGNOSIS_FILE = "diagnosis.json"
 METRICS_FILE = "metrics.jsonl"
 EVALUATION_FILE = "evaluation.json"
 CHECKPOINT_FILE = "checkpoint.safetensors"
+ANEW = "Delete it to start the run anew"
 ZIP_FILE = "policy.zip"
 LAST_POLICY_FILE = "last_policy.safetensors"
 LAST_ZIP_FILE = "last_policy.zip"
@@ -274,16 +275,31 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         return None
-    mend = "Delete it to start the run anew"
+    with _opened(path) as file:
+        described = (file.metadata() or {})["progress"]
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    progress = parse_json(described, f"{path}: damaged checkpoint", RunError, ANEW)
+    check_hash(path, progress, state.items(), RunError, ANEW)
+    return state, progress
+
+
+def checkpoint_arrays(folder: Path, names: Sequence[str]) -> list[NDArray[Any]] | None:
+    """Read some of the learner's arrays in the latest checkpoint; None if one of them is not in it.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    with _opened(folder / CHECKPOINT_FILE) as file:
+        return [file.get_tensor(name) for name in names] if set(names) <= set(file.keys()) else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="np") as file:
-            described = (file.metadata() or {})["progress"]
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise RunError(f"{path}: damaged checkpoint ({error!r}). {mend}") from error
-    progress = parse_json(described, f"{path}: damaged checkpoint", RunError, mend)
-    check_hash(path, progress, state.items(), RunError, mend)
-    return state, progress
+        raise RunError(f"{path}: damaged checkpoint ({error!r}). {ANEW}") from error
 
 
 def zip_hashes(folder: Path) -> dict[str, str]:

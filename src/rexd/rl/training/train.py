@@ -128,7 +128,7 @@ def _run(
         if not goes_on:
             return load_run(context.folder)
         context = adapted(context, demonstrations, model)
-        built = build_learner(shown, model, context, None if played is None else played.cloning)
+        built = build_learner(shown, model, context, played)
         comparison = Comparison(context, demonstrations, model)
         loop = TrainingLoop(context, built, model, started=started, comparison=comparison)
     with one_torch_thread() if context.config.algorithm in SBX else nullcontext():

@@ -14,6 +14,7 @@ from rexd.demos.demonstrations import Demonstrations
 
 Float32 = NDArray[np.float32]
 SMALLEST_STD = 1e-3
+MEAN, STD = "scale.mean", "scale.std"  # the names of the arrays in a checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,14 @@ class ObservationScale:
         obs = np.concatenate([each.transitions().obs for each in demonstrations]).astype(np.float64)
         mean, std = obs.mean(axis=0), obs.std(axis=0)
         return cls(mean.astype(np.float32), np.where(std < SMALLEST_STD, 1.0, std).astype(np.float32))
+
+    def at_least(self, std: NDArray[np.floating]) -> Self:
+        """Return the scale with these standard deviations, (D,), wherever its own are smaller."""
+        return replace(self, std=np.maximum(self.std, std).astype(np.float32))
+
+    def arrays(self) -> dict[str, Float32]:
+        """Return the scale as arrays by name, for a checkpoint."""
+        return {MEAN: self.mean, STD: self.std}
 
     def with_indicator(self) -> Self:
         """Return the scale for one more column at the end, the mark of absorbing states, which it leaves as it is."""

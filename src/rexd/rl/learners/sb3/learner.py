@@ -56,8 +56,9 @@ class Sb3Learner:
         return int(self.model.num_timesteps)
 
     def state(self) -> State:
-        """Return networks and optimisers."""
+        """Return networks, optimisers and the scale of observations."""
         return {
+            **self.scale.arrays(),
             **{name: _array(tensor) for name, tensor in self._tensors().items()},
             "steps": np.array(self.model.num_timesteps),
             "updates": np.array(self.model._n_updates),

@@ -149,11 +149,12 @@ class SbxLearner:
         return self.model.label(rows)
 
     def state(self) -> State:
-        """Return networks, optimisers, random keys and the replay buffer."""
+        """Return networks, optimisers, random keys, the scale of observations and the replay buffer."""
         # No copies are needed: JAX never writes into an array that NumPy looks at, even if an update may reuse it.
         leaves = {f"jax{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in self._leaves()}
         return {
             **leaves,
+            **self.scale.arrays(),
             **save_buffer(self.model.replay_buffer),
             "steps": np.array(self.model.num_timesteps),
             "updates": np.array(self.model._n_updates),
