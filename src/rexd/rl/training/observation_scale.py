@@ -2,9 +2,9 @@
 
 A few demonstrations of one gait may hold a column nearly still that no beginner holds still. In the one trajectory of
 Humanoid, 47 of 376 columns vary a quarter as much as in the clone's episodes or less, so that the learner sees numbers
-of up to 3,000 there. The first layer then answers to them alone, and after the layer norm of the critics little is left
-of the other columns. Such a column is therefore divided by a quarter of the standard deviation that the clone's
-episodes have (docs/lab/learner.md). All others stay as they are, and with them most tasks.
+of up to 3,000 there, beside which the other columns hardly count. Such a column is therefore divided by a quarter of
+the standard deviation that the clone's episodes have (docs/lab/learner.md). All others stay as they are, and so do
+most tasks.
 
 Where the expert hardly moves, its own scale is what tells its states apart, so that it stays. A checkpoint keeps the
 scale, which a resumed run goes on with.
@@ -40,7 +40,8 @@ def observation_scale(
         shown: The demonstrations as the learner sees them, with the mark of absorbing states if the run has it.
         model: The reward to learn from; None stands for the environment's own.
         context: The run.
-        played: What was played for the fit of the reward; None plays the clone again where it is asked for.
+        played: What was played for the fit of the reward. With None, as for a reward that is given, the clone is
+            played here, unless its episodes have no part in the scale.
     """
     config = context.config
     resumed = (context.folder / CHECKPOINT_FILE).is_file()

@@ -277,7 +277,8 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, An
         return None
     with _opened(path) as file:
         described = (file.metadata() or {})["progress"]
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        names = file.keys()
+        state = {name: file.get_tensor(name) for name in names}
     progress = parse_json(described, f"{path}: damaged checkpoint", RunError, ANEW)
     check_hash(path, progress, state.items(), RunError, ANEW)
     return state, progress
