@@ -93,9 +93,13 @@ def fit_for_diagnosis(
     step: Step = lambda doing, done, total: None,
 ) -> Fitting:
     """Fit the reward that ``rexd fit`` and ``rexd train`` would fit, with the episodes that were played before."""
-    beginner = None if played is None or config.recipe == "paper" else played.beginner
     fitting = partial(step, "fitting the reward")
-    return estimator(config).fit(demonstrations, fitting, velocity_columns=velocities, beginner=beginner)
+    if played is None or config.recipe == "paper":
+        return estimator(config).fit(demonstrations, fitting, velocity_columns=velocities)
+    beginner, random_play = played.beginner, played.random_play
+    return estimator(config).fit(
+        demonstrations, fitting, velocity_columns=velocities, beginner=beginner, random_play=random_play
+    )
 
 
 def _fit_again(

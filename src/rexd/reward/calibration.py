@@ -34,7 +34,9 @@ class Calibration:
         median: ℓ, the median error of demonstrated rows, each scored by the model that never saw it.
         anchor: L₀, 3 times the 90th percentile of the error of demonstrated states with unrelated actions, and at least
             the median error of the policy that learning begins with, if it is known. Where that is less than 5 times
-            the median held-out error, it tells nothing, and 30 times that median is assumed.
+            the median held-out error, it tells nothing, and 30 times that median is assumed. Where that policy is far
+            and the demonstrations are few, it is at least the median error of random play
+            (``rexd.reward.estimator.far_beginner``).
         near: L₁, 5 times the median held-out error, at which half of the reward ends where L₀ is assumed; None where L₀
             is measured.
         quantiles: The held-out errors at ``QUANTILES``: the calibration curve.

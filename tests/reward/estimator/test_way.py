@@ -67,8 +67,8 @@ def test_without_columns_of_states_there_is_no_way():
     assert way_between(inputs(0.0), inputs(-4.0, seed=1), torch.zeros(3, dtype=torch.bool), seed=0) is None
 
 
-@pytest.mark.parametrize(("rows", "used"), [(5, False), (6, True)])
-def test_fewer_rows_than_three_for_each_column_show_no_way(rows, used):
+@pytest.mark.parametrize(("rows", "used"), [(7, False), (8, True)])
+def test_fewer_rows_than_four_for_each_column_show_no_way(rows, used):
     assert (way_between(inputs(0.0, rows=rows), inputs(-9.0, seed=1), STATES, seed=0) is not None) == used
 
 

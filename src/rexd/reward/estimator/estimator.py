@@ -27,6 +27,7 @@ from rexd.reward.columns import InputColumns
 from rexd.reward.encoder import Encoder
 from rexd.reward.ends import horizon_of
 from rexd.reward.estimator.between_episodes import column_relevance
+from rexd.reward.estimator.far_beginner import reaching
 from rexd.reward.estimator.fitted import Fitted, Novelty
 from rexd.reward.estimator.folds import assign_folds
 from rexd.reward.estimator.given import EncodedRows, demonstrations_in_memory, only_known_next
@@ -41,7 +42,6 @@ from rexd.reward.estimator.serialise import (
     rebuilding,
 )
 from rexd.reward.estimator.settings import EstimatorSettings
-from rexd.reward.estimator.way import Way, is_level, way_between
 from rexd.reward.rows import Float32, Rows
 from rexd.reward.shapes import sigma_at_median
 
@@ -90,6 +90,7 @@ class Estimator(RewardModel):
         *,
         velocity_columns: Sequence[int] | None = None,
         beginner: Rows | None = None,
+        random_play: Rows | None = None,
     ) -> Self:
         """Learn the novelty, calibrate it and check it.
 
@@ -101,8 +102,9 @@ class Estimator(RewardModel):
             progress: Called with the number of updates done and in all.
             velocity_columns: Observation columns that are velocities; with them the worst standstill is checked.
             beginner: Rows of the policy that learning begins with, which set the least scale
-                (``rexd.reward.beginner``) and, where they are far, say what the way to the expert is
-                (``rexd.reward.estimator.way``). Without them the demonstrations' spread is the only scale.
+                (``rexd.reward.beginner``) and, where they are far, how the reward reaches them
+                (``rexd.reward.estimator.far_beginner``). Without them the demonstrations' spread is the only scale.
+            random_play: Rows of a policy that acts at random, to which the reward may have to reach.
 
         Raises:
             DemonstrationError: There are too few rows, no column varies, or these are no demonstrations.
@@ -122,12 +124,9 @@ class Estimator(RewardModel):
         shape = self._shape(at_goals=spread is not None)
         sigma = self.config.sigma or sigma_at_median(shape, calibration.median, self.config.median_reward)
         fitted = Fitted(best.learnt, shape, sigma, calibration, None)
-        way = None
         if beginner is not None and not self.stateful and calibration.coverage == 1.0:
-            way = self._way(fitted, asked, beginner, best.errors.held_out)
-        calibration = replace(calibration, far=way is not None)
-        # Where ends are worth their own reward for ever, a fall that lies far along the way would be half of a success.
-        fitted = replace(fitted, calibration=calibration, way=way if horizon is None else None)
+            ends, seed = horizon is not None, self.config.seed
+            fitted = reaching(fitted, asked, best.errors.held_out, beginner, random_play, ends=ends, seed=seed)
         held_out = np.full(len(known), calibration.median, np.float32)
         held_out[known] = best.errors.held_out  # a row without a next observation counts as a median one
         errors, paid = replace(best.errors, held_out=held_out), fitted.paid(asked, held_out)
@@ -145,14 +144,6 @@ class Estimator(RewardModel):
         """
         linear = at_goals and self.config.shape == "logarithmic" and self.config.sigma is None
         return "linear" if linear else self.config.shape
-
-    def _way(self, fitted: Fitted, expert: Rows, beginner: Rows, held_out: Float32) -> Way | None:
-        """Return the way from the beginner to the expert, in the inputs of what was learnt, where one is needed."""
-        if not is_level(*(fitted.reward_of_novelty(errors) for errors in (fitted.novelty(beginner), held_out))):
-            return None
-        learnt = fitted.learnt
-        states = learnt.encoder.columns.of_states[learnt.encoder.kept]
-        return way_between(learnt.inputs_of(expert), learnt.inputs_of(beginner), states, self.config.seed)
 
     def _best_candidate(self, demonstrations: Demonstrations, beside: _Beside, progress: Progress | None) -> _Candidate:
         """Fit a model for each way of weighting the columns, and return the one that separates best."""

@@ -47,7 +47,15 @@ class Played:
     @property
     def beginner(self) -> Rows | None:
         """The rows of the clone, by which a reward's scale is set; None without a clone."""
-        return _rows(self.episodes[CLONE]) if CLONE in self.episodes else None
+        return self._rows_of(CLONE)
+
+    @property
+    def random_play(self) -> Rows | None:
+        """The rows of random actions, to which a reward's scale may have to reach; None if they were not played."""
+        return self._rows_of(RANDOM_POLICY)
+
+    def _rows_of(self, name: str) -> Rows | None:
+        return _rows(self.episodes[name]) if name in self.episodes else None
 
 
 class Examine(Protocol):
@@ -95,14 +103,20 @@ def fit_in_environment(
     paper = config.recipe == "paper"
     cloning = None if paper else beginner_cloning(demonstrations, space, config.seed)
     cloned = {} if cloning is None else beginner_episodes(cloning, make_env)
-    beginner = Played(cloned, velocities).beginner
-    model = estimator(config).fit(demonstrations, progress, velocity_columns=velocities, beginner=beginner)
     ignorant = ignorant_episodes(make_env, space, config.seed)
+    played = Played({**ignorant, **cloned}, velocities, cloning)
+    model = estimator(config).fit(
+        demonstrations,
+        progress,
+        velocity_columns=velocities,
+        beginner=played.beginner,
+        random_play=played.random_play,
+    )
     for name, episodes in {**cloned, **ignorant}.items():
         rows = _rows(episodes)
         novelty = model.novelty_of(rows)
         model.add_checks([Check.of(name, novelty, model.paid(rows, novelty))])
-    return model, Played({**ignorant, **cloned}, velocities, cloning)
+    return model, played
 
 
 def beginner_episodes(cloning: Cloning, make_env: Callable[[], gymnasium.Env[Any, Any]]) -> Episodes:
