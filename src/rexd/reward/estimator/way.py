@@ -90,7 +90,7 @@ def has_enough_rows(expert: Tensor, states: Tensor) -> bool:
 
 
 def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> Way | None:
-    """Return the way from the beginner to the expert; None where it does not tell them apart, or rows are too few.
+    """Return the way from the beginner to the expert; None where it does not tell them apart.
 
     Args:
         expert: (N, C) standardised inputs of the demonstrations.
@@ -98,8 +98,6 @@ def way_between(expert: Tensor, beginner: Tensor, states: Tensor, seed: int) -> 
         states: (C,) bool, which inputs are columns of the observation.
         seed: Seed of the choice of the beginner's rows with which the expert's are compared.
     """
-    if not has_enough_rows(expert, states):
-        return None
     few, most = np.quantile(beginner.numpy(), DECILES, axis=0)
     lower, upper = _float32(np.minimum(-CLIP, few)), _float32(np.maximum(CLIP, most))
     z, b = (x.clamp(lower, upper)[:, states].double().numpy() for x in (expert, beginner))
